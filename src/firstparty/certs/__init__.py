@@ -1,0 +1,1 @@
+"""Certificate authorities: ACME and the built-in local one."""

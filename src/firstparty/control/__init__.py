@@ -1,0 +1,1 @@
+"""What a workspace may ask for: the only writer of intent."""

@@ -1,0 +1,1 @@
+"""The TLS edge: Envoy, its configuration, and the discovery server beside it."""

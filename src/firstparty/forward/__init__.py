@@ -1,0 +1,1 @@
+"""Hands messages on from the log to each source's upstream."""

@@ -1,0 +1,1 @@
+"""The tracking API: messages in, acknowledged once they are on disk."""

@@ -1,0 +1,1 @@
+"""What there is: values and rules, with no I/O."""

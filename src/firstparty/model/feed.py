@@ -1,0 +1,109 @@
+"""What the parts in front read: narrow entries, published by the reconciler, one per key.
+
+Two topics. ``EDGE`` has what Envoy's neighbour, ingest and the CDN host need; ``ZONES`` what the
+nameserver answers. An entry replaces the earlier one of its key; an entry without a body removes
+it. Bodies are JSON of the structs below; a reader ignores fields it does not know, so that an old
+edge can read a newer control plane.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Topic(StrEnum):
+    """Which readers an entry is for."""
+
+    EDGE = "edge"  # one entry a domain: EdgeDomain; key is the domain's id
+    CHALLENGES = "challenges"  # one entry a live http-01 challenge; key is "HOST/TOKEN"
+    ZONES = "zones"  # one entry a zone: Zone; key is the domain's id
+
+
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of one topic as of ``revision``; revisions only grow, over all topics together."""
+
+    revision: int
+    topic: Topic
+    key: str
+    body: bytes | None
+
+
+class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A source as the edge needs it.
+
+    ``number`` is the small stable integer that stands for the source in log entries.
+    ``alias`` is the script's path without slash in front and without extension
+    (``"workspace-alias/source-alias"``). ``upstream`` is an origin such as
+    ``https://api.segment.io`` (no path). ``settings`` is the source's settings JSON as its owner
+    stored it, not rewritten; unknown keys are kept.
+    """
+
+    id: str
+    number: int
+    type: str
+    write_key: str
+    alias: str
+    upstream: str
+    settings: dict[str, Any] = {}
+
+
+class EdgeCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate pair. ``chain`` is PEM, leaf first; ``sealed_key`` opens with the edge's key.
+
+    The context that the key is sealed with is ``certificate:<id>``.
+    """
+
+    id: str
+    chain: str
+    sealed_key: bytes
+    not_after: datetime
+
+
+class EdgeDomain(msgspec.Struct, frozen=True, kw_only=True):
+    """A domain as the edge serves it: two hosts, their sources, their certificate.
+
+    Before there is a certificate, the hosts are known and every TLS handshake for them refused.
+    """
+
+    id: str
+    workspace: str
+    name: str
+    cdn_host: str
+    api_host: str
+    sources: tuple[EdgeSource, ...]
+    certificate: EdgeCertificate | None = None
+
+
+class HttpChallenge(msgspec.Struct, frozen=True, kw_only=True):
+    """An http-01 answer (RFC 8555 §8.3) for exactly one host and token."""
+
+    host: str
+    token: str
+    key_authorization: str
+    expires_at: datetime
+
+
+class CaaRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One CAA property (RFC 8659 §4)."""
+
+    flags: int
+    tag: str
+    value: str
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone as the nameserver answers it: facts, not records.
+
+    Names have no trailing dot. ``txt`` maps owner names to the TXT values there (dns-01).
+    ``addresses`` are the edge's, for the hosts.
+    """
+
+    apex: str
+    serial: int
+    nameservers: tuple[str, ...]
+    hosts: tuple[str, ...]
+    addresses: tuple[str, ...]
+    caa: tuple[CaaRecord, ...] = ()
+    txt: dict[str, tuple[str, ...]] = {}

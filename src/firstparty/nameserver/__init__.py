@@ -1,0 +1,1 @@
+"""Our authoritative nameserver: zones to wire answers, over UDP and TCP."""

@@ -1,0 +1,1 @@
+"""Drives status towards intent: the only writer of statuses and findings."""

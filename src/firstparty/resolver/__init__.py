@@ -1,0 +1,1 @@
+"""What the public DNS says, asked of the authoritative servers themselves."""

@@ -1,0 +1,1 @@
+"""What a site developer copies: one template per SDK, with its facts."""

@@ -1,0 +1,1 @@
+"""The durable log between ingest and forward, on JetStream."""

@@ -1,0 +1,1 @@
+"""Control data at rest: tables, queries, the feed to the edges, sealed keys."""

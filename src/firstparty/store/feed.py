@@ -1,0 +1,74 @@
+"""The feed's two ends: publish an entry, read what changed since a revision.
+
+A revision is taken inside the writing transaction while it holds the one row of ``revision``, so
+revisions become visible in their order: a reader that has seen N never misses one below N.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from firstparty.model.feed import FeedEntry, Topic
+from firstparty.store import tables
+
+
+def publish(connection: Connection, topic: Topic, key: str, body: bytes | None) -> int:
+    """Replace (``None``: remove) the entry of ``key``; the revision it got.
+
+    Publishing what is there already changes nothing and answers the revision it has.
+    """
+    there = connection.execute(
+        select(tables.feed.c.revision, tables.feed.c.body).where(
+            tables.feed.c.topic == topic, tables.feed.c.key == key
+        )
+    ).first()
+    if there is not None and there.body == body:
+        return int(there.revision)
+    revision = _next_revision(connection)
+    values = {"topic": topic, "key": key, "revision": revision, "body": body}
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        insert(tables.feed)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=["topic", "key"], set_={"revision": revision, "body": body}
+        )
+    )
+    return revision
+
+
+def current_revision(connection: Connection) -> int:
+    """The newest revision there is."""
+    return connection.execute(select(tables.revision.c.number)).scalar_one_or_none() or 0
+
+
+def read_changes(
+    connection: Connection, topics: Iterable[Topic], *, after: int, limit: int = 5_000
+) -> list[FeedEntry]:
+    """Entries of these topics with a revision above ``after``, oldest first.
+
+    A removed key comes as an entry without a body.
+    """
+    rows = connection.execute(
+        select(tables.feed)
+        .where(tables.feed.c.revision > after, tables.feed.c.topic.in_(list(topics)))
+        .order_by(tables.feed.c.revision)
+        .limit(limit)
+    )
+    return [
+        FeedEntry(revision=row.revision, topic=Topic(row.topic), key=row.key, body=row.body)
+        for row in rows
+    ]
+
+
+def _next_revision(connection: Connection) -> int:
+    changed = connection.execute(
+        update(tables.revision)
+        .values(number=tables.revision.c.number + 1)
+        .returning(tables.revision.c.number)
+    ).scalar_one_or_none()
+    if changed is not None:
+        return int(changed)
+    connection.execute(tables.revision.insert().values(only=1, number=1))
+    return 1

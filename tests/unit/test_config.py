@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from firstparty.config import ConfigError, load_settings, parse_address
+
+
+def test_no_file_at_all_is_a_working_configuration() -> None:
+    assert load_settings(None, {}).certificates.authority == "local"
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "firstparty.toml"
+    file.write_text('[edge]\nhttps = "127.0.0.1:8443"\n[ingest]\nprocesses = 2\n')
+
+    settings = load_settings(
+        file, {"FIRSTPARTY__EDGE__HTTPS": "127.0.0.1:9443", "FIRSTPARTY__INGEST__PROCESSES": "3"}
+    )
+
+    assert settings.edge.https == "127.0.0.1:9443"
+    assert settings.ingest.processes == 3
+
+
+def test_state_is_relative_to_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "firstparty.toml"
+    file.write_text('state = "here"\n')
+
+    assert load_settings(file, {}).state_directory == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[edge\n", "not TOML"),
+        ("[egde]\n", "unknown field `egde`"),
+        ("[edge]\nhtps = '1'\n", "edge: Object contains unknown field `htps`"),
+        ("[ingest]\nprocesses = 'two'\n", "ingest.processes: Expected `int`, got `str`"),
+        ("[edge]\nhttps = '443'\n", "edge.https: '443' is not ADDRESS:PORT"),
+        ("[certificates]\nauthority = 'zero'\n", "certificates.authority: 'zero' is neither"),
+    ],
+)
+def test_a_broken_file_is_refused_in_one_line_with_file_key_and_reason(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    file = tmp_path / "firstparty.toml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError) as refused:
+        load_settings(file, {})
+
+    assert str(refused.value).startswith(str(file))
+    assert reason in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_ipv6_address_is_written_in_brackets() -> None:
+    assert parse_address("[::1]:53", key="x") == ("::1", 53)
+    assert str(parse_address("[::1]:53", key="x")) == "[::1]:53"
