@@ -12,15 +12,17 @@ from firstparty.forward.source import Upstream
 from firstparty.forward.upstream import open_upstream
 from firstparty.model.feed import Topic
 from firstparty.spool.log import DurableLog, connect
-from firstparty.spool.outcomes import Fenced, open_outcomes
+from firstparty.spool.outcomes import open_outcomes
 from firstparty.store.engine import Store
 from firstparty.store.follow import follow_feed
 from firstparty.telemetry import Log
 
 MAX_OUTCOMES_BYTES: Final = 1024**3  # records are truncated; this is room for dead letters
-# Two forwarders of one log would take it from each other; this slowly, people notice first.
-_FENCED_SECONDS: Final = 30.0
+_AWAY_SECONDS: Final = 1.0
+# Fenced off, or a log that loses messages: an operator must act. Two forwarders of one log would
+# take it from each other for ever, and this slowly they hardly hurt.
 _REFUSED_SECONDS: Final = 30.0
+_STEADY_SECONDS: Final = 10.0  # what stopped after that long is news, even if it happened before
 
 
 async def serve_forward(*, store: Store, snapshot: Path, log_url: str) -> None:
@@ -36,23 +38,20 @@ async def serve_forward(*, store: Store, snapshot: Path, log_url: str) -> None:
 
 
 async def _forward_for_ever(url: str, directory: SourceDirectory, upstream: Upstream) -> None:
-    log = Log("forward")
-    is_away = False
+    clock = asyncio.get_running_loop().time
+    told = ""
     while True:
+        began = clock()
+        pause = _AWAY_SECONDS
         try:
             await _forward(url, directory, upstream)
-        except* Unavailable as group:
+        except* (Unavailable, Refused) as group:
             error = _first(group)
-            if not is_away:
-                log.warning("forward.log_away", error=error)
-            is_away = True
-            pause = 1.0
-        except* Fenced as group:
-            log.error("forward.fenced", error=_first(group))
-            pause = _FENCED_SECONDS
-        except* Refused as group:
-            log.error("forward.log_refused", error=_first(group))
-            pause = _REFUSED_SECONDS
+            if isinstance(error, Refused):
+                pause = _REFUSED_SECONDS
+            if str(error) != told or clock() - began > _STEADY_SECONDS:
+                Log("forward").warning("forward.stopped", reason=error, pause_seconds=pause)
+            told = str(error)
         await asyncio.sleep(pause)
 
 
