@@ -52,6 +52,10 @@ async def _forward_for_ever(url: str, directory: SourceDirectory, upstream: Upst
             if str(error) != told or clock() - began > _STEADY_SECONDS:
                 Log("forward").warning("forward.stopped", reason=error, pause_seconds=pause)
             told = str(error)
+        # In Python 3.11 a task group that fails while it is cancelled tells of the failure only.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         await asyncio.sleep(pause)
 
 

@@ -7,7 +7,7 @@ condition that ours was the last, so a second, stale forwarder stops at its next
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 import msgspec
@@ -17,7 +17,8 @@ from firstparty.forward.ledger import DeadLetter, Ledger, OutcomeRecord
 from firstparty.spool.log import StoredGroup
 from firstparty.spool.outcomes import MAX_COPIES, Copy, Shelf
 
-_TICK_SECONDS: Final = 0.5  # how late the log is truncated, and counts without outcomes recorded
+# How late the log is truncated, and counts without outcomes are recorded.
+_TICK: Final = timedelta(seconds=0.5)
 _RECORDS_KEPT: Final = 1_000  # then one with everything makes the earlier ones superfluous
 
 
@@ -57,11 +58,12 @@ class _Resolution:
 class Journal:
     """The one writer of outcome records; its ledger is what they add up to."""
 
-    def __init__(self, outcomes: OutcomeLog, log: Truncatable) -> None:
+    def __init__(self, outcomes: OutcomeLog, log: Truncatable, *, tick: timedelta = _TICK) -> None:
         self.ledger = Ledger()
         self.read_through = 0  # how far the dispatcher has read the log
         self._outcomes = outcomes
         self._log = log
+        self._tick = tick.total_seconds()
         self._last = 0
         self._records = 0
         self._truncated_through = 0
@@ -108,7 +110,7 @@ class Journal:
     async def run(self) -> None:
         """Write records until cancelled. Raises Fenced, Unavailable."""
         clock = asyncio.get_running_loop().time
-        tick = clock() + _TICK_SECONDS
+        tick = clock() + self._tick
         while True:
             try:
                 async with asyncio.timeout_at(tick):
@@ -122,7 +124,7 @@ class Journal:
                 if self.ledger.has_changes:
                     await self._write(copies=[])
                 await self._truncate()
-                tick = clock() + _TICK_SECONDS
+                tick = clock() + self._tick
 
     async def _write_waiting(self) -> None:
         taken, copies = self._take()
