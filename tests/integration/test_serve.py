@@ -14,7 +14,6 @@ import dns.message
 import dns.query
 import dns.rcode
 import pytest
-
 from tests.running import until
 
 
@@ -63,10 +62,10 @@ def test_a_port_in_use_is_named_with_its_setting(
         told = _serve(config, role)
 
     assert told.returncode == 1
-    assert told.stderr.strip().splitlines() == [
+    assert told.stderr.strip() == (
         f"firstparty: {table}.{key}: 127.0.0.1:{port} is in use by another process; "
         f"set {table}.{key} to a free port"
-    ]
+    )
 
 
 def test_a_broken_file_stops_the_start_in_one_line(tmp_path: Path) -> None:

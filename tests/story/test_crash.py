@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-
 from tests.running import RunningDemo, running_demo, trusting, until
 
 VISITORS = 16
@@ -128,4 +127,3 @@ async def test_every_acknowledged_message_arrives_whichever_role_is_killed(
     assert load.failures > 0  # the kills were felt
     # The search for losses finds one when there is one.
     assert _find_lost([*load.acknowledged, "crash-never-sent"], received) == {"crash-never-sent"}
-    print(f"{len(load.acknowledged)} acknowledged, 0 lost, {load.failures} broken connections")
