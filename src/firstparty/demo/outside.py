@@ -17,9 +17,6 @@ from firstparty.demo.upstream import serve_upstream
 from firstparty.serve.sockets import inherit_sockets
 from firstparty.telemetry import configure_logs
 
-SOCKETS = ("outside-parent-udp", "outside-parent-tcp", "outside-upstream", "outside-shop")
-ROLES = ("outside-parent", "outside-upstream", "outside-shop")
-
 
 def main() -> None:
     """Play the outside world until SIGTERM."""
