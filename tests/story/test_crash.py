@@ -110,7 +110,8 @@ def _is_back(demo: RunningDemo, role: str, before: int) -> bool:
 
 
 def _find_lost(acknowledged: list[str], received: Path) -> set[str]:
-    there = {json.loads(line)["message"]["messageId"] for line in received.open()}
+    lines = received.read_text().splitlines()
+    there = {json.loads(line)["message"]["messageId"] for line in lines}
     return set(acknowledged) - there
 
 
