@@ -70,7 +70,7 @@ def list_integrations(settings: Mapping[str, Any]) -> list[dict[str, str]]:
     for plugin in plugins if isinstance(plugins, list) else []:
         facts = _object(plugin)
         creation_name = facts.get("creationName", facts.get("name"))
-        if isinstance(creation_name, str):
+        if isinstance(creation_name, str) and creation_name != SEGMENT:
             named.setdefault(creation_name, creation_name)
     return [
         {"name": name, "creationName": name, "description": "", "category": "", "website": ""}
