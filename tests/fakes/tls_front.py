@@ -11,7 +11,7 @@ import hashlib
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,11 +54,13 @@ class Front:
             json.loads(one.body) for one in self.seen if one.host in hosts and one.method == "POST"
         ]
 
-    async def until_messages(self, count: int, *, seconds: float = 20) -> list[dict[str, Any]]:
-        """The messages once there are ``count``, or those there are after ``seconds``."""
+    async def until_messages(
+        self, is_enough: Callable[[list[dict[str, Any]]], bool], *, seconds: float = 20
+    ) -> list[dict[str, Any]]:
+        """The messages once they are enough, or those there are after ``seconds``."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while len(self.messages()) < count:
+                while not is_enough(self.messages()):
                     await asyncio.sleep(0.02)
         return self.messages()
 
