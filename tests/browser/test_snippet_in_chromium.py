@@ -16,7 +16,7 @@ from tests.fakes.cdn_rig import (
     running_cdn,
     until_known,
 )
-from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, Tab, running_tab
+from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, Tab, running_tab, whole_internet_at
 from tests.fakes.tls_front import SITE_HOST, Front, running_front
 
 from firstparty.snippets.facts import SnippetFacts
@@ -81,7 +81,7 @@ async def a_visit(
     async with (
         running_cdn(folder, store, https_port=https_port) as cdn,
         running_front(folder, cdn=cdn) as front,
-        running_tab(port=front.port, spki=front.spki) as tab,
+        running_tab(*whole_internet_at(front.port, spki=front.spki)) as tab,
     ):
         await until_known(cdn)
         if stock is not None:

@@ -1,4 +1,4 @@
-"""Debian's Chromium on a network of its own: every name leads to one port of 127.0.0.1."""
+"""Debian's Chromium, driven by Playwright, that talks to nobody by itself."""
 
 import contextlib
 import shutil
@@ -27,9 +27,17 @@ class Tab:
         self.hosts.add(urlsplit(url).hostname or "")
 
 
+def whole_internet_at(port: int, *, spki: str) -> tuple[str, str]:
+    """Flags by which every name leads to 127.0.0.1:``port``, whose key has this pin."""
+    return (
+        f"--host-resolver-rules=MAP * 127.0.0.1:{port}",
+        f"--ignore-certificate-errors-spki-list={spki}",
+    )
+
+
 @contextlib.asynccontextmanager
-async def running_tab(*, port: int, spki: str) -> AsyncIterator[Tab]:
-    """A tab whose whole internet is 127.0.0.1:``port``; it trusts the key with this pin."""
+async def running_tab(*flags: str) -> AsyncIterator[Tab]:
+    """A tab of a fresh Chromium that was started with these flags beside the quiet ones."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -39,8 +47,7 @@ async def running_tab(*, port: int, spki: str) -> AsyncIterator[Tab]:
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-sync",
-                f"--host-resolver-rules=MAP * 127.0.0.1:{port}",
-                f"--ignore-certificate-errors-spki-list={spki}",
+                *flags,
             ],
         )
         try:

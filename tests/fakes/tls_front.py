@@ -66,9 +66,11 @@ class Front:
 
 
 @contextlib.asynccontextmanager
-async def running_front(folder: Path, *, cdn: ClientSession | None) -> AsyncIterator[Front]:
-    """The TLS front on 127.0.0.1; without a ``cdn`` its host answers 404."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def running_front(
+    folder: Path, *, cdn: ClientSession | None, listener: socket.socket | None = None
+) -> AsyncIterator[Front]:
+    """The TLS front on ``listener`` or a free port; without a ``cdn`` its host answers 404."""
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     context, certificate, spki = _certificate(folder)
     front = Front(port=listener.getsockname()[1], certificate=certificate, spki=spki)
 

@@ -40,7 +40,7 @@ class _Domain(msgspec.Struct, frozen=True):
 
 class _Edge(msgspec.Struct, frozen=True):
     https: str
-    ca: Path
+    ca: str
 
 
 class _Upstream(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class ShopSite(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     facts: SnippetFacts
     edge: str
-    ca: Path
+    ca: str
     upstream: str
 
 
@@ -134,7 +134,7 @@ async def fetch_pin(site: ShopSite) -> str | None:
     """
     address = parse_address(site.edge, key="edge.https")
     try:
-        context = await asyncio.to_thread(ssl.create_default_context, cafile=str(site.ca))
+        context = await asyncio.to_thread(ssl.create_default_context, cafile=site.ca)
         async with asyncio.timeout(_PIN_SECONDS):
             _, writer = await asyncio.open_connection(
                 address.host, address.port, ssl=context, server_hostname=site.facts.cdn_host
