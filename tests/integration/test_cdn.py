@@ -181,3 +181,28 @@ async def test_without_the_npm_package_only_scripts_are_unavailable(tmp_path: Pa
         assert script.headers["Retry-After"] == "30"
         assert script.headers["Content-Type"].startswith("text/plain")
         assert settings.status == 200
+
+
+async def test_a_request_that_cannot_be_read_is_refused_and_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_cdn(tmp_path, a_store(tmp_path, a_domain())) as cdn:
+        await until_known(cdn)
+        answer = await cdn.get(SCRIPT, headers=HOST | {"Cookie": "session=" + "s" * 100_000})
+
+        assert answer.status == 400
+        assert "session" not in caplog.text
+
+
+async def test_a_bundle_that_vanished_from_disk_fails_alone(tmp_path: Path) -> None:
+    async with running_cdn(tmp_path, a_store(tmp_path, a_domain())) as cdn:
+        await until_known(cdn)
+        file = next((tmp_path / "cdn" / "bundles").iterdir())
+        file.unlink()
+        gone = await cdn.get(f"http://cdn/analytics-next/bundles/{file.name}", headers=HOST)
+        script = await cdn.get(SCRIPT, headers=HOST)
+
+        assert gone.status == 500
+        assert str(tmp_path).encode() not in await gone.read()
+        assert gone.headers["Cache-Control"] == "no-store"
+        assert script.status == 200
