@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+
+from firstparty.demo.shop import serve_shop
 from tests.fakes.cdn_rig import (
     ANALYTICS_NEXT,
     API_HOST,
@@ -22,8 +24,6 @@ from tests.fakes.cdn_rig import (
 )
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, Tab, running_tab
 from tests.fakes.tls_front import Front, running_front
-
-from firstparty.demo.shop import serve_shop
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=WITHOUT_CHROMIUM),

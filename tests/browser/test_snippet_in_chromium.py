@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from firstparty.snippets.facts import SnippetFacts
+from firstparty.snippets.html import build_html_snippet
 from tests.fakes.cdn_rig import (
     ANALYTICS_NEXT,
     API_HOST,
@@ -18,9 +21,6 @@ from tests.fakes.cdn_rig import (
 )
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, Tab, running_tab, whole_internet_at
 from tests.fakes.tls_front import SITE_HOST, Front, running_front
-
-from firstparty.snippets.facts import SnippetFacts
-from firstparty.snippets.html import build_html_snippet
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=WITHOUT_CHROMIUM),

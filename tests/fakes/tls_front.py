@@ -22,6 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
 from tests.fakes.cdn_rig import API_HOST, CDN_HOST
 
 SITE_HOST = "www.shop.test"

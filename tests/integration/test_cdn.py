@@ -3,6 +3,9 @@ import json
 from pathlib import Path
 
 import pytest
+
+from firstparty.cdn.answers import NOT_FOUND_TEXT
+from firstparty.store.engine import Store
 from tests.fakes.cdn_rig import (
     ANALYTICS_NEXT,
     API_HOST,
@@ -14,9 +17,6 @@ from tests.fakes.cdn_rig import (
     running_cdn,
     until_known,
 )
-
-from firstparty.cdn.answers import NOT_FOUND_TEXT
-from firstparty.store.engine import Store
 
 pytestmark = pytest.mark.skipif(not ANALYTICS_NEXT.exists(), reason=WITHOUT_NPM)
 

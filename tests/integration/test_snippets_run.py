@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.cdn_rig import PACKAGES
-from tests.fakes.tls_front import running_front
 
 from firstparty.snippets.catalogue import build_snippet
 from firstparty.snippets.facts import SnippetFacts
 from firstparty.snippets.literals import Language, build_literal
+from tests.fakes.cdn_rig import PACKAGES
+from tests.fakes.tls_front import running_front
 
 NODE = shutil.which("node") or ""
 NODE_VERSION = (
