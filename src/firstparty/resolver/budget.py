@@ -10,15 +10,14 @@ from typing import Final
 
 MAX_QUERIES: Final = 40
 MAX_TIME: Final = timedelta(seconds=10)
-MAX_REFERRALS: Final = 8
 
 
 class BudgetSpent(Exception):
-    """The probe has used up its queries, its referrals or its time."""
+    """The probe has used up its queries or its time."""
 
 
 class Budget:
-    """Counts down queries, referrals and time. The clock starts when it is made, in a loop."""
+    """Counts down queries and time. The clock starts when it is made, in a loop."""
 
     def __init__(self, *, queries: int = MAX_QUERIES, time: timedelta = MAX_TIME) -> None:
         self._loop = asyncio.get_running_loop()
@@ -26,7 +25,6 @@ class Budget:
         self._deadline = self._started + time.total_seconds()
         self._max_queries = queries
         self.queries = 0
-        self.referrals = 0
 
     @property
     def took(self) -> timedelta:
@@ -43,9 +41,3 @@ class Budget:
         if self.queries >= self._max_queries or not self.seconds_left:
             raise BudgetSpent
         self.queries += 1
-
-    def spend_referral(self) -> None:
-        """Count one step down the tree; raises BudgetSpent instead of the one too many."""
-        if self.referrals >= MAX_REFERRALS:
-            raise BudgetSpent
-        self.referrals += 1
