@@ -191,7 +191,7 @@ def _parse_name(text: str) -> dns.name.Name:
 
 def _to_wire(rdtype: _Types, text: str) -> bytes:
     try:
-        rdata = dns.rdata.from_text(dns.rdataclass.IN, rdtype, text, dns.name.root)
+        rdata = dns.rdata.from_text(dns.rdataclass.IN, rdtype, text, relativize=False)
         return rdata.to_wire() or b""
     except (dns.exception.DNSException, ValueError) as error:
         raise BadZone(f"{rdtype.name} {text!r}: {error}") from error
