@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from typing import Final
+from typing import Final, cast
 
 from firstparty.nameserver.answers import Answers
 from firstparty.nameserver.lookup import look_up
@@ -75,8 +75,7 @@ class _Connection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._listener.opened(self)
         self._restart_clock()
 
