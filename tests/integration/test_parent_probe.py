@@ -281,7 +281,9 @@ async def test_a_zone_that_refers_to_itself_is_lame(world: World) -> None:
     def to_itself(query: dns.message.Message, answer: dns.message.Message) -> list[bytes]:
         del answer
         response = dns.message.make_response(query)
-        response.authority.append(dns.rrset.from_text("shop.test.", 60, "IN", "NS", "ns.shop.test."))
+        response.authority.append(
+            dns.rrset.from_text("shop.test.", 60, "IN", "NS", "ns.shop.test.")
+        )
         return [response.to_wire()]
 
     server = await world.add(1, {"shop.test": PARENT}, to_itself)
