@@ -100,6 +100,30 @@ def test_nameserver_names_of_claims_have_addresses_while_their_zones_are_there()
     assert address(there) == "192.0.2.53"
 
 
+def test_a_nameserver_name_outside_the_service_domain_is_not_answered() -> None:
+    zones = new_zones()
+    zones.apply([entry(1, "dom_1", a_zone("one.test", nameservers=("ns.elsewhere.test",)))])
+
+    assert ask(zones, "ns.elsewhere.test").rcode() == dns.rcode.REFUSED
+
+
+def test_a_name_above_nameserver_names_is_there_and_empty() -> None:
+    zones = new_zones()
+    zones.apply([entry(1, "dom_1", a_zone("one.test"))])
+    answer = ask(zones, "ns.fp.test")
+
+    assert answer.rcode() == dns.rcode.NOERROR
+    assert answer.authority[0].ttl == 5
+
+
+def test_a_claim_published_again_keeps_its_nameserver_names() -> None:
+    zones = new_zones()
+    zones.apply([entry(1, "dom_1", a_zone("one.test"))])
+    zones.apply([entry(2, "dom_1", a_zone("one.test", serial=2))])
+
+    assert address(ask(zones, "a-one.ns.fp.test")) == "192.0.2.53"
+
+
 def test_the_service_zones_serial_grows_with_the_feed() -> None:
     zones = new_zones()
     zones.apply([entry(41, "dom_1", a_zone("one.test"))])
@@ -110,6 +134,7 @@ def test_the_service_zones_serial_grows_with_the_feed() -> None:
 def test_nobody_takes_the_service_domain_by_an_entry_of_the_feed() -> None:
     zones = new_zones()
     zones.apply([entry(1, "dom_1", a_zone("fp.test"))])
+    zones.apply([entry(2, "dom_1", None)])
 
     assert ask(zones, "evs.fp.test").rcode() == dns.rcode.NXDOMAIN
     assert address(ask(zones, "ns1.fp.test")) == "192.0.2.53"

@@ -12,6 +12,7 @@ from firstparty.nameserver.query import HEADER_LENGTH, Malformed, Query, parse_q
 MAX_UDP_PAYLOAD: Final = 1232  # DNS flag day 2020: never fragmented
 MIN_UDP_PAYLOAD: Final = 512  # RFC 6891 §6.2.5: less means this
 
+_NOERROR: Final = 0
 _FORMERR: Final = 1
 _NXDOMAIN: Final = 3
 _NOTIMP: Final = 4
@@ -49,18 +50,19 @@ _HIT_FLAGS: Final = {
 def look_up(answers: Answers, query: bytes, *, is_udp: bool) -> bytes | None:
     """The answer to ``query``, or None where there must be none (too short, or a response)."""
     end = query.find(0, HEADER_LENGTH) + 1
-    # A zero byte inside a label ends the name too early; what is left is then no node's name.
+    # A zero byte inside a label ends the name too early; what is left is then no name of ours.
     # Lower-casing the length bytes does no harm: at most 63, they are below "A".
-    node = answers.nodes.get(query[HEADER_LENGTH:end].lower())
+    found = answers.index.get(query[HEADER_LENGTH:end].lower())
     flags = _HIT_FLAGS.get(query[2:4])
-    if node is None or flags is None or query[end + 2 : end + 4] != _CLASS_IN:
+    if found is None or flags is None or query[end + 2 : end + 4] != _CLASS_IN:
         return _look_up_slowly(answers, query, is_udp=is_udp)
+    tails, nodata = found
     qtype = query[end : end + 2]
-    tail = node.tails.get(qtype)
+    tail = tails.get(qtype)
     if tail is None:
         if qtype in _ZONE_TRANSFERS:
             return _look_up_slowly(answers, query, is_udp=is_udp)
-        tail = node.nodata
+        tail = nodata
     end += 4
     counts = query[4:HEADER_LENGTH]
     if counts == _ONE_QUESTION and len(query) == end:
@@ -108,11 +110,13 @@ def _answer(answers: Answers, wire: bytes, query: Query, *, is_udp: bool) -> byt
     zone = answers.find_zone(query.qname)
     if zone is None:
         return _build(wire, query, _NO_RECORDS, rcode=_REFUSED)
-    node = answers.nodes.get(query.qname)
+    node = zone.nodes.get(query.qname)
     if node is None:
-        tail, rcode = zone.build_nxdomain(query.qname), _NXDOMAIN
+        tail, rcode = zone.build_negative(query.qname, zone.negative_ttl), _NXDOMAIN
+    elif query.qtype in node.tails:
+        tail, rcode = node.tails[query.qtype], _NOERROR
     else:
-        tail, rcode = node.tails.get(query.qtype, node.nodata), 0
+        tail, rcode = zone.build_negative(query.qname, node.negative_ttl), _NOERROR
     answer = _build(wire, query, tail, flags=_AA, rcode=rcode)
     limit = MIN_UDP_PAYLOAD
     if query.edns is not None:

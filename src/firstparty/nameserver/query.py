@@ -1,7 +1,6 @@
 """Reading a query by the rules (pure): RFC 1035 §4.1, RFC 6891 §6.1, RFC 9619."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 HEADER_LENGTH: Final = 12
 _MAX_NAME_LENGTH: Final = 255
@@ -13,8 +12,7 @@ class Malformed(Exception):
     """These bytes are not a query with one question; the answer is FORMERR."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edns:
+class Edns(NamedTuple):
     """What an OPT record in a query says. Options are not looked at: we know none yet."""
 
     payload: int
@@ -22,8 +20,7 @@ class Edns:
     is_dnssec_ok: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """A well-formed query. ``question`` is as it was asked; ``qname`` has lower-case letters."""
 
     question: bytes

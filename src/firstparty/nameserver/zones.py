@@ -9,7 +9,8 @@ import msgspec
 
 from firstparty.model.feed import FeedEntry, Zone
 from firstparty.nameserver.answers import Answers, compile_zone
-from firstparty.nameserver.zone import Contents, build_contents, build_service_contents
+from firstparty.nameserver.service import ServiceZone
+from firstparty.nameserver.zone import BadZone, build_contents
 from firstparty.telemetry import Log
 
 
@@ -20,12 +21,12 @@ class Zones:
         self.answers = Answers()
         self._log = Log("nameserver")
         self._service_domain = service_domain
-        self._addresses = tuple(nameserver_addresses)
+        self._service = ServiceZone(service_domain, nameserver_addresses)
         self._entries: dict[str, FeedEntry] = {}
         self._zones: dict[str, tuple[Zone, bytes]] = {}  # by key: as published, apex on the wire
         self._owners: dict[bytes, str] = {}  # apex on the wire to the key that put it in
         self._revision = 0
-        self._answer_service_zone()
+        self._service.put_into(self.answers, serial=0)
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
         """Take in changes of the topic ZONES. An entry that is here already costs nothing."""
@@ -46,7 +47,8 @@ class Zones:
                 )
             is_changed = True
         if is_changed:
-            self._answer_service_zone()
+            # Its serial is the same on every nameserver, and it only grows.
+            self._service.put_into(self.answers, serial=self._revision)
 
     def _apply_one(self, entry: FeedEntry) -> None:
         if entry.body is None:
@@ -54,33 +56,27 @@ class Zones:
             return
         zone = msgspec.json.decode(entry.body, type=Zone)
         contents = build_contents(zone, service_domain=self._service_domain)
+        if contents.apex == self._service.apex:
+            raise BadZone(f"{zone.apex} is the service domain")
         compiled = compile_zone(contents)
-        _, earlier_apex = self._zones.get(entry.key, (None, contents.apex))
+        earlier, earlier_apex = self._zones.get(entry.key, (None, contents.apex))
         if earlier_apex != contents.apex:
             self._remove(entry.key)
+        elif earlier is not None:
+            self._service.withdraw(earlier.nameservers)
         self.answers.put(compiled)
+        self._service.add(zone.nameservers)
         self._zones[entry.key] = (zone, contents.apex)
         self._owners[contents.apex] = entry.key
         self._log.info("nameserver.zone_loaded", apex=zone.apex, serial=zone.serial)
 
     def _remove(self, key: str) -> None:
         zone, apex = self._zones.pop(key, (None, b""))
+        if zone is None:
+            return
+        self._service.withdraw(zone.nameservers)
         # The apex may be another claim's by now: then it stays.
-        if zone is not None and self._owners.get(apex) == key:
+        if self._owners.get(apex) == key:
             del self._owners[apex]
             self.answers.remove(apex)
             self._log.info("nameserver.zone_removed", apex=zone.apex)
-
-    def _answer_service_zone(self) -> None:
-        contents = self._build_service_zone()
-        self.answers.put(compile_zone(contents))
-        self._owners[contents.apex] = ""  # no claim's key
-
-    def _build_service_zone(self) -> Contents:
-        names = {name for zone, _ in self._zones.values() for name in zone.nameservers}
-        return build_service_contents(
-            self._service_domain,
-            serial=self._revision,  # the same on every nameserver, and it only grows
-            nameservers=names,
-            addresses=self._addresses,
-        )
