@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -67,6 +68,15 @@ def has_answer(message: dns.message.Message) -> bool:
 
 def is_refused(message: dns.message.Message) -> bool:
     return message.rcode() == dns.rcode.REFUSED
+
+
+def has_ipv6() -> bool:
+    try:
+        for bound in bind_both("::1"):
+            bound.close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -174,12 +184,31 @@ async def test_the_sockets_stay_open_for_the_next_process(store: Store, tmp_path
 
 
 async def test_ipv6_is_answered(store: Store, tmp_path: Path) -> None:
-    try:
-        for bound in bind_both("::1"):
-            bound.close()
-    except OSError:
+    if not has_ipv6():
         pytest.skip("this machine has no IPv6 on loopback")
     async with running(store, tmp_path / "zones.snapshot", "::1") as nameserver:
+        answer = await nameserver.ask("fp.test", "SOA")
+
+    assert has_answer(answer)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+async def test_an_answer_comes_from_the_address_that_was_asked(
+    store: Store, tmp_path: Path
+) -> None:
+    async with running(store, tmp_path / "zones.snapshot", "0.0.0.0") as nameserver:
+        await nameserver.ask("fp.test", "SOA", is_udp=False)  # it is up
+        nameserver.address = Address("127.0.0.2", nameserver.address.port)
+        answer = await nameserver.ask("fp.test", "SOA")  # raises on an unexpected source
+
+    assert has_answer(answer)
+
+
+async def test_all_addresses_of_ipv6_are_answered(store: Store, tmp_path: Path) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6 on loopback")
+    async with running(store, tmp_path / "zones.snapshot", "::") as nameserver:
+        nameserver.address = Address("::1", nameserver.address.port)
         answer = await nameserver.ask("fp.test", "SOA")
 
     assert has_answer(answer)

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -121,7 +122,9 @@ def build_service_contents(
 
 def build_nameserver_owner(addresses: Iterable[str]) -> Owner:
     """What is at a claim's nameserver names: the same at all of them."""
-    return Owner(rrsets=_address_sets(addresses, NAMESERVER_TTL), negative_ttl=SOON_THERE_TTL)
+    return Owner(
+        rrsets=_address_sets(tuple(addresses), NAMESERVER_TTL), negative_ttl=SOON_THERE_TTL
+    )
 
 
 class _Records:
@@ -154,7 +157,7 @@ class _Records:
 
     def add_addresses(self, owner: bytes, ttl: int, addresses: Iterable[str]) -> None:
         """Add an A or AAAA record for each address."""
-        self._rrsets_at(owner).update(_address_sets(addresses, ttl))
+        self._rrsets_at(owner).update(_address_sets(tuple(addresses), ttl))
 
     def expect(self, owner: bytes) -> None:
         """Make the name exist, empty if need be, and its emptiness be forgotten soon."""
@@ -186,7 +189,9 @@ class _Records:
         return self._rrsets[owner]
 
 
-def _address_sets(addresses: Iterable[str], ttl: int) -> dict[int, Rrset]:
+@lru_cache(maxsize=64)
+def _address_sets(addresses: tuple[str, ...], ttl: int) -> Mapping[int, Rrset]:
+    """A and AAAA sets; remembered, since nearly all zones have the same edge addresses."""
     packed: dict[int, list[bytes]] = {}
     for text in addresses:
         try:
