@@ -197,7 +197,8 @@ async def test_an_answer_comes_from_the_address_that_was_asked(
     store: Store, tmp_path: Path
 ) -> None:
     async with running(store, tmp_path / "zones.snapshot", "0.0.0.0") as nameserver:
-        await nameserver.ask("fp.test", "SOA", is_udp=False)  # it is up
+        nameserver.address = Address("127.0.0.1", nameserver.address.port)
+        await nameserver.ask("fp.test", "SOA")  # it is up, and has told the kernel what it needs
         nameserver.address = Address("127.0.0.2", nameserver.address.port)
         answer = await nameserver.ask("fp.test", "SOA")  # raises on an unexpected source
 
