@@ -1,0 +1,281 @@
+"""A real Envoy with its discovery server, and back ends that tell what reached them."""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import socket
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from firstparty.config import Address
+from firstparty.edge.ads import serve_ads
+from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
+from firstparty.edge.envoy import build_command, find_envoy
+from firstparty.model.feed import EdgeCertificate, EdgeDomain, HttpChallenge, Topic
+from firstparty.store import feed, tables
+from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
+from tests.pairs import Pair, TestAuthority
+
+DOMAIN = "cdp.shop.test"
+CDN, API = f"evs.{DOMAIN}", f"api.{DOMAIN}"
+KEY = b"k" * 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    certificate: bytes | None
+
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def until(is_true: Callable[[], bool], *, seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not is_true():
+            await asyncio.sleep(0.02)
+
+
+class Edge:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.authority = TestAuthority()
+        self.sealer = Sealer(KEY)
+        self.store = Store(f"sqlite:///{directory / 'store.db'}")
+        tables.metadata.create_all(self.store.engine)
+        self.https_port, self.http_port = free_port(), free_port()
+        self.layout = EdgeLayout(
+            https=Address("127.0.0.1", self.https_port),
+            http=Address("127.0.0.1", self.http_port),
+            ads_socket=directory / "ads.sock",
+            acme_socket=directory / "acme.sock",
+            cdn_socket=directory / "cdn.sock",
+            ingest_sockets=(directory / "ingest-0.sock", directory / "ingest-1.sock"),
+            admin_socket=directory / "admin.sock",
+        )
+        self.acme = socket.socket(socket.AF_UNIX)
+        self.acme.bind(str(self.layout.acme_socket))
+        self.acme.listen()
+        self.ads: asyncio.Task[None] | None = None
+        self.envoy: asyncio.subprocess.Process | None = None
+
+    # --- the parts ---
+
+    def start_ads(self) -> None:
+        self.ads = asyncio.create_task(
+            serve_ads(
+                ads_socket=self.layout.ads_socket,
+                http_listener=self.acme.dup(),
+                store=self.store,
+                snapshot=self.directory / "edge.snapshot",
+                sealer=self.sealer,
+                https_port=self.https_port,
+            )
+        )
+
+    async def stop_ads(self) -> None:
+        self.ads.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.ads
+
+    async def start_envoy(self) -> None:
+        file = self.directory / "envoy.json"
+        file.write_text(json.dumps(build_bootstrap(self.layout)))
+        command = build_command(binary=find_envoy(""), bootstrap=file, concurrency=1)
+        self.envoy = await asyncio.create_subprocess_exec(*command)
+        async with asyncio.timeout(30):
+            while not (await self._is_open(self.https_port) and await self._is_open(self.http_port)):
+                assert self.envoy.returncode is None
+                await asyncio.sleep(0.05)
+
+    async def _is_open(self, port: int) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def stop_envoy(self) -> None:
+        if self.envoy is not None and self.envoy.returncode is None:
+            self.envoy.kill()
+            await self.envoy.wait()
+
+    # --- the feed ---
+
+    def publish(self, pair: Pair | None, *, name: str = DOMAIN, key: str = "dom_1") -> None:
+        certificate = None
+        if pair is not None:
+            certificate = EdgeCertificate(
+                id="crt_1",
+                chain=pair.chain,
+                sealed_key=self.sealer.seal(pair.key, context="certificate:crt_1"),
+                not_after=datetime.now(UTC) + timedelta(days=1),
+            )
+        domain = EdgeDomain(
+            id=key,
+            workspace="wsp_1",
+            name=name,
+            cdn_host=f"evs.{name}",
+            api_host=f"api.{name}",
+            sources=(),
+            certificate=certificate,
+        )
+        self._publish(Topic.EDGE, key, msgspec.json.encode(domain))
+
+    def publish_live(self, name: str = DOMAIN, *, key: str = "dom_1") -> Pair:
+        pair = self.authority.issue(f"evs.{name}", f"api.{name}")
+        self.publish(pair, name=name, key=key)
+        return pair
+
+    def remove(self, key: str = "dom_1") -> None:
+        self._publish(Topic.EDGE, key, None)
+
+    def publish_challenge(self, host: str, token: str, key_authorization: str) -> None:
+        challenge = HttpChallenge(
+            host=host,
+            token=token,
+            key_authorization=key_authorization,
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+        )
+        self._publish(Topic.CHALLENGES, f"{host}/{token}", msgspec.json.encode(challenge))
+
+    def _publish(self, topic: Topic, key: str, body: bytes | None) -> None:
+        with self.store.write() as connection:
+            feed.publish(connection, topic, key, body)
+
+    # --- a visitor ---
+
+    async def request(
+        self,
+        host: str,
+        path: str = "/",
+        *,
+        sni: str | None = None,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        is_secure: bool = True,
+    ) -> Answer:
+        context = ssl.create_default_context(cadata=self.authority.pem) if is_secure else None
+        port = self.https_port if is_secure else self.http_port
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        async with asyncio.timeout(15):
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", port, ssl=context, server_hostname=(sni or host) if context else None
+            )
+            tls = writer.get_extra_info("ssl_object")
+            certificate = tls.getpeercert(binary_form=True) if tls else None
+            writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+            data = await reader.read(-1)
+            writer.close()
+        return _parse_answer(data, certificate)
+
+    async def handshake(self, sni: str) -> None:
+        """Raises ssl.SSLError or ConnectionError when Envoy refuses the name."""
+        context = ssl.create_default_context(cadata=self.authority.pem)
+        async with asyncio.timeout(5):  # a refusal is at once; no answer would take 10 s
+            _, writer = await asyncio.open_connection(
+                "127.0.0.1", self.https_port, ssl=context, server_hostname=sni
+            )
+            writer.close()
+
+    async def request_until(self, is_right: Callable[[Answer], bool], host: str, path: str = "/", **kind) -> Answer:
+        """Ask until the feed's change is there."""
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(ssl.SSLError, ConnectionError):
+                    answer = await self.request(host, path, **kind)
+                    if is_right(answer):
+                        return answer
+                await asyncio.sleep(0.05)
+
+
+def _parse_answer(data: bytes, certificate: bytes | None) -> Answer:
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {
+        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
+    if headers.get("transfer-encoding") == "chunked":
+        body = _dechunk(body)
+    return Answer(
+        status=int(first.split(" ")[1]), headers=headers, body=body, certificate=certificate
+    )
+
+
+def _dechunk(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        whole += body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+    return whole
+
+
+@contextlib.asynccontextmanager
+async def echoing(path: Path, name: str) -> AsyncIterator[None]:
+    """A back end that answers with what it got."""
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        seen = {
+            "server": name,
+            "method": request.method,
+            "path": request.raw_path,
+            "headers": {key.lower(): value for key, value in request.headers.items()},
+            "body_bytes": len(await request.read()),
+        }
+        response = web.json_response(seen)
+        response.headers["Set-Cookie"] = "a=b"
+        response.headers["Access-Control-Allow-Origin"] = "https://from.backend"
+        return response
+
+    runner = web.ServerRunner(web.Server(answer, access_log=None))
+    await runner.setup()
+    site = web.UnixSite(runner, path)
+    await site.start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def running_edge() -> AsyncIterator[Edge]:
+    # Not pytest's tmp_path: a socket's path has 108 bytes at most.
+    directory = Path(tempfile.mkdtemp(prefix="edge-"))
+    edge = Edge(directory)
+    edge.start_ads()
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(echoing(edge.layout.cdn_socket, "cdn"))
+            for path in edge.layout.ingest_sockets:
+                await stack.enter_async_context(echoing(path, "ingest"))
+            await edge.start_envoy()
+            yield edge
+    finally:
+        await edge.stop_envoy()
+        await edge.stop_ads()
+        edge.acme.close()
+        edge.store.close()
+        shutil.rmtree(directory)
