@@ -39,7 +39,11 @@ class TestAuthority:
         self.pem = self.certificate.public_bytes(Encoding.PEM).decode()
 
     def issue(
-        self, *names: str, days: int = 10, age: timedelta = timedelta(days=1), key: Key | None = None
+        self,
+        *names: str,
+        days: int = 10,
+        age: timedelta = timedelta(days=1),
+        key: Key | None = None,
     ) -> Pair:
         key = key or ec.generate_private_key(ec.SECP256R1())
         start = datetime.now(UTC) - age

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -73,6 +74,7 @@ class Edge:
         self.acme = socket.socket(socket.AF_UNIX)
         self.acme.bind(str(self.layout.acme_socket))
         self.acme.listen()
+        self.back_ends = contextlib.AsyncExitStack()
         self.ads: asyncio.Task[None] | None = None
         self.envoy: asyncio.subprocess.Process | None = None
 
@@ -95,13 +97,23 @@ class Edge:
         with contextlib.suppress(asyncio.CancelledError):
             await self.ads
 
+    async def start_back_ends(self) -> None:
+        await self.back_ends.enter_async_context(echoing(self.layout.cdn_socket, "cdn"))
+        for path in self.layout.ingest_sockets:
+            await self.back_ends.enter_async_context(echoing(path, "ingest"))
+
+    async def stop_back_ends(self) -> None:
+        await self.back_ends.aclose()
+
     async def start_envoy(self) -> None:
         file = self.directory / "envoy.json"
         file.write_text(json.dumps(build_bootstrap(self.layout)))
         command = build_command(binary=find_envoy(""), bootstrap=file, concurrency=1)
         self.envoy = await asyncio.create_subprocess_exec(*command)
         async with asyncio.timeout(30):
-            while not (await self._is_open(self.https_port) and await self._is_open(self.http_port)):
+            while not (
+                await self._is_open(self.https_port) and await self._is_open(self.http_port)
+            ):
                 assert self.envoy.returncode is None
                 await asyncio.sleep(0.05)
 
@@ -163,44 +175,43 @@ class Edge:
 
     # --- a visitor ---
 
+    async def connect(
+        self, host: str, *, is_secure: bool = True, sni: str | None = None
+    ) -> "Connection":
+        context = ssl.create_default_context(cadata=self.authority.pem) if is_secure else None
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1",
+            self.https_port if is_secure else self.http_port,
+            ssl=context,
+            server_hostname=(sni or host) if context else None,
+        )
+        return Connection(reader, writer)
+
     async def request(
         self,
         host: str,
         path: str = "/",
         *,
         sni: str | None = None,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
         is_secure: bool = True,
+        **parts: Any,
     ) -> Answer:
-        context = ssl.create_default_context(cadata=self.authority.pem) if is_secure else None
-        port = self.https_port if is_secure else self.http_port
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        if body:
-            lines.append(f"Content-Length: {len(body)}")
+        """One request over a connection of its own; ``parts`` as for ``Connection.ask``."""
         async with asyncio.timeout(15):
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1", port, ssl=context, server_hostname=(sni or host) if context else None
-            )
-            tls = writer.get_extra_info("ssl_object")
-            certificate = tls.getpeercert(binary_form=True) if tls else None
-            writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-            data = await reader.read(-1)
-            writer.close()
-        return _parse_answer(data, certificate)
+            connection = await self.connect(host, is_secure=is_secure, sni=sni)
+            try:
+                return await connection.ask(parts.pop("method", "GET"), host, path, **parts)
+            finally:
+                connection.close()
 
     async def handshake(self, sni: str) -> None:
         """Raises ssl.SSLError or ConnectionError when Envoy refuses the name."""
-        context = ssl.create_default_context(cadata=self.authority.pem)
         async with asyncio.timeout(5):  # a refusal is at once; no answer would take 10 s
-            _, writer = await asyncio.open_connection(
-                "127.0.0.1", self.https_port, ssl=context, server_hostname=sni
-            )
-            writer.close()
+            (await self.connect(sni)).close()
 
-    async def request_until(self, is_right: Callable[[Answer], bool], host: str, path: str = "/", **kind) -> Answer:
+    async def request_until(
+        self, is_right: Callable[[Answer], bool], host: str, path: str = "/", **kind
+    ) -> Answer:
         """Ask until the feed's change is there."""
         async with asyncio.timeout(20):
             while True:
@@ -211,26 +222,57 @@ class Edge:
                 await asyncio.sleep(0.05)
 
 
-def _parse_answer(data: bytes, certificate: bytes | None) -> Answer:
-    head, _, body = data.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {
-        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-    }
-    if headers.get("transfer-encoding") == "chunked":
-        body = _dechunk(body)
-    return Answer(
-        status=int(first.split(" ")[1]), headers=headers, body=body, certificate=certificate
-    )
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        tls = writer.get_extra_info("ssl_object")
+        self._certificate = tls.getpeercert(binary_form=True) if tls else None
+
+    async def ask(
+        self,
+        method: str,
+        host: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        self._writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        return await self._read_answer()
+
+    async def _read_answer(self) -> Answer:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode().removesuffix("\r\n\r\n")
+        first, *lines = head.split("\r\n")
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
+        body = b""
+        if headers.get("transfer-encoding") == "chunked":
+            while size := int(await self._reader.readline(), 16):
+                body += await self._reader.readexactly(size)
+                await self._reader.readexactly(2)
+            await self._reader.readexactly(2)
+        else:
+            body = await self._reader.readexactly(int(headers.get("content-length", "0")))
+        return Answer(
+            status=int(first.split(" ")[1]),
+            headers=headers,
+            body=body,
+            certificate=self._certificate,
+        )
+
+    def close(self) -> None:
+        self._writer.close()
 
 
-def _dechunk(body: bytes) -> bytes:
-    whole = b""
-    while body:
-        size, _, body = body.partition(b"\r\n")
-        whole += body[: int(size, 16)]
-        body = body[int(size, 16) + 2 :]
-    return whole
+def is_served(answer: Answer) -> bool:
+    return answer.status == 200
 
 
 @contextlib.asynccontextmanager
@@ -267,14 +309,12 @@ async def running_edge() -> AsyncIterator[Edge]:
     edge = Edge(directory)
     edge.start_ads()
     try:
-        async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(echoing(edge.layout.cdn_socket, "cdn"))
-            for path in edge.layout.ingest_sockets:
-                await stack.enter_async_context(echoing(path, "ingest"))
-            await edge.start_envoy()
-            yield edge
+        await edge.start_back_ends()
+        await edge.start_envoy()
+        yield edge
     finally:
         await edge.stop_envoy()
+        await edge.stop_back_ends()
         await edge.stop_ads()
         edge.acme.close()
         edge.store.close()

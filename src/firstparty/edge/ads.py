@@ -5,7 +5,7 @@ and routes are there with everything behind it dead, after a restart of this rol
 """
 
 import asyncio
-import os
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
@@ -30,7 +30,6 @@ from firstparty.telemetry import Log
 
 TOPICS: Final = (Topic.EDGE, Topic.CHALLENGES)
 _RETRY_SECONDS: Final = 1.0
-_LONGEST_SOCKET_PATH: Final = 103  # bytes; macOS has 104 with the final zero, Linux 108
 _OPTIONS: Final = (
     # After a reconnect Envoy names all it has in one message: 100,000 hosts are above the 4 MiB
     # that are the default.
@@ -58,15 +57,16 @@ async def serve_ads(
     """
     resources = Resources(sealer, https_port=https_port)
     service = _Service(resources)
-    # Who knows nothing yet must stay silent: "there is no such name" makes Envoy drop what it has.
-    service.apply(await _load_first(store, snapshot))
-    server = await _start(ads_socket, service)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow_feed(store, TOPICS, snapshot, service.apply))
-            tasks.create_task(serve_challenges(http_listener, resources))
-    finally:
-        await server.stop(grace=None)
+    with contextlib.closing(http_listener):
+        # Who knows nothing yet must stay silent: "no such name" makes Envoy drop what it has.
+        service.apply(await _load_first(store, snapshot))
+        server = await _start(ads_socket, service)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follow_feed(store, TOPICS, snapshot, service.apply))
+                tasks.create_task(serve_challenges(http_listener, resources))
+        finally:
+            await server.stop(grace=None)
 
 
 async def _load_first(store: Store, file: Path) -> list[FeedEntry]:
@@ -98,8 +98,6 @@ def _read_everything(store: Store) -> list[FeedEntry]:
 
 
 async def _start(ads_socket: Path, service: "_Service") -> grpc.aio.Server:
-    if len(os.fsencode(ads_socket)) > _LONGEST_SOCKET_PATH:
-        raise ValueError(f"{ads_socket}: too long for a socket; choose a shorter state directory")
     await asyncio.to_thread(ads_socket.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((service,))

@@ -1,15 +1,13 @@
 """The Envoy binary: which one, whether it is new enough, and the command that starts it."""
 
 import asyncio
-import errno
 import re
-import socket
 from pathlib import Path
 from typing import Final
 
 import envoy
 
-from firstparty.config import Address, ConfigError
+from firstparty.config import ConfigError
 
 OLDEST_ENVOY: Final = (1, 40, 0)  # below, on-demand certificates subscribe to a name repeatedly
 _VERSION_SECONDS: Final = 10
@@ -32,10 +30,14 @@ async def fetch_version(binary: Path) -> tuple[int, int, int]:
         process = await asyncio.create_subprocess_exec(
             binary, "--version", stdout=asyncio.subprocess.PIPE
         )
+    except OSError as error:
+        raise ConfigError(f"edge.envoy: {binary} cannot be run: {error.strerror}") from error
+    try:
         async with asyncio.timeout(_VERSION_SECONDS):
             output, _ = await process.communicate()
-    except (OSError, TimeoutError) as error:
-        raise ConfigError(f"edge.envoy: {binary} cannot be run: {error}") from error
+    except TimeoutError as error:
+        process.kill()
+        raise ConfigError(f"edge.envoy: {binary} does not tell its version") from error
     return parse_version(output.decode(errors="replace"), binary=binary)
 
 
@@ -58,7 +60,9 @@ def build_command(*, binary: Path, bootstrap: Path, concurrency: int = 0) -> lis
 
     ``concurrency`` is the number of worker threads, 0 for one a core. Hot restart is off: it
     numbers instances by a base id that is shared machine-wide and leaves shared memory behind
-    after a kill, and a plain restart is back within a tenth of a second.
+    after a kill, and a plain restart is back within a tenth of a second. Envoy sets SO_REUSEPORT,
+    so a second one on the same port starts without a word and takes half of the connections: bind
+    the port without that option first, to see that it is free.
     """
     workers = ["--concurrency", str(concurrency)] if concurrency else []
     return [
@@ -68,22 +72,3 @@ def build_command(*, binary: Path, bootstrap: Path, concurrency: int = 0) -> lis
         "--disable-hot-restart",
         *workers,
     ]
-
-
-def is_free(address: Address) -> bool:
-    """Whether nothing listens on a TCP address. Ask before Envoy is started.
-
-    Envoy sets SO_REUSEPORT, so that a second one would start without a word and take half of the
-    connections; this bind does not set it, so it fails beside any listener. Other errors of the
-    bind (no right to the port, no such address) are raised as the OSError they are.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections linger
-        try:
-            probe.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return False
-            raise
-    return True
