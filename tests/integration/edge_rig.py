@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from tests.pairs import Pair, TestAuthority
 
 from firstparty.config import Address
 from firstparty.edge.ads import serve_ads
@@ -24,7 +25,6 @@ from firstparty.model.feed import EdgeCertificate, EdgeDomain, HttpChallenge, To
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
-from tests.pairs import Pair, TestAuthority
 
 DOMAIN = "cdp.shop.test"
 CDN, API = f"evs.{DOMAIN}", f"api.{DOMAIN}"
@@ -210,13 +210,13 @@ class Edge:
             (await self.connect(sni)).close()
 
     async def request_until(
-        self, is_right: Callable[[Answer], bool], host: str, path: str = "/", **kind
+        self, is_right: Callable[[Answer], bool], host: str, path: str = "/", **parts: Any
     ) -> Answer:
         """Ask until the feed's change is there."""
         async with asyncio.timeout(20):
             while True:
                 with contextlib.suppress(ssl.SSLError, ConnectionError):
-                    answer = await self.request(host, path, **kind)
+                    answer = await self.request(host, path, **parts)
                     if is_right(answer):
                         return answer
                 await asyncio.sleep(0.05)

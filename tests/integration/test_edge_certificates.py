@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-
 from tests.integration.edge_rig import API, CDN, DOMAIN, Edge, is_served, running_edge
 
 REFUSED = (ssl.SSLError, ConnectionError)

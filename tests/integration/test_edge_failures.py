@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
-from firstparty.store.engine import Store
 from tests.integration.edge_rig import (
     API,
     CDN,
@@ -15,6 +13,8 @@ from tests.integration.edge_rig import (
     running_edge,
     until,
 )
+
+from firstparty.store.engine import Store
 
 OTHER = "other.test"
 

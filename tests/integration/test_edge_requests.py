@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-
 from tests.integration.edge_rig import API, CDN, Edge, is_served, running_edge
 
 OTHER = "other.test"

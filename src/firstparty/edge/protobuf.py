@@ -12,7 +12,6 @@ from typing import Any, Final
 _LAST_GROUP: Final = 0x7F
 _MORE: Final = 0x80
 _MAX_VARINT_BYTES: Final = 10  # 64 bits, seven a byte
-_MAX_DEPTH: Final = 32
 
 
 class Broken(ValueError):
@@ -86,17 +85,18 @@ def _varint(number: int) -> bytes:
     return bytes(octets)
 
 
-def decode(data: bytes, table: Table, *, depth: int = _MAX_DEPTH) -> dict[str, Any]:
-    """The fields of ``data`` that the table knows; repeated ones as lists. Raises Broken."""
-    if depth == 0:
-        raise Broken("nested too deeply")
+def decode(data: bytes, table: Table) -> dict[str, Any]:
+    """The fields of ``data`` that the table knows; repeated ones as lists. Raises Broken.
+
+    Nothing nests deeper than the table does.
+    """
     names = {field.number: (name, field) for name, field in table.items()}
     message: dict[str, Any] = {}
     for number, value in _fields(data):
         if number not in names:
             continue
         name, field = names[number]
-        single = _decode_value(field, value, depth)
+        single = _decode_value(field, value)
         if field.repeated:
             message.setdefault(name, []).append(single)
         else:
@@ -104,7 +104,7 @@ def decode(data: bytes, table: Table, *, depth: int = _MAX_DEPTH) -> dict[str, A
     return message
 
 
-def _decode_value(field: Field, value: int | bytes, depth: int) -> Any:
+def _decode_value(field: Field, value: int | bytes) -> Any:
     match field.kind, value:
         case Kind.UNSIGNED, int():
             return value
@@ -120,7 +120,7 @@ def _decode_value(field: Field, value: int | bytes, depth: int) -> Any:
         case Kind(), _:
             raise Broken(f"field {field.number} has the wrong wire type")
         case table, bytes():
-            return decode(value, table, depth=depth - 1)
+            return decode(value, table)
         case _:
             raise Broken(f"field {field.number} has the wrong wire type")
 
