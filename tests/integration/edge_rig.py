@@ -6,8 +6,9 @@ import json
 import shutil
 import socket
 import ssl
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,19 @@ from firstparty.store.sealing import Sealer
 DOMAIN = "cdp.shop.test"
 CDN, API = f"evs.{DOMAIN}", f"api.{DOMAIN}"
 KEY = b"k" * 32
+_ADS_PROCESS = f"""
+import asyncio, socket, sys
+from pathlib import Path
+from firstparty.edge.ads import serve_ads
+from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
+directory, url, acme, https_port = sys.argv[1:]
+asyncio.run(serve_ads(
+    ads_socket=Path(directory, "ads.sock"), http_listener=socket.socket(fileno=int(acme)),
+    store=Store(url), snapshot=Path(directory, "edge.snapshot"), sealer=Sealer({KEY!r}),
+    https_port=int(https_port),
+))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +111,19 @@ class Edge:
         with contextlib.suppress(asyncio.CancelledError):
             await self.ads
 
+    async def kill_ads_process(self, *, after: Callable[[], Awaitable[object]]) -> None:
+        """Run the role in a process of its own, and kill it without warning."""
+        arguments = (self.directory, self.store.engine.url, self.acme.fileno(), self.https_port)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _ADS_PROCESS, *map(str, arguments)),
+            pass_fds=(self.acme.fileno(),),
+        )
+        try:
+            await after()
+        finally:
+            process.kill()
+            await process.wait()
+
     async def start_back_ends(self) -> None:
         await self.back_ends.enter_async_context(echoing(self.layout.cdn_socket, "cdn"))
         for path in self.layout.ingest_sockets:
@@ -106,18 +133,19 @@ class Edge:
         await self.back_ends.aclose()
 
     async def start_envoy(self) -> None:
+        await self.start_envoy_process()
+        async with asyncio.timeout(30):
+            while not (await self.is_open(self.https_port) and await self.is_open(self.http_port)):
+                assert self.envoy.returncode is None
+                await asyncio.sleep(0.05)
+
+    async def start_envoy_process(self) -> None:
         file = self.directory / "envoy.json"
         file.write_text(json.dumps(build_bootstrap(self.layout)))
         command = build_command(binary=find_envoy(""), bootstrap=file, concurrency=1)
         self.envoy = await asyncio.create_subprocess_exec(*command)
-        async with asyncio.timeout(30):
-            while not (
-                await self._is_open(self.https_port) and await self._is_open(self.http_port)
-            ):
-                assert self.envoy.returncode is None
-                await asyncio.sleep(0.05)
 
-    async def _is_open(self, port: int) -> bool:
+    async def is_open(self, port: int) -> bool:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:

@@ -71,6 +71,17 @@ async def test_envoy_serves_on_without_its_discovery_server(edge: Edge) -> None:
     assert (await edge.request(CDN)).status == 200
 
 
+async def test_a_killed_discovery_server_s_successor_takes_its_place(edge: Edge) -> None:
+    await edge.stop_ads()
+    await edge.kill_ads_process(after=lambda: edge.request_until(is_served, f"evs.{OTHER}"))
+    left_behind = edge.layout.ads_socket.exists()
+    edge.start_ads()
+    edge.publish_live("later.test", key="dom_3")
+
+    assert left_behind
+    assert (await edge.request_until(is_served, "evs.later.test")).status == 200
+
+
 async def test_a_new_name_is_served_once_the_discovery_server_is_back(edge: Edge) -> None:
     await edge.stop_ads()
     asking = asyncio.create_task(edge.request(f"evs.{OTHER}"))
@@ -111,6 +122,21 @@ async def test_envoy_alone_restarted_serves_everything(edge: Edge) -> None:
     await edge.start_envoy()
 
     assert (await edge.request(CDN)).status == 200
+
+
+async def test_envoy_listens_only_once_it_has_routes(edge: Edge) -> None:
+    await edge.stop_ads()
+    await edge.stop_envoy()
+    edge.layout.admin_socket.unlink()  # what a killed Envoy left
+    await edge.start_envoy_process()
+    await until(edge.layout.admin_socket.exists)
+    await asyncio.sleep(1)
+    was_open = await edge.is_open(edge.https_port)
+    edge.start_ads()
+    answer = await edge.request_until(is_served, CDN)
+
+    assert not was_open
+    assert answer.status == 200
 
 
 async def test_a_discovery_server_that_knows_nothing_takes_nothing_from_envoy(

@@ -68,7 +68,9 @@ class EdgeLayout:
 
 def build_bootstrap(layout: EdgeLayout) -> dict[str, Any]:
     """The bootstrap as a tree to be written as JSON for ``envoy --config-path FILE.json``."""
-    service = {"envoy_grpc": {"cluster_name": _ADS_CLUSTER}}
+    # By default Envoy comes to wait half a minute between its tries to connect.
+    retry = {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}}
+    service = {"envoy_grpc": {"cluster_name": _ADS_CLUSTER, "retry_policy": retry}}
     has_log = layout.has_access_log
     return {
         "node": {"id": "edge", "cluster": "edge"},
