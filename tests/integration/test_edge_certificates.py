@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.integration.edge_rig import API, CDN, DOMAIN, Edge, is_served, running_edge
+from tests.integration.edge_ends import is_served
+from tests.integration.edge_rig import API, CDN, DOMAIN, Edge, running_edge
 
 REFUSED = (ssl.SSLError, ConnectionError)
 

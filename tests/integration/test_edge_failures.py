@@ -4,15 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.integration.edge_rig import (
-    API,
-    CDN,
-    Edge,
-    echoing,
-    is_served,
-    running_edge,
-    until,
-)
+from tests.integration.edge_ends import echoing, is_served
+from tests.integration.edge_rig import API, CDN, Edge, running_edge, until
 
 from firstparty.store.engine import Store
 

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from tests.integration.edge_rig import API, CDN, Edge, is_served, running_edge
+from tests.integration.edge_ends import is_served
+from tests.integration.edge_rig import API, CDN, Edge, running_edge
 
 OTHER = "other.test"
 
@@ -159,6 +160,25 @@ async def test_a_body_of_512_kib_reaches_ingest_and_one_of_700_kib_does_not(edge
     assert accepted.json()["body_bytes"] == 512 * 1024
     assert refused.status == 413
     assert refused.json()["code"] == "payload_too_large"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X_Underscore": "1"}, 400),
+        ({"Content-Length": "1", "Transfer-Encoding": "chunked"}, 400),
+        ({"Content-Length": "nine"}, 400),
+        ({"X-Long": "x" * 40_000}, 431),
+        ({f"X-{number}": "1" for number in range(120)}, 431),
+    ],
+)
+async def test_malformed_requests_are_refused_in_json(
+    edge: Edge, headers: dict[str, str], status: int
+) -> None:
+    answer = await edge.request(API, "/v1/t", method="POST", headers=headers)
+
+    assert answer.status == status
+    assert set(answer.json()) == {"success", "code", "message", "error"}
 
 
 async def test_envoy_s_own_errors_can_be_read_by_a_page_of_the_site(edge: Edge) -> None:
