@@ -3,10 +3,12 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 from tests.integration.edge_ends import echoing, is_served
 from tests.integration.edge_rig import API, CDN, Edge, running_edge, until
 
+from firstparty.edge.xds import METHOD
 from firstparty.store.engine import Store
 
 OTHER = "other.test"
@@ -167,3 +169,14 @@ async def test_sockets_that_carry_keys_are_for_their_owner_only(edge: Edge) -> N
 
 def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
+
+
+async def test_an_unreadable_request_ends_its_own_stream_and_no_other(edge: Edge) -> None:
+    async with grpc.aio.insecure_channel(f"unix:{edge.layout.ads_socket}") as channel:
+        call = channel.stream_stream(METHOD)(iter([b"\xff"]))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call.read()
+    edge.publish_live("later.test", key="dom_3")
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (await edge.request_until(is_served, "evs.later.test")).status == 200
