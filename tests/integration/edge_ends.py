@@ -99,3 +99,10 @@ async def echoing(path: Path, name: str) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
+
+
+async def run(*command: str) -> str:
+    """What a program says on standard output."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return output.decode()

@@ -1,10 +1,9 @@
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from tests.integration.edge_ends import is_served
+from tests.integration.edge_ends import is_served, run
 from tests.integration.edge_rig import API, CDN, Edge, running_edge
 
 OTHER = "other.test"
@@ -128,6 +127,16 @@ async def test_headers_that_sdks_need_reach_ingest_and_credentials_never_the_cdn
     assert "authorization" not in to_cdn
 
 
+@pytest.mark.parametrize(("host", "server"), [(CDN, "cdn"), (API, "ingest")])
+async def test_preflights_are_answered_by_the_back_ends(edge: Edge, host: str, server: str) -> None:
+    headers = {"Origin": "https://shop.test", "Access-Control-Request-Headers": "authorization"}
+
+    answer = await edge.request(host, "/v1/t", method="OPTIONS", headers=headers)
+
+    assert (answer.json()["server"], answer.json()["method"]) == (server, "OPTIONS")
+    assert answer.json()["headers"]["access-control-request-headers"] == "authorization"
+
+
 async def test_cookies_of_a_back_end_are_dropped_and_its_cors_headers_left_alone(
     edge: Edge,
 ) -> None:
@@ -233,16 +242,8 @@ async def test_port_80_does_not_know_other_hosts(edge: Edge) -> None:
     assert answer.json()["code"] == "not_found"
 
 
-async def curl(*arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        "curl", *arguments, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    return output.decode()
-
-
 async def has_http2() -> bool:
-    return shutil.which("curl") is not None and "HTTP2" in await curl("--version")
+    return shutil.which("curl") is not None and "HTTP2" in await run("curl", "--version")
 
 
 async def ask_over_http2(edge: Edge, host: str, *others: str) -> list[str]:
@@ -255,4 +256,4 @@ async def ask_over_http2(edge: Edge, host: str, *others: str) -> list[str]:
     arguments = list(one)
     for other in others:
         arguments += ["--next", *one, "--header", f"Host: {other}"]
-    return (await curl(*arguments)).splitlines()
+    return (await run("curl", *arguments)).splitlines()

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 from tests.builders import an_edge_domain
 from tests.pairs import Pair, TestAuthority
 
@@ -177,6 +178,17 @@ def test_a_first_pair_that_cannot_be_used_is_answered_removed() -> None:
     edge.publish(expired())
 
     assert told(*edge.ask(CDN)) == [f"-{CDN}"]
+
+
+def test_a_pair_that_cannot_be_used_is_logged_once_however_often_it_is_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    edge = Told()
+    edge.publish(expired())
+    for _ in range(3):
+        edge.ask(CDN)
+
+    assert caplog.messages == ["edge.certificate_unusable"]
 
 
 def test_what_changes_before_it_is_acknowledged_is_sent_after() -> None:

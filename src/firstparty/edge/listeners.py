@@ -51,7 +51,13 @@ def _build_listener(name: str, address: Address) -> dict[str, Any]:
     return {
         "name": name,
         "stat_prefix": name,
-        "address": {"socket_address": {"address": address.host, "port_value": address.port}},
+        "address": {
+            "socket_address": {
+                "address": address.host,
+                "port_value": address.port,
+                "ipv4_compat": address.host == "::",  # all addresses of both families
+            }
+        },
         "per_connection_buffer_limit_bytes": 65_536,
         "listener_filters_timeout": "5s",
         "listener_filters": [

@@ -25,6 +25,7 @@ class Stream:
         self._subscribed: set[ResourceName] = set()
         self._taken: dict[ResourceName, str] = {}
         self._rejected: dict[ResourceName, str] = {}
+        self._reported: dict[ResourceName, str] = {}
         self._in_flight: dict[str, tuple[ResourceName, str]] = {}  # by nonce; with the version
         self._changed_in_flight: set[ResourceName] = set()
         self._responses = 0
@@ -92,7 +93,7 @@ class Stream:
             case None:
                 return None
             case Unusable(reason=reason):
-                _log.error("edge.certificate_unusable", host=name[1], reason=reason)
+                self._report_once(name, reason)
                 return None
             case Resource() if self._rejected.get(name) == found.version:
                 return None
@@ -100,6 +101,13 @@ class Stream:
                 nonce = self._nonce()
                 self._in_flight[nonce] = (name, found.version)
                 return DeltaResponse(type_url=name[0], nonce=nonce, resource=found)
+
+    def _report_once(self, name: ResourceName, reason: str) -> None:
+        """Tell the operator, however often strangers ask for the name."""
+        version = self._resources.version(name)
+        if version is not None and self._reported.get(name) != version:
+            self._reported[name] = version
+            _log.error("edge.certificate_unusable", host=name[1], reason=reason)
 
     def _remove(self, name: ResourceName) -> DeltaResponse:
         self._taken.pop(name, None)
