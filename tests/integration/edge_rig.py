@@ -44,10 +44,11 @@ asyncio.run(serve_ads(
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            probe.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 async def until(is_true: Callable[[], bool], *, seconds: float = 20) -> None:
@@ -63,7 +64,7 @@ class Edge:
         self.sealer = Sealer(KEY)
         self.store = Store(f"sqlite:///{directory / 'store.db'}")
         tables.metadata.create_all(self.store.engine)
-        self.https_port, self.http_port = free_port(), free_port()
+        self.https_port, self.http_port = free_ports()
         self.layout = EdgeLayout(
             https=Address("127.0.0.1", self.https_port),
             http=Address("127.0.0.1", self.http_port),

@@ -93,7 +93,8 @@ def build_https_routes(*, cdn_hosts: Iterable[str], api_hosts: Iterable[str]) ->
                 "typed_config": {"type_url": _PREVIOUS_HOSTS, "value": b""},
             }
         ],
-        "host_selection_retry_max_attempts": 3,
+        # Picks are random: with few, a retry meets the same dead process again now and then.
+        "host_selection_retry_max_attempts": 20,
     }
     cdn, api = (
         {"cluster": cluster, "timeout": {"seconds": _TIMEOUT_SECONDS}, "retry_policy": retry}
