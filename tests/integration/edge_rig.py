@@ -58,7 +58,7 @@ async def until(is_true: Callable[[], bool], *, seconds: float = 20) -> None:
 
 
 class Edge:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, host: str) -> None:
         self.directory = directory
         self.authority = TestAuthority()
         self.sealer = Sealer(KEY)
@@ -66,8 +66,8 @@ class Edge:
         tables.metadata.create_all(self.store.engine)
         self.https_port, self.http_port = free_ports()
         self.layout = EdgeLayout(
-            https=Address("127.0.0.1", self.https_port),
-            http=Address("127.0.0.1", self.http_port),
+            https=Address(host, self.https_port),
+            http=Address(host, self.http_port),
             ads_socket=directory / "ads.sock",
             acme_socket=directory / "acme.sock",
             cdn_socket=directory / "cdn.sock",
@@ -193,11 +193,16 @@ class Edge:
     # --- a visitor ---
 
     async def connect(
-        self, host: str, *, is_secure: bool = True, sni: str | None = None
-    ) -> "Connection":
+        self,
+        host: str,
+        *,
+        is_secure: bool = True,
+        sni: str | None = None,
+        over: str = "127.0.0.1",
+    ) -> Connection:
         context = ssl.create_default_context(cadata=self.authority.pem) if is_secure else None
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1",
+            over,
             self.https_port if is_secure else self.http_port,
             ssl=context,
             server_hostname=(sni or host) if context else None,
@@ -211,11 +216,12 @@ class Edge:
         *,
         sni: str | None = None,
         is_secure: bool = True,
+        over: str = "127.0.0.1",
         **parts: Any,
     ) -> Answer:
         """One request over a connection of its own; ``parts`` as for ``Connection.ask``."""
         async with asyncio.timeout(15):
-            connection = await self.connect(host, is_secure=is_secure, sni=sni)
+            connection = await self.connect(host, is_secure=is_secure, sni=sni, over=over)
             try:
                 return await connection.ask(parts.pop("method", "GET"), host, path, **parts)
             finally:
@@ -240,10 +246,10 @@ class Edge:
 
 
 @contextlib.asynccontextmanager
-async def running_edge() -> AsyncIterator[Edge]:
+async def running_edge(host: str = "127.0.0.1") -> AsyncIterator[Edge]:
     # Not pytest's tmp_path: a socket's path has 108 bytes at most.
     directory = Path(tempfile.mkdtemp(prefix="edge-"))
-    edge = Edge(directory)
+    edge = Edge(directory, host)
     edge.start_ads()
     try:
         await edge.start_back_ends()

@@ -1,8 +1,10 @@
 import json
+import socket
 from pathlib import Path
 
 import pytest
-from tests.integration.edge_ends import run
+from tests.integration.edge_ends import is_served, run
+from tests.integration.edge_rig import CDN, running_edge
 
 from firstparty.config import Address, ConfigError
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
@@ -39,3 +41,17 @@ async def test_envoy_accepts_the_bootstrap_for_any_address(
     command = build_command(binary=find_envoy(""), bootstrap=file)
 
     assert "OK" in await run(*command, "--mode", "validate")
+
+
+async def test_listening_on_all_addresses_takes_visitors_of_both_families() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    async with running_edge("::") as edge:
+        edge.publish_live()
+        over_ipv4 = await edge.request_until(is_served, CDN)
+        over_ipv6 = await edge.request(CDN, over="::1")
+
+    assert over_ipv4.json()["headers"]["x-real-ip"] == "127.0.0.1"
+    assert over_ipv6.json()["headers"]["x-real-ip"] == "::1"
