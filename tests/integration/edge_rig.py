@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.integration.edge_ends import Answer, Connection, echoing
-from tests.pairs import Pair, TestAuthority
 
 from firstparty.config import Address
 from firstparty.edge.ads import serve_ads
@@ -25,6 +23,8 @@ from firstparty.model.feed import EdgeCertificate, EdgeDomain, HttpChallenge, To
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
+from tests.integration.edge_ends import Answer, Connection, echoing
+from tests.pairs import Pair, TestAuthority
 
 DOMAIN = "cdp.shop.test"
 CDN, API = f"evs.{DOMAIN}", f"api.{DOMAIN}"

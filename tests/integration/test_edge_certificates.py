@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+
 from tests.integration.edge_ends import is_served
 from tests.integration.edge_rig import API, CDN, DOMAIN, Edge, running_edge
 

@@ -3,12 +3,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.integration.edge_ends import is_served, run
-from tests.integration.edge_rig import CDN, running_edge
 
 from firstparty.config import Address, ConfigError
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import OLDEST_ENVOY, build_command, fetch_version, find_envoy
+from tests.integration.edge_ends import is_served, run
+from tests.integration.edge_rig import CDN, running_edge
 
 
 async def test_the_packaged_envoy_is_new_enough() -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.integration.edge_ends import echoing, is_served
-from tests.integration.edge_rig import API, CDN, Edge, running_edge, until
 
 from firstparty.edge.xds import METHOD
 from firstparty.store.engine import Store
+from tests.integration.edge_ends import echoing, is_served
+from tests.integration.edge_rig import API, CDN, Edge, running_edge, until
 
 OTHER = "other.test"
 

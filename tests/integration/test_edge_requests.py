@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+
 from tests.integration.edge_ends import is_served, run
 from tests.integration.edge_rig import API, CDN, Edge, running_edge
 

@@ -1,9 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.pairs import Pair, TestAuthority
 
 from firstparty.edge.pairs import check_pair
+from tests.pairs import Pair, TestAuthority
 
 NOW = datetime.now(UTC)
 HOST = "evs.shop.test"

@@ -3,8 +3,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.builders import an_edge_domain
-from tests.pairs import Pair, TestAuthority
 
 from firstparty.edge.protobuf import decode
 from firstparty.edge.resources import Resources, Unusable
@@ -12,6 +10,8 @@ from firstparty.edge.routes import ROUTE_CONFIGURATION
 from firstparty.edge.xds import ROUTES_TYPE, SECRET, SECRET_TYPE, Resource
 from firstparty.model.feed import EdgeCertificate, FeedEntry, HttpChallenge, Topic
 from firstparty.store.sealing import Sealer
+from tests.builders import an_edge_domain
+from tests.pairs import Pair, TestAuthority
 
 NOW = datetime.now(UTC)
 SEALER = Sealer(b"k" * 32)

@@ -2,14 +2,14 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from tests.builders import an_edge_domain
-from tests.pairs import Pair, TestAuthority
 
 from firstparty.edge.resources import Resources
 from firstparty.edge.stream import Stream
 from firstparty.edge.xds import SECRET_TYPE, DeltaRequest, DeltaResponse
 from firstparty.model.feed import EdgeCertificate, FeedEntry, Topic
 from firstparty.store.sealing import Sealer
+from tests.builders import an_edge_domain
+from tests.pairs import Pair, TestAuthority
 
 NOW = datetime.now(UTC)
 SEALER = Sealer(b"k" * 32)
