@@ -1,0 +1,89 @@
+"""Certificates and orders for them: states, and when to renew."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+_SHORT: Final = timedelta(days=10)
+
+
+class OrderState(StrEnum):
+    """Where an order with a certificate authority stands: who has the next move."""
+
+    NEW = "new"  # we have the next move: the CA is to be asked
+    CHALLENGED = "challenged"  # we have the next move: our servers must answer, then tell the CA
+    VALIDATING = "validating"  # the CA has the next move
+    ISSUED = "issued"  # over: the certificate is stored
+    FAILED = "failed"  # over: a new order is needed
+
+
+TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = MappingProxyType(
+    {
+        OrderState.NEW: frozenset({OrderState.CHALLENGED, OrderState.ISSUED, OrderState.FAILED}),
+        OrderState.CHALLENGED: frozenset({OrderState.VALIDATING, OrderState.FAILED}),
+        OrderState.VALIDATING: frozenset({OrderState.ISSUED, OrderState.FAILED}),
+        OrderState.ISSUED: frozenset(),
+        OrderState.FAILED: frozenset(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsChallenge:
+    """A dns-01 answer (RFC 8555 §8.4): this TXT value at ``_acme-challenge.<host>``."""
+
+    host: str
+    value: str
+
+    @property
+    def owner_name(self) -> str:
+        """Where the TXT record goes."""
+        return f"_acme-challenge.{self.host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One try at one certificate. The private key is stored, sealed, before the CA is asked."""
+
+    id: str
+    domain_id: str
+    authority: str
+    names: tuple[str, ...]
+    sealed_key: bytes
+    changed_at: datetime
+    state: OrderState = OrderState.NEW
+    url: str = ""
+    challenges: tuple[DnsChallenge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """An issued and checked pair. ``chain`` is PEM, leaf first; the key is sealed for the edge."""
+
+    id: str
+    domain_id: str
+    authority: str
+    names: tuple[str, ...]
+    chain: str
+    sealed_key: bytes
+    not_before: datetime
+    not_after: datetime
+    created_at: datetime
+
+
+def sealing_context(certificate_id: str) -> str:
+    """What the private key of this certificate (and of its order, by the same id) is bound to."""
+    return f"certificate:{certificate_id}"
+
+
+def renew_at(not_before: datetime, not_after: datetime) -> datetime:
+    """When to renew without advice from the CA: a third of the lifetime left, half if it is short.
+
+    Let's Encrypt's integration guide; never "30 days before", since lifetimes shrink.
+    """
+    lifetime = not_after - not_before
+    left = lifetime / 2 if lifetime < _SHORT else lifetime / 3
+    return not_after - left

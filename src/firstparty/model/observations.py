@@ -1,0 +1,38 @@
+"""What the reconciler knows of a domain, kept as one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from firstparty.model.findings import DnsRecord, Finding
+from firstparty.model.status import Statuses
+
+
+class Step(StrEnum):
+    """The stopwatch's marks on the way to live, in their order."""
+
+    ASKED = "asked"  # the domain was requested
+    DELEGATED = "delegated"  # the parent answers with this claim's records
+    SERVING = "serving"  # our own servers answer the zone
+    ISSUED = "issued"  # the certificate is stored
+    PUBLISHED = "published"  # the edge was told
+    LIVE = "live"  # both hosts answered over HTTPS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was seen last of one domain, and since when.
+
+    ``seen`` are the records found at the parent. ``tries`` counts looks in a row that changed
+    nothing: it picks the next pause from the back-off table. ``stopwatch`` has the first time
+    that each step was reached.
+    """
+
+    domain_id: str
+    statuses: Statuses = field(default_factory=Statuses)
+    findings: tuple[Finding, ...] = ()
+    seen: tuple[DnsRecord, ...] = ()
+    tries: int = 0
+    checked_at: datetime | None = None
+    stopwatch: Mapping[Step, datetime] = field(default_factory=dict)

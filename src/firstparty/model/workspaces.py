@@ -1,0 +1,102 @@
+"""Who may do what, and what sends messages: workspaces, people, roles, tokens, sources."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """What a person or token may do in a workspace; each role includes the ones after it."""
+
+    OWNER = "owner"  # everything, people included
+    ADMIN = "admin"  # domains, sources, tokens
+    EDITOR = "editor"  # domains and sources
+    VIEWER = "viewer"  # look
+
+    def includes(self, other: "Role") -> bool:
+        """Whether this role may do what ``other`` may."""
+        order = list(Role)
+        return order.index(self) <= order.index(other)
+
+
+class SourceType(StrEnum):
+    """What kind of site or app a source is: it decides the snippet and where the IP comes from."""
+
+    JAVASCRIPT = "javascript"
+    PYTHON = "python"
+    NODE = "node"
+    RUBY = "ruby"
+    PHP = "php"
+    GO = "go"
+    JAVA = "java"
+    CLOJURE = "clojure"
+    DOTNET = "dotnet"
+    CSHARP = "csharp"
+    MOBILE = "mobile"
+    PIXEL = "pixel"
+    HTTP = "http"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A tenant. ``alias`` is the first part of its sources' script paths."""
+
+    id: str
+    name: str
+    alias: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One site or app with a write key.
+
+    ``number`` stands for the source in log entries, never changes and is never used again.
+    ``alias`` is the second part of the script's path. ``upstream`` is an origin, no path.
+    """
+
+    id: str
+    number: int
+    workspace_id: str
+    name: str
+    type: SourceType
+    write_key: str
+    region: str
+    upstream: str
+    alias: str
+    created_at: datetime
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who signs in. An operator sees every workspace."""
+
+    id: str
+    email: str
+    password_hash: str
+    is_operator: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An API token. Without a workspace it is an operator's and works in all of them."""
+
+    id: str
+    name: str
+    workspace_id: str | None
+    role: Role
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A signed-in browser. ``csrf`` goes into every form of its pages."""
+
+    person_id: str
+    csrf: str
+    expires_at: datetime

@@ -1,0 +1,153 @@
+"""Orders, certificates and ACME accounts: rows to values and back. Keys are sealed already."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, update
+
+from firstparty.model.certificates import Certificate, DnsChallenge, Order, OrderState
+from firstparty.store import tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """An ACME account: its URL at the authority, its key sealed with control's key."""
+
+    authority: str
+    url: str
+    sealed_key: bytes
+    created_at: datetime
+
+
+def add_order(connection: Connection, order: Order) -> None:
+    """Store a new order, its sealed key with it, before the CA is asked for anything."""
+    connection.execute(
+        insert(tables.orders).values(
+            id=order.id,
+            domain_id=order.domain_id,
+            authority=order.authority,
+            state=order.state,
+            url=order.url,
+            names=list(order.names),
+            sealed_key=order.sealed_key,
+            challenges=msgspec.to_builtins(order.challenges),
+            changed_at=order.changed_at,
+        )
+    )
+
+
+def save_order(connection: Connection, order: Order) -> None:
+    """Store the state, URL and challenges of an order."""
+    connection.execute(
+        update(tables.orders)
+        .where(tables.orders.c.id == order.id)
+        .values(
+            state=order.state,
+            url=order.url,
+            challenges=msgspec.to_builtins(order.challenges),
+            changed_at=order.changed_at,
+        )
+    )
+
+
+def load_open_order(connection: Connection, domain_id: str) -> Order | None:
+    """The order of this domain that is neither issued nor failed."""
+    over = (OrderState.ISSUED, OrderState.FAILED)
+    row = connection.execute(
+        select(tables.orders)
+        .where(tables.orders.c.domain_id == domain_id, tables.orders.c.state.not_in(over))
+        .order_by(tables.orders.c.changed_at.desc())
+    ).first()
+    return None if row is None else _order(row)
+
+
+def add_certificate(connection: Connection, certificate: Certificate) -> None:
+    """Store an issued and checked certificate."""
+    connection.execute(
+        insert(tables.certificates).values(
+            id=certificate.id,
+            domain_id=certificate.domain_id,
+            authority=certificate.authority,
+            names=list(certificate.names),
+            chain=certificate.chain,
+            sealed_key=certificate.sealed_key,
+            not_before=certificate.not_before,
+            not_after=certificate.not_after,
+            created_at=certificate.created_at,
+        )
+    )
+
+
+def load_newest_certificate(connection: Connection, domain_id: str) -> Certificate | None:
+    """The certificate of this domain that was issued last."""
+    row = connection.execute(
+        select(tables.certificates)
+        .where(tables.certificates.c.domain_id == domain_id)
+        .order_by(tables.certificates.c.created_at.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _certificate(row)
+
+
+def add_account(connection: Connection, account: AccountRow) -> None:
+    """Store the account of an authority."""
+    connection.execute(
+        insert(tables.accounts).values(
+            authority=account.authority,
+            url=account.url,
+            sealed_key=account.sealed_key,
+            created_at=account.created_at,
+        )
+    )
+
+
+def save_account_url(connection: Connection, authority: str, url: str) -> None:
+    """Store the URL that the authority gave the account."""
+    connection.execute(
+        update(tables.accounts).where(tables.accounts.c.authority == authority).values(url=url)
+    )
+
+
+def load_account(connection: Connection, authority: str) -> AccountRow | None:
+    """The account of an authority."""
+    row = connection.execute(
+        select(tables.accounts).where(tables.accounts.c.authority == authority)
+    ).first()
+    if row is None:
+        return None
+    return AccountRow(
+        authority=row.authority,
+        url=row.url,
+        sealed_key=row.sealed_key,
+        created_at=row.created_at,
+    )
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(
+        id=row.id,
+        domain_id=row.domain_id,
+        authority=row.authority,
+        names=tuple(row.names),
+        sealed_key=row.sealed_key,
+        changed_at=row.changed_at,
+        state=OrderState(row.state),
+        url=row.url,
+        challenges=msgspec.convert(row.challenges, tuple[DnsChallenge, ...]),
+    )
+
+
+def _certificate(row: Row[Any]) -> Certificate:
+    return Certificate(
+        id=row.id,
+        domain_id=row.domain_id,
+        authority=row.authority,
+        names=tuple(row.names),
+        chain=row.chain,
+        sealed_key=row.sealed_key,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,163 @@
+"""Domains and claims as intent: rows to values and back."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from firstparty.model.claims import Claim, ClaimState
+from firstparty.model.domains import Domain, Mode
+from firstparty.model.status import Intent
+from firstparty.store import tables
+
+
+def add_domain(connection: Connection, domain: Domain) -> None:
+    """Store a new domain with its claim, due to be looked at now."""
+    connection.execute(
+        insert(tables.domains).values(
+            id=domain.id,
+            workspace_id=domain.workspace_id,
+            name=domain.name,
+            mode=domain.mode,
+            cdn_label=domain.cdn_label,
+            api_label=domain.api_label,
+            description=domain.description,
+            has_csp=domain.has_csp,
+            intent=domain.intent,
+            created_at=domain.created_at,
+        )
+    )
+    for source_id in domain.source_ids:
+        connection.execute(
+            insert(tables.domain_sources).values(domain_id=domain.id, source_id=source_id)
+        )
+    connection.execute(
+        insert(tables.claims).values(
+            token=domain.token,
+            domain_id=domain.id,
+            name=domain.name,
+            state=ClaimState.PENDING,
+            changed_at=domain.created_at,
+        )
+    )
+
+
+def load_domain(connection: Connection, domain_id: str) -> Domain | None:
+    """The domain of this id."""
+    row = connection.execute(_DOMAIN.where(tables.domains.c.id == domain_id)).first()
+    return None if row is None else _domain(connection, row)
+
+
+def list_domains(
+    connection: Connection, workspace_id: str, *, after: str = "", limit: int = 100
+) -> list[Domain]:
+    """Domains of a workspace by id, from after a cursor; removed ones too."""
+    rows = connection.execute(
+        _DOMAIN.where(tables.domains.c.workspace_id == workspace_id, tables.domains.c.id > after)
+        .order_by(tables.domains.c.id)
+        .limit(limit)
+    )
+    return [_domain(connection, row) for row in rows]
+
+
+def find_active_domain(connection: Connection, workspace_id: str, name: str) -> Domain | None:
+    """The domain of this name that the workspace asked for and has not removed."""
+    row = connection.execute(
+        _DOMAIN.where(
+            tables.domains.c.workspace_id == workspace_id,
+            tables.domains.c.name == name,
+            tables.domains.c.intent != Intent.REMOVED,
+        )
+    ).first()
+    return None if row is None else _domain(connection, row)
+
+
+def find_domain_of_source(connection: Connection, source_id: str) -> str | None:
+    """The name of the domain, not removed, that serves this source."""
+    return connection.execute(
+        select(tables.domains.c.name)
+        .join(tables.domain_sources, tables.domain_sources.c.domain_id == tables.domains.c.id)
+        .where(
+            tables.domain_sources.c.source_id == source_id,
+            tables.domains.c.intent != Intent.REMOVED,
+        )
+    ).scalar()
+
+
+def save_intent(connection: Connection, domain_id: str, intent: Intent) -> None:
+    """Store what the owner wants now."""
+    connection.execute(
+        update(tables.domains).where(tables.domains.c.id == domain_id).values(intent=intent)
+    )
+
+
+def load_claim(connection: Connection, domain_id: str) -> Claim:
+    """The claim of this domain."""
+    row = connection.execute(
+        select(tables.claims).where(tables.claims.c.domain_id == domain_id)
+    ).one()
+    return _claim(row)
+
+
+def list_proved_claims(connection: Connection, names: list[str]) -> list[Claim]:
+    """Claims that hold one of these names now."""
+    rows = connection.execute(
+        select(tables.claims).where(
+            tables.claims.c.name.in_(names), tables.claims.c.state == ClaimState.PROVED
+        )
+    )
+    return [_claim(row) for row in rows]
+
+
+def list_proved_claims_below(connection: Connection, name: str) -> list[Claim]:
+    """Claims that hold a name under this one now."""
+    rows = connection.execute(
+        select(tables.claims).where(
+            tables.claims.c.name.endswith(f".{name}", autoescape=True),
+            tables.claims.c.state == ClaimState.PROVED,
+        )
+    )
+    return [_claim(row) for row in rows]
+
+
+def save_claim(connection: Connection, claim: Claim, *, now: datetime) -> None:
+    """Store the state of a claim."""
+    connection.execute(
+        update(tables.claims)
+        .where(tables.claims.c.token == claim.token)
+        .values(state=claim.state, changed_at=now)
+    )
+
+
+_DOMAIN = select(tables.domains, tables.claims.c.token).join(
+    tables.claims, tables.claims.c.domain_id == tables.domains.c.id
+)
+
+
+def _domain(connection: Connection, row: Row[Any]) -> Domain:
+    sources = connection.execute(
+        select(tables.sources.c.id)
+        .join(tables.domain_sources, tables.domain_sources.c.source_id == tables.sources.c.id)
+        .where(tables.domain_sources.c.domain_id == row.id)
+        .order_by(tables.sources.c.number)
+    )
+    return Domain(
+        id=row.id,
+        workspace_id=row.workspace_id,
+        name=row.name,
+        token=row.token,
+        mode=Mode(row.mode),
+        cdn_label=row.cdn_label,
+        api_label=row.api_label,
+        source_ids=tuple(sources.scalars()),
+        description=row.description,
+        has_csp=row.has_csp,
+        intent=Intent(row.intent),
+        created_at=row.created_at,
+    )
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(
+        token=row.token, domain_id=row.domain_id, name=row.name, state=ClaimState(row.state)
+    )

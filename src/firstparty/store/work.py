@@ -1,0 +1,185 @@
+"""The reconciler's work list: what is due, who works on it, and what they found.
+
+Many reconcilers may share one store. Who works on a domain holds a lease for a while and a fence
+number that only grows; a save under an old fence changes nothing, so a worker that slept through
+its lease does no harm.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, case, insert, or_, select, update
+
+from firstparty.model.findings import DnsRecord, Finding
+from firstparty.model.observations import Observation, Step
+from firstparty.model.status import (
+    CertificateStatus,
+    DnsStatus,
+    EdgeStatus,
+    ProbeStatus,
+    Statuses,
+    Word,
+)
+from firstparty.store import tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on one domain until ``until``."""
+
+    domain_id: str
+    fence: int
+    until: datetime
+
+
+def start_work(connection: Connection, domain_id: str, *, now: datetime) -> None:
+    """Put a new domain on the list, due now."""
+    first = Observation(domain_id=domain_id, stopwatch={Step.ASKED: now})
+    connection.execute(
+        insert(tables.statuses).values(
+            domain_id=domain_id, due_at=now, leased_until=None, fence=0, **_columns(first)
+        )
+    )
+
+
+def wake(connection: Connection, domain_id: str, *, now: datetime) -> None:
+    """Make a domain due now, also while somebody works on it."""
+    connection.execute(
+        update(tables.statuses).where(tables.statuses.c.domain_id == domain_id).values(due_at=now)
+    )
+
+
+def lease_due(
+    connection: Connection, *, now: datetime, lease: timedelta, limit: int
+) -> list[Lease]:
+    """Take up to ``limit`` due domains, longest due first. One indexed query finds them."""
+    until = now + lease
+    is_free = or_(tables.statuses.c.leased_until.is_(None), tables.statuses.c.leased_until <= now)
+    due = connection.execute(
+        select(tables.statuses.c.domain_id)
+        .where(tables.statuses.c.due_at <= now, is_free)
+        .order_by(tables.statuses.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).scalars()
+    rows = connection.execute(
+        update(tables.statuses)
+        .where(tables.statuses.c.domain_id.in_(list(due)))
+        # Due again when the lease runs out, should the worker die.
+        .values(leased_until=until, due_at=until, fence=tables.statuses.c.fence + 1)
+        .returning(tables.statuses.c.domain_id, tables.statuses.c.fence)
+    )
+    return [Lease(domain_id=row.domain_id, fence=row.fence, until=until) for row in rows]
+
+
+def save_observation(
+    connection: Connection, lease: Lease, observation: Observation, *, due_at: datetime | None
+) -> bool:
+    """Store what was found and give the lease back; False if the lease was lost meanwhile.
+
+    A wake during the work wins over ``due_at``. ``None``: nothing will ever be due by itself.
+    """
+    saved = connection.execute(
+        update(tables.statuses)
+        .where(
+            tables.statuses.c.domain_id == lease.domain_id,
+            tables.statuses.c.fence == lease.fence,
+        )
+        .values(
+            leased_until=None,
+            due_at=case(
+                (tables.statuses.c.due_at == lease.until, due_at), else_=tables.statuses.c.due_at
+            ),
+            **_columns(observation),
+        )
+    )
+    return saved.rowcount == 1
+
+
+def is_held(connection: Connection, lease: Lease) -> bool:
+    """Whether nobody took the domain over: to be asked inside the transaction that acts."""
+    fence = connection.execute(
+        select(tables.statuses.c.fence).where(tables.statuses.c.domain_id == lease.domain_id)
+    ).scalar()
+    return bool(fence == lease.fence)
+
+
+def load_observation(connection: Connection, domain_id: str) -> Observation:
+    """What was seen last of this domain."""
+    row = connection.execute(
+        select(tables.statuses).where(tables.statuses.c.domain_id == domain_id)
+    ).one()
+    return _observation(row)
+
+
+def next_due_at(connection: Connection) -> datetime | None:
+    """When the next domain is due, if any ever is."""
+    return connection.execute(
+        select(tables.statuses.c.due_at)
+        .where(tables.statuses.c.due_at.is_not(None))
+        .order_by(tables.statuses.c.due_at)
+        .limit(1)
+    ).scalar()
+
+
+def add_history(
+    connection: Connection, domain_id: str, word: Word, *, at: datetime, codes: list[str]
+) -> None:
+    """Keep a change of the word, with the codes of the findings at that moment."""
+    connection.execute(
+        insert(tables.history).values(
+            domain_id=domain_id, at=at, word=word, detail={"findings": codes}
+        )
+    )
+
+
+def list_history(connection: Connection, domain_id: str, *, limit: int = 50) -> list[Row[Any]]:
+    """The newest changes of the word: rows with ``at``, ``word`` and ``detail``."""
+    return list(
+        connection.execute(
+            select(tables.history)
+            .where(tables.history.c.domain_id == domain_id)
+            .order_by(tables.history.c.number.desc())
+            .limit(limit)
+        )
+    )
+
+
+def _columns(observation: Observation) -> dict[str, Any]:
+    statuses = observation.statuses
+    return {
+        "dns": statuses.dns,
+        "certificate": statuses.certificate,
+        "edge": statuses.edge,
+        "probe": statuses.probe,
+        "has_been_live": statuses.has_been_live,
+        "findings": msgspec.to_builtins(observation.findings),
+        "facts": msgspec.to_builtins(
+            {
+                "seen": observation.seen,
+                "tries": observation.tries,
+                "checked_at": observation.checked_at,
+                "stopwatch": dict(observation.stopwatch),
+            }
+        ),
+    }
+
+
+def _observation(row: Row[Any]) -> Observation:
+    return Observation(
+        domain_id=row.domain_id,
+        statuses=Statuses(
+            dns=DnsStatus(row.dns),
+            certificate=CertificateStatus(row.certificate),
+            edge=EdgeStatus(row.edge),
+            probe=ProbeStatus(row.probe),
+            has_been_live=row.has_been_live,
+        ),
+        findings=msgspec.convert(row.findings, tuple[Finding, ...]),
+        seen=msgspec.convert(row.facts["seen"], tuple[DnsRecord, ...]),
+        tries=row.facts["tries"],
+        checked_at=msgspec.convert(row.facts["checked_at"], datetime | None),
+        stopwatch=msgspec.convert(row.facts["stopwatch"], dict[Step, datetime]),
+    )

@@ -1,0 +1,112 @@
+"""Workspaces and their sources: rows to values and back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from firstparty.model.workspaces import Source, SourceType, Workspace
+from firstparty.store import tables
+
+
+def add_workspace(connection: Connection, workspace: Workspace) -> None:
+    """Store a new workspace."""
+    connection.execute(
+        insert(tables.workspaces).values(
+            id=workspace.id,
+            name=workspace.name,
+            alias=workspace.alias,
+            created_at=workspace.created_at,
+        )
+    )
+
+
+def load_workspace(connection: Connection, workspace_id: str) -> Workspace | None:
+    """The workspace of this id."""
+    row = connection.execute(
+        select(tables.workspaces).where(tables.workspaces.c.id == workspace_id)
+    ).first()
+    return None if row is None else _workspace(row)
+
+
+def list_workspaces(
+    connection: Connection, *, person_id: str | None = None, after: str = "", limit: int = 100
+) -> list[Workspace]:
+    """Workspaces by id, all of them or those a person belongs to, from after a cursor."""
+    query = select(tables.workspaces).where(tables.workspaces.c.id > after)
+    if person_id is not None:
+        query = query.join(
+            tables.memberships, tables.memberships.c.workspace_id == tables.workspaces.c.id
+        ).where(tables.memberships.c.person_id == person_id)
+    rows = connection.execute(query.order_by(tables.workspaces.c.id).limit(limit))
+    return [_workspace(row) for row in rows]
+
+
+def add_source(connection: Connection, source: Source) -> Source:
+    """Store a new source; the number in the answer is the one it got (``source.number`` is not)."""
+    connection.execute(
+        insert(tables.sources).values(
+            id=source.id,
+            workspace_id=source.workspace_id,
+            name=source.name,
+            type=source.type,
+            write_key=source.write_key,
+            region=source.region,
+            upstream=source.upstream,
+            alias=source.alias,
+            settings=source.settings,
+            created_at=source.created_at,
+        )
+    )
+    stored = load_source(connection, source.id)
+    assert stored is not None  # written by this very transaction
+    return stored
+
+
+def load_source(connection: Connection, source_id: str) -> Source | None:
+    """The source of this id."""
+    row = connection.execute(select(tables.sources).where(tables.sources.c.id == source_id)).first()
+    return None if row is None else _source(row)
+
+
+def load_sources(connection: Connection, source_ids: Iterable[str]) -> list[Source]:
+    """The sources of these ids that exist, oldest first."""
+    rows = connection.execute(
+        select(tables.sources)
+        .where(tables.sources.c.id.in_(list(source_ids)))
+        .order_by(tables.sources.c.number)
+    )
+    return [_source(row) for row in rows]
+
+
+def list_sources(
+    connection: Connection, workspace_id: str, *, after: int = 0, limit: int = 100
+) -> list[Source]:
+    """Sources of a workspace, oldest first, from after a source number."""
+    rows = connection.execute(
+        select(tables.sources)
+        .where(tables.sources.c.workspace_id == workspace_id, tables.sources.c.number > after)
+        .order_by(tables.sources.c.number)
+        .limit(limit)
+    )
+    return [_source(row) for row in rows]
+
+
+def _workspace(row: Row[Any]) -> Workspace:
+    return Workspace(id=row.id, name=row.name, alias=row.alias, created_at=row.created_at)
+
+
+def _source(row: Row[Any]) -> Source:
+    return Source(
+        id=row.id,
+        number=row.number,
+        workspace_id=row.workspace_id,
+        name=row.name,
+        type=SourceType(row.type),
+        write_key=row.write_key,
+        region=row.region,
+        upstream=row.upstream,
+        alias=row.alias,
+        created_at=row.created_at,
+        settings=row.settings,
+    )
