@@ -17,8 +17,6 @@ from typing import Any
 import aiohttp
 import msgspec
 from aiohttp import web
-from tests.nats_server import NatsServer
-from tests.ports import listener
 
 from firstparty.demo.faults import Behaviour
 from firstparty.demo.received import ReceivedLog
@@ -33,6 +31,8 @@ from firstparty.spool.log import DurableLog, open_log
 from firstparty.spool.outcomes import Shelf, open_outcomes
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from tests.nats_server import NatsServer
+from tests.ports import listener
 
 ROOM = 256 * 1024**2
 _RUN = (

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.spool import FakeLog, FakeOutcomes
-from tests.nats_server import NatsServer
 
 from firstparty.spool.log import DurableLog, open_log
 from firstparty.spool.outcomes import Copy, Fenced, Outcomes, Shelf, open_outcomes
+from tests.fakes.spool import FakeLog, FakeOutcomes
+from tests.nats_server import NatsServer
 
 ROOM = 64 * 1024**2
 Spool = tuple[FakeLog | DurableLog, FakeOutcomes | Outcomes]

@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.ports import listener
 
 from firstparty.demo.upstream import serve_upstream
+from tests.ports import listener
 
 
 @dataclass

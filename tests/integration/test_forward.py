@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.forwarding import Forwarding, OutsideUpstream, an_entry, first_sightings
 
 from firstparty.forward.forwarder import serve_forward
 from firstparty.spool.entries import encode_group
+from tests.forwarding import Forwarding, OutsideUpstream, an_entry, first_sightings
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import dns.asyncquery
 import dns.message
 import pytest
-from tests.ports import same_port
 
 from firstparty.demo.parent import add_delegation, serve_parent
 from firstparty.demo.parent_zones import build_world
 from firstparty.errors import Refused
+from tests.ports import same_port
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.spool import FakeLog, FakeOutcomes
-from tests.forwarding import an_entry, first_sightings
 
 from firstparty.forward.delivery import Answer
 from firstparty.forward.directory import SourceDirectory
@@ -21,6 +19,8 @@ from firstparty.forward.ledger import DeadLetter, Ledger, OutcomeRecord, fold
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry, Topic
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Copy, Fenced, Shelf
+from tests.fakes.spool import FakeLog, FakeOutcomes
+from tests.forwarding import an_entry, first_sightings
 
 SOURCES = (1, 2, 3)
 
