@@ -28,7 +28,7 @@ from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.entries import Entry, decode_group, encode_group
 from firstparty.spool.log import DurableLog, open_log
-from firstparty.spool.outcomes import Shelf, open_outcomes
+from firstparty.spool.outcomes import Outcomes, Shelf, open_outcomes
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
 from tests.nats_server import NatsServer
@@ -39,6 +39,7 @@ _RUN = (
     "import asyncio, sys; from pathlib import Path; "
     "from firstparty.forward.forwarder import serve_forward; "
     "from firstparty.store.engine import Store; "
+    "from firstparty.telemetry import configure_logs; configure_logs('forward'); "
     "asyncio.run(serve_forward(store=Store(sys.argv[1]), snapshot=Path(sys.argv[2]), "
     "log_url=sys.argv[3]))"
 )
@@ -128,6 +129,7 @@ class Forwarding:
     async def start(self) -> None:
         await self.nats.start()
         self.log = await open_log(self.nats.url, max_bytes=ROOM)
+        await open_outcomes(self.log, max_bytes=MAX_OUTCOMES_BYTES)
 
     async def stop(self) -> None:
         for process in self._processes:
@@ -172,17 +174,23 @@ class Forwarding:
 
     async def spawn(self) -> asyncio.subprocess.Process:
         """A forwarder as a process of its own."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            _RUN,
-            self.store_url,
-            str(self.folder / "forward.snapshot"),
-            self.nats.url,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
+        with self.log_file(len(self._processes)).open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                _RUN,
+                self.store_url,
+                str(self.folder / "forward.snapshot"),
+                self.nats.url,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                stderr=stderr,
+            )
         self._processes.append(process)
         return process
+
+    def log_file(self, number: int) -> File:
+        """What the forwarder that was spawned as number ``number`` (from 0 on) has to say."""
+        return self.folder / f"forwarder-{number}.log"
 
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         process.send_signal(signal.SIGKILL)
@@ -190,7 +198,7 @@ class Forwarding:
 
     async def ledger(self) -> Ledger:
         """The ledger as the records on disk have it."""
-        outcomes = await open_outcomes(self.log, max_bytes=MAX_OUTCOMES_BYTES)
+        outcomes = Outcomes(self.log)
         records, after = [], 0
         while found := await outcomes.read(after=after):
             records += [msgspec.msgpack.decode(s.data, type=OutcomeRecord) for s in found]
@@ -198,7 +206,7 @@ class Forwarding:
         return fold(records)
 
     async def dead(self, source: int) -> list[DeadLetter]:
-        outcomes = await open_outcomes(self.log, max_bytes=MAX_OUTCOMES_BYTES)
+        outcomes = Outcomes(self.log)
         copies = await outcomes.read_copies(Shelf.DEAD, source, after=0, max_copies=1_000)
         return [msgspec.msgpack.decode(copy.data, type=DeadLetter) for copy in copies]
 
