@@ -80,8 +80,13 @@ def test_an_absurd_retry_after_is_capped(text: str) -> None:
     assert wait.after == MAX_RETRY_AFTER
 
 
-def test_a_retry_after_in_the_past_means_now() -> None:
-    assert parse_retry_after("Sat, 01 Jan 2000 00:00:00 GMT", now=NOW) == timedelta(0)
+@pytest.mark.parametrize("text", ["0", "Sat, 01 Jan 2000 00:00:00 GMT"])
+def test_a_retry_after_of_nothing_is_no_hot_loop(text: str) -> None:
+    wait = outcome(Answer(status=429, headers={"retry-after": text}))
+
+    assert parse_retry_after(text, now=NOW) == timedelta(0)
+    assert isinstance(wait, Retry)
+    assert wait.after >= BACK_OFF[0]
 
 
 @given(st.integers(100, 599), st.text(), st.integers(1, 2500), st.floats(0, 1))

@@ -94,7 +94,9 @@ def judge(answer: Answer, *, messages: int, failures: int, jitter: float, now: d
     wanted = parse_retry_after(answer.headers.get("retry-after", ""), now=now)
     if wanted is None:
         return Retry(after=back_off(failures, jitter=jitter), reason=str(answer))
-    return Retry(after=min(wanted, MAX_RETRY_AFTER), reason=str(answer))
+    # "Retry-After: 0" for ever must not make a hot loop.
+    after = max(min(wanted, MAX_RETRY_AFTER), BACK_OFF[0])
+    return Retry(after=after, reason=str(answer))
 
 
 def back_off(failures: int, *, jitter: float) -> timedelta:

@@ -6,7 +6,6 @@ time at which *we* received the message, and the batch's ``sentAt`` is the time 
 upstream then finds nothing left to correct. Values are copied as bytes wherever nothing changes.
 """
 
-import ipaddress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -106,7 +105,7 @@ def _merge(fields: _Fields, name: str, shared: msgspec.Raw | None) -> None:
 def _fill_ip(fields: _Fields, origin: Origin, source_type: str) -> None:
     """Set ``context.ip`` to the client's address where that is a visitor's and none is given."""
     address = origin.entry.client_address
-    if address == ipaddress.ip_address(0) or address.is_unspecified:
+    if address.is_unspecified:
         return  # not kept, by the source's privacy rules
     own = fields.get("context")
     is_visitor = source_type in VISITOR_TYPES
