@@ -64,12 +64,15 @@ class DurableLog:
         """How big a group may be: half of what the server takes, at most MAX_GROUP_BYTES."""
         return min(MAX_GROUP_BYTES, self.connection.max_payload // 2)
 
-    async def append(self, group: bytes) -> int:
-        """Store ``group``; its sequence, once it is on disk.
+    def append(self, group: bytes) -> asyncio.Future[int]:
+        """Begin to store ``group``; the future has its sequence once it is on disk.
 
-        Raises Unavailable when the log is away, full, or late; the group may be in the log all
-        the same when it was late.
+        It raises Unavailable when the log is away, full, or late; the group may be in the log all
+        the same when it was late or the connection broke.
         """
+        return asyncio.ensure_future(self._append(group))
+
+    async def _append(self, group: bytes) -> int:
         with unavailable("append"):
             # While away nats-py would keep the group and send it later, after the caller gave up.
             if not self.connection.is_connected:
