@@ -5,22 +5,25 @@ one pass that builds no objects; what the log keeps are the bytes as they came.
 """
 
 import zlib
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from firstparty.ingest.answers import Refusal
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
 
+# Members of an enumeration cost more to look up than names (Python 3.11).
+_IDENTITY, _GZIP, _BATCH_PATH = Encoding.IDENTITY, Encoding.GZIP, Path.BATCH
 _GZIP_WINDOW: Final = 31  # zlib: a gzip header and trailer, the largest window
 _GZIP_NAMES: Final = frozenset({b"gzip", b"x-gzip"})  # RFC 9110 §8.4.1.3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """A body that may be stored: JSON of the shape its path needs."""
+class Body(NamedTuple):
+    """A body that may be stored: JSON of the shape its path needs.
+
+    A tuple, for it is made for each request, and a frozen dataclass takes 1.5 us more.
+    """
 
     data: bytes
     encoding: Encoding
@@ -42,7 +45,7 @@ _BATCH: Final = msgspec.json.Decoder(_Batch)
 
 def parse_body(data: bytes, content_encoding: bytes, path: Path) -> Body | Refusal:
     """The body of a request to a path that takes messages."""
-    encoding, text = Encoding.IDENTITY, data
+    encoding, text = _IDENTITY, data
     if content_encoding and (name := content_encoding.strip().lower()) not in {b"", b"identity"}:
         if name not in _GZIP_NAMES:
             return Refusal(
@@ -53,17 +56,15 @@ def parse_body(data: bytes, content_encoding: bytes, path: Path) -> Body | Refus
         inflated = inflate(data)
         if isinstance(inflated, Refusal):
             return inflated
-        encoding, text = Encoding.GZIP, inflated
-    limit = MAX_BATCH_BYTES if path is Path.BATCH else MAX_MESSAGE_BYTES
+        encoding, text = _GZIP, inflated
+    limit = MAX_BATCH_BYTES if path is _BATCH_PATH else MAX_MESSAGE_BYTES
     if len(text) > limit:
         return too_large(path)
     found = _parse_json(text, path)
     if isinstance(found, Refusal):
         return found
     key = found.write_key
-    return Body(
-        data=data, encoding=encoding, write_key=key.encode() if isinstance(key, str) else None
-    )
+    return Body(data, encoding, key.encode() if isinstance(key, str) else None)
 
 
 def too_large(path: Path) -> Refusal:
@@ -109,7 +110,7 @@ def _parse_json(text: bytes, path: Path) -> _Message | _Batch | Refusal:
         # msgspec does not look at the UTF-8 of what it skips.
         if not text.isascii():
             text.decode()
-        found = _BATCH.decode(text) if path is Path.BATCH else _MESSAGE.decode(text)
+        found = _BATCH.decode(text) if path is _BATCH_PATH else _MESSAGE.decode(text)
     except UnicodeDecodeError as error:
         reason = f"The body is not UTF-8 at byte {error.start}."
     except msgspec.ValidationError:

@@ -15,12 +15,18 @@ class Exchange:
     __slots__ = ("_flush", "answer", "body", "headers", "held_bytes", "is_last", "method",
                  "refusal", "target")  # fmt: skip
 
-    def __init__(self, flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        flush: Callable[[], None],
+        method: bytes,
+        target: bytes,
+        headers: dict[bytes, bytes],
+    ) -> None:
         """``flush`` is called when the answer is there."""
         self._flush = flush
-        self.method = b""
-        self.target = b""
-        self.headers: dict[bytes, bytes] = {}
+        self.method = method
+        self.target = target
+        self.headers = headers
         self.body = b""
         self.is_last = False
         self.refusal: Refusal | None = None

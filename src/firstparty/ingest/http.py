@@ -39,12 +39,17 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._arriving: Exchange | None = None
+        self._headers: dict[bytes, bytes] = {}  # of the head that is arriving
+        self._target: list[bytes] = []
         self._chunks: list[bytes] = []
-        self._has_head = False
-        self._head_bytes: int | None = None
+        # The parser fills lists by itself: that is quicker than methods of ours would be.
+        self.on_url = self._target.append
+        self.on_body = self._chunks.append
+        self._parser = httptools.HttpRequestParser(self)
+        self._arriving: Exchange | None = None  # its head is whole, its body not yet
+        self._counted_chunks = 0
+        self._head_bytes = 0  # of a head that has begun in an earlier part of the stream
         self._skipped_bytes = 0
         self._waiting: deque[Exchange] = deque()
         self._is_ending = False  # nothing more is taken; what comes is skipped
@@ -80,13 +85,12 @@ class Connection(asyncio.Protocol):
             self._refuse_and_end(BAD_REQUEST)
         except httptools.HttpParserError:
             self._refuse_and_end(BAD_REQUEST)
-        else:
-            if self._arriving is not None and not self._has_head:
-                # Not the part in which it began: what is before it belongs to another request.
-                self._head_bytes = 0 if self._head_bytes is None else self._head_bytes + len(data)
-                if self._head_bytes > MAX_HEAD_BYTES:
-                    self._refuse_and_end(HEAD_TOO_LARGE)
-        self._pause_or_resume()
+        if self._arriving is not None:
+            self._take_chunks(self._arriving)
+        elif self._target:
+            self._check_head(len(data))
+        if len(self._waiting) >= MAX_PIPELINED:
+            self._pause_or_resume()
 
     def eof_received(self) -> bool:
         """The client sends no more; answers that are due still go out."""
@@ -106,32 +110,23 @@ class Connection(asyncio.Protocol):
 
     # --- httptools' callbacks ----------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        if self._is_ending:
-            return
-        self._arriving = Exchange(self.flush)
-        self._has_head, self._head_bytes, self._skipped_bytes = False, None, 0
-        self._since = self._connections.now
-
-    def on_url(self, target: bytes) -> None:
-        """A part of the request target."""
-        if self._arriving is not None:
-            self._arriving.target += target
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; trailers come here too, and mean nothing."""
-        if self._arriving is not None and not self._has_head:
-            self._arriving.headers[name.lower()] = value
+        """A header, or a trailer."""
+        self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole: decide whether the body is wanted."""
-        exchange, self._has_head = self._arriving, True
-        if exchange is None:
+        target = self._target[0] if len(self._target) == 1 else b"".join(self._target)
+        # Trailers, which the parser reports like headers, go into the new one and mean nothing.
+        headers, self._headers = self._headers, {}
+        self._target.clear()
+        self._head_bytes = self._skipped_bytes = 0
+        if self._is_ending:
             return
-        exchange.method = self._parser.get_method()
-        headers = exchange.headers
-        self._hold(exchange, EXCHANGE_OVERHEAD_BYTES)
+        exchange = Exchange(self.flush, self._parser.get_method(), target, headers)
+        self._arriving, self._since = exchange, self._connections.now
+        exchange.held_bytes = EXCHANGE_OVERHEAD_BYTES
+        self._connections.held_bytes += EXCHANGE_OVERHEAD_BYTES
         if self._connections.held_bytes > MAX_HELD_BYTES:
             exchange.refusal = OVERLOADED
         length = int(headers.get(b"content-length", b"0"))
@@ -144,34 +139,21 @@ class Connection(asyncio.Protocol):
         elif length > MAX_SKIPPED_BYTES:
             self._refuse_and_end(BODY_TOO_LARGE)
 
-    def on_body(self, data: bytes) -> None:
-        """A part of the body."""
-        exchange = self._arriving
-        if exchange is None:
-            return
-        if exchange.refusal is None:
-            self._hold(exchange, len(data))
-            if exchange.held_bytes > MAX_BODY_BYTES + EXCHANGE_OVERHEAD_BYTES:
-                exchange.refusal = BODY_TOO_LARGE
-            elif self._connections.held_bytes > MAX_HELD_BYTES:
-                exchange.refusal = OVERLOADED
-            else:
-                self._chunks.append(data)
-                return
-            self._chunks.clear()
-        self._skipped_bytes += len(data)
-        if self._skipped_bytes > MAX_SKIPPED_BYTES:
-            self._refuse_and_end(exchange.refusal)
-
     def on_message_complete(self) -> None:
         """The request is whole: hand it over."""
         exchange = self._arriving
         if exchange is None:
             return
-        self._arriving = None
         if self._chunks:
-            exchange.body = b"".join(self._chunks) if len(self._chunks) > 1 else self._chunks[0]
+            self._take_chunks(exchange)
+            if self._arriving is None:
+                return
+            exchange.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks.clear()
+            self._counted_chunks = 0
+        self._arriving = None
+        if self._headers:  # trailers
+            self._headers = {}
         if not self._parser.should_keep_alive() or self._connections.is_ending:
             exchange.is_last = self._is_ending = True
         self._waiting.append(exchange)
@@ -184,18 +166,13 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write every answer that is ready and whose turn it is."""
-        waiting, ready = self._waiting, []
-        is_last = False
+        waiting = self._waiting
         while waiting and (answer := waiting[0].answer) is not None:
-            exchange = waiting.popleft()
-            ready.append(answer)
-            is_last = exchange.is_last
-            self._release(exchange)
-        if not ready or self._transport is None:
-            return
+            self._release(waiting.popleft())
+            if self._transport is not None:
+                self._transport.write(answer)
         self._since = self._connections.now
-        self._transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
-        if is_last or (self._is_ending and not waiting):
+        if self._is_ending and not waiting:
             self._finish()
         elif self._is_paused:
             self._pause_or_resume()
@@ -206,7 +183,7 @@ class Connection(asyncio.Protocol):
         if self._is_blocked or (self._is_ending and not self._waiting):
             if age > (REQUEST_SECONDS if self._is_blocked else ENDING_SECONDS):
                 self.abort()
-        elif self._arriving is not None:
+        elif self._arriving is not None or self._target:
             if age > REQUEST_SECONDS:
                 self._refuse_and_end(TOO_SLOW)
         elif not self._waiting and age > IDLE_SECONDS:
@@ -214,7 +191,8 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close, if nothing is under way."""
-        if self._arriving is None and not self._waiting and self._transport is not None:
+        is_idle = self._arriving is None and not self._target and not self._waiting
+        if is_idle and self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
@@ -234,7 +212,7 @@ class Connection(asyncio.Protocol):
         """Answer before the request has arrived whole; the rest of what comes is skipped."""
         if self._is_ending:
             return
-        exchange = self._arriving or Exchange(self.flush)
+        exchange = self._arriving or Exchange(self.flush, b"", b"", {})
         self._arriving, self._is_ending, self._has_unread = None, True, True
         self._chunks.clear()
         exchange.is_last = True
@@ -256,9 +234,38 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _hold(self, exchange: Exchange, count: int) -> None:
-        exchange.held_bytes += count
-        self._connections.held_bytes += count
+    def _take_chunks(self, exchange: Exchange) -> None:
+        """Count what has come of the body; skip it where it is not wanted."""
+        chunks = self._chunks
+        if len(chunks) == 1 and not self._counted_chunks:
+            size = len(chunks[0])
+        else:
+            size = sum(map(len, chunks[self._counted_chunks :]))
+        self._counted_chunks = len(chunks)
+        if exchange.refusal is None:
+            exchange.held_bytes += size
+            self._connections.held_bytes += size
+            if exchange.held_bytes > MAX_BODY_BYTES + EXCHANGE_OVERHEAD_BYTES:
+                exchange.refusal = BODY_TOO_LARGE
+            elif self._connections.held_bytes > MAX_HELD_BYTES:
+                exchange.refusal = OVERLOADED
+            else:
+                return
+        self._skipped_bytes += size
+        self._counted_chunks = 0
+        chunks.clear()
+        if self._skipped_bytes > MAX_SKIPPED_BYTES:
+            self._refuse_and_end(exchange.refusal)
+
+    def _check_head(self, size: int) -> None:
+        """Bound a head that does not end."""
+        if self._head_bytes == 0:
+            # Not this part of the stream: what is in front may belong to another request.
+            self._head_bytes, self._since = 1, self._connections.now
+            return
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse_and_end(HEAD_TOO_LARGE)
 
     def _release(self, exchange: Exchange) -> None:
         self._connections.held_bytes -= exchange.held_bytes

@@ -22,12 +22,8 @@ class Route:
     """What a path means. A pixel of no known type has no ``path``."""
 
     kind: Kind
+    method: bytes = b"POST"  # the one method, beside OPTIONS, that the path takes
     path: Path | None = None
-
-    @property
-    def method(self) -> bytes:
-        """The one method, beside OPTIONS, that the path takes."""
-        return b"GET" if self.kind is Kind.PIXEL else b"POST"
 
 
 _MESSAGE_PATHS: Final = MappingProxyType(
@@ -50,12 +46,14 @@ _MESSAGE_PATHS: Final = MappingProxyType(
     }
 )
 _PIXEL_PREFIX: Final = b"/v1/pixel/"
-_UNKNOWN_PIXEL: Final = Route(kind=Kind.PIXEL)
+_UNKNOWN_PIXEL: Final = Route(kind=Kind.PIXEL, method=b"GET")
 _ROUTES: Final = MappingProxyType(
     {
         **{b"/v1/" + n: Route(kind=Kind.MESSAGES, path=p) for n, p in _MESSAGE_PATHS.items()},
         **{
-            _PIXEL_PREFIX + path.name.lower().encode(): Route(kind=Kind.PIXEL, path=path)
+            _PIXEL_PREFIX + path.name.lower().encode(): Route(
+                kind=Kind.PIXEL, method=b"GET", path=path
+            )
             for path in Path
             if path is not Path.BATCH
         },

@@ -31,7 +31,14 @@ from firstparty.model.messages import Path
 from firstparty.spool.entries import build_entry, pack_address
 
 _NO_ADDRESS: Final = bytes(16)
-_success: Final = lru_cache(maxsize=4_096)(build_success)
+_MESSAGES, _PIXEL = Kind.MESSAGES, Kind.PIXEL
+
+
+@lru_cache(maxsize=4_096)
+def _success(cors: bytes, is_last: bool) -> bytes:  # noqa: FBT001  # the quickest way to call it
+    return build_success(cors=cors, is_last=is_last)
+
+
 _UNKNOWN_PATH: Final = Refusal(
     status=HTTPStatus.NOT_FOUND,
     code="unknown_path",
@@ -73,23 +80,31 @@ class TrackingApi:
         origin = headers.get(b"origin", b"")
         cors = host.cors.lines(origin) if host else build_lines(origin, has_credentials=False)
         route, query = find_route(exchange.target)
+        if route is None or host is None or exchange.method != route.method:
+            self._take_other(exchange, route, host, cors)
+        elif route.kind is _MESSAGES:
+            self._take_messages(exchange, route, host, cors)
+        elif route.kind is _PIXEL:
+            self._take_pixel(exchange, route, host, query, cors)
+        else:
+            self.counts["metrics_dropped"] += 1
+            exchange.reply(build_success(cors=cors, is_last=exchange.is_last))
+
+    def _take_other(
+        self, exchange: Exchange, route: Route | None, host: ApiHost | None, cors: bytes
+    ) -> None:
+        """What is neither a message nor near to one: preflights, and what is not here."""
         refusal = _check(route, host, exchange.method)
-        if refusal is not None or route is None or host is None:
-            self._refuse(exchange, refusal or _UNKNOWN_PATH, cors)
-        elif exchange.method == b"OPTIONS":
-            lines = build_preflight(headers.get(b"access-control-request-headers", b""))
+        if refusal is not None:
+            self._refuse(exchange, refusal, cors)
+        else:
+            requested = exchange.headers.get(b"access-control-request-headers", b"")
+            lines = build_preflight(requested)
             exchange.reply(
                 build_answer(
                     HTTPStatus.NO_CONTENT, b"", cors=cors, headers=lines, is_last=exchange.is_last
                 )
             )
-        elif route.kind is Kind.MESSAGES:
-            self._take_messages(exchange, route, host, cors)
-        elif route.kind is Kind.PIXEL:
-            self._take_pixel(exchange, route, host, query, cors)
-        else:
-            self.counts["metrics_dropped"] += 1
-            exchange.reply(_success(cors=cors, is_last=exchange.is_last))
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Answer a request that did not arrive as one."""
@@ -116,7 +131,7 @@ class TrackingApi:
     def _settle_messages(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
         if reason is None:
             self.counts["accepted"] += 1
-            exchange.reply(_success(cors=cors, is_last=exchange.is_last))
+            exchange.reply(_success(cors, exchange.is_last))
         else:
             self._refuse(exchange, _not_stored(reason), cors)
 
