@@ -347,6 +347,16 @@ async def test_removing_a_domain_does_not_take_its_name_from_the_next_owner() ->
     assert (await rig.ask_once(a_request(body=b'{"writeKey":"WKNEW"}'))).status == 200
 
 
+async def test_before_the_feed_is_known_an_unknown_host_is_told_to_come_back() -> None:
+    rig = Rig()
+    rig.write_keys.loaded.clear()
+
+    answer = await rig.ask_once(a_request(host="api.other.test"))
+
+    assert (answer.status, answer.json["code"]) == (503, "starting")
+    assert "retry-after" in answer.headers
+
+
 async def test_an_unreadable_entry_of_the_feed_changes_nothing() -> None:
     rig = Rig()
     entry = a_feed_entry(an_edge_domain())

@@ -1,6 +1,7 @@
 """The ingest role: a listener, the write keys it follows, the log it appends to."""
 
 import asyncio
+import contextlib
 import socket
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from firstparty.telemetry import Log
 
 _COUNTS_SECONDS: Final = 60
 _REOPEN_SECONDS: Final = 0.5
+_WRITE_KEYS_SECONDS: Final = 2.0
 _LAST_REQUESTS_SECONDS: Final = 1.0  # a client that has just sent one gets its answer
 _BACKLOG: Final = 1_024
 
@@ -30,26 +32,37 @@ async def serve_ingest(
     """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
 
     Needs neither the store (``snapshot`` is its last good state) nor the log to start: while the
-    log is away, requests get 503. Raises NotDurable when the log does not keep its promise. When
-    cancelled it takes no new connections, answers what has arrived, then leaves.
+    log is away, requests get 503. Ends with NotDurable or Refused, in an exception group, when the
+    log cannot keep its promise. When cancelled it takes no new connections, answers what has
+    arrived, then leaves.
     """
     write_keys, committer = WriteKeys(), Committer()
     tracking = TrackingApi(write_keys, committer)
     connections = Connections(tracking)
-    server = await _listen(listener, connections)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_feed(store, [Topic.EDGE], snapshot, write_keys.apply))
             tasks.create_task(_keep_time(connections, tracking))
+            # First ready, then open: meanwhile clients wait in the socket's backlog.
             log = await _open_log(log_url, max_bytes=log_max_bytes)
-            committer.use(log)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_WRITE_KEYS_SECONDS):
+                    await write_keys.loaded.wait()
+            if log is not None:
+                committer.use(log)
+            server = await _listen(listener, connections)
             try:
+                while log is None:
+                    await asyncio.sleep(_REOPEN_SECONDS)
+                    log = await _open_log(log_url, max_bytes=log_max_bytes)
+                committer.use(log)
                 await asyncio.Future()  # until cancelled
             finally:
                 await _finish(server, connections, committer)
-                await log.close()
+                if log is not None:
+                    await log.close()
     finally:
-        server.close()
+        listener.close()
         connections.abort()
 
 
@@ -66,17 +79,13 @@ async def _listen(listener: socket.socket, connections: Connections) -> asyncio.
     return await loop.create_server(connect, sock=listener, backlog=_BACKLOG)
 
 
-async def _open_log(url: str, *, max_bytes: int) -> DurableLog:
-    """The log, as soon as it can be opened."""
-    is_reachable = True
-    while True:
-        try:
-            return await open_log(url, max_bytes=max_bytes)
-        except Unavailable as error:
-            if is_reachable:
-                Log("ingest").warning("ingest.log_unreachable", error=error)
-            is_reachable = False
-            await asyncio.sleep(_REOPEN_SECONDS)
+async def _open_log(url: str, *, max_bytes: int) -> DurableLog | None:
+    """The log; None while it is away."""
+    try:
+        return await open_log(url, max_bytes=max_bytes)
+    except Unavailable as error:
+        Log("ingest").warning("ingest.log_unreachable", error=error)
+        return None
 
 
 async def _keep_time(connections: Connections, tracking: TrackingApi) -> None:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Final
 
 from firstparty.errors import Unavailable
-from firstparty.ingest.accept import Committer
+from firstparty.ingest.accept import RETRY_AFTER, Committer
 from firstparty.ingest.answers import (
     Refusal,
     build_answer,
@@ -48,6 +48,12 @@ _UNKNOWN_HOST: Final = Refusal(
     status=HTTPStatus.NOT_FOUND,
     code="unknown_host",
     message="This host takes no messages: it is not the API host of a live domain.",
+)
+_STARTING: Final = Refusal(
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    code="starting",
+    message="It is not known yet which hosts there are. Try again.",
+    retry_after=RETRY_AFTER,
 )
 _NO_WRITE_KEY: Final = Refusal(
     status=HTTPStatus.UNAUTHORIZED,
@@ -95,6 +101,8 @@ class TrackingApi:
     ) -> None:
         """What is neither a message nor near to one: preflights, and what is not here."""
         refusal = _check(route, host, exchange.method)
+        if refusal is _UNKNOWN_HOST and not self._write_keys.loaded.is_set():
+            refusal = _STARTING  # never a 404 for want of knowledge: SDKs drop what gets one
         if refusal is not None:
             self._refuse(exchange, refusal, cors)
         else:

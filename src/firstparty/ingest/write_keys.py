@@ -1,5 +1,6 @@
 """Which hosts take messages, and with which write keys: kept from the edge feed."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,7 @@ class WriteKeys:
     def __init__(self) -> None:
         self._hosts: dict[bytes, ApiHost] = {}
         self._domains: dict[str, ApiHost] = {}
+        self.loaded: Final = asyncio.Event()  # until then, not knowing a host means nothing
 
     def find(self, host: bytes) -> ApiHost | None:
         """The API host that a Host header names, whatever its case, port or trailing dot."""
@@ -59,6 +61,7 @@ class WriteKeys:
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
         """Take changes of the feed in, in their order; an unreadable entry changes nothing."""
+        self.loaded.set()
         for entry in entries:
             if entry.topic is not Topic.EDGE:
                 continue
