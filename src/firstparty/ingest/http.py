@@ -144,12 +144,18 @@ class Connection(asyncio.Protocol):
         exchange = self._arriving
         if exchange is None:
             return
-        if self._chunks:
-            self._take_chunks(exchange)
-            if self._arriving is None:
-                return
-            exchange.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-            self._chunks.clear()
+        chunks = self._chunks
+        if chunks:
+            if len(chunks) == 1 and not self._counted_chunks and exchange.refusal is None:
+                body = exchange.body = chunks[0]  # the usual case: all of it at once
+                exchange.held_bytes += len(body)
+                self._connections.held_bytes += len(body)
+            else:
+                self._take_chunks(exchange)
+                if self._arriving is None:
+                    return
+                exchange.body = b"".join(chunks)
+            chunks.clear()
             self._counted_chunks = 0
         self._arriving = None
         if self._headers:  # trailers
@@ -166,12 +172,12 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write every answer that is ready and whose turn it is."""
-        waiting = self._waiting
+        waiting, transport, connections = self._waiting, self._transport, self._connections
         while waiting and (answer := waiting[0].answer) is not None:
-            self._release(waiting.popleft())
-            if self._transport is not None:
-                self._transport.write(answer)
-        self._since = self._connections.now
+            connections.held_bytes -= waiting.popleft().held_bytes
+            if transport is not None:
+                transport.write(answer)
+        self._since = connections.now
         if self._is_ending and not waiting:
             self._finish()
         elif self._is_paused:
@@ -237,10 +243,7 @@ class Connection(asyncio.Protocol):
     def _take_chunks(self, exchange: Exchange) -> None:
         """Count what has come of the body; skip it where it is not wanted."""
         chunks = self._chunks
-        if len(chunks) == 1 and not self._counted_chunks:
-            size = len(chunks[0])
-        else:
-            size = sum(map(len, chunks[self._counted_chunks :]))
+        size = sum(map(len, chunks[self._counted_chunks :]))
         self._counted_chunks = len(chunks)
         if exchange.refusal is None:
             exchange.held_bytes += size
@@ -267,13 +270,9 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse_and_end(HEAD_TOO_LARGE)
 
-    def _release(self, exchange: Exchange) -> None:
-        self._connections.held_bytes -= exchange.held_bytes
-        exchange.held_bytes = 0
-
     def _drop_arriving(self) -> None:
         if self._arriving is not None:
-            self._release(self._arriving)
+            self._connections.held_bytes -= self._arriving.held_bytes
             self._arriving = None
             self._chunks.clear()
 

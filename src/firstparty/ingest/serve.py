@@ -94,7 +94,7 @@ async def _keep_time(connections: Connections, tracking: TrackingApi) -> None:
     while True:
         await asyncio.sleep(1.0)
         connections.tick()
-        counts = dict(tracking.counts)
+        counts = tracking.count_all()
         if connections.now % _COUNTS_SECONDS == 0 and counts != said:
             Log("ingest").info("ingest.counts", **counts)
             said = counts

@@ -31,6 +31,7 @@ from firstparty.model.messages import Path
 from firstparty.spool.entries import build_entry, pack_address
 
 _NO_ADDRESS: Final = bytes(16)
+_MAX_ADDRESSES: Final = 65_536  # some MB of them; then their packing begins again
 _MESSAGES, _PIXEL = Kind.MESSAGES, Kind.PIXEL
 
 
@@ -77,7 +78,12 @@ class TrackingApi:
         self._run_id = os.urandom(8)
         self._entries = 0
         self._addresses: dict[bytes, bytes] = {}
-        self.counts: Final[Counter[str]] = Counter()  # requests by what became of them
+        self._accepted = 0
+        self.counts: Final[Counter[str]] = Counter()  # what else became of requests
+
+    def count_all(self) -> dict[str, int]:
+        """Requests by what became of them, since the start."""
+        return {"accepted": self._accepted, **self.counts}
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a request, at once or when what it brought is on disk."""
@@ -129,16 +135,20 @@ class TrackingApi:
         if isinstance(body, Refusal):
             self._refuse(exchange, body, cors)
             return
-        source = _find_source(host, headers.get(b"authorization", b""), body.write_key)
-        if isinstance(source, Refusal):
-            self._refuse(exchange, source, cors)
-            return
+        authorization = headers.get(b"authorization", b"")
+        source = host.by_header.get(authorization)
+        if source is None:
+            found = _find_source(host, authorization, body.write_key)
+            if isinstance(found, Refusal):
+                self._refuse(exchange, found, cors)
+                return
+            source = found
         entry = self._build_entry(exchange, source, route.path, body)
         self._committer.submit(entry, partial(self._settle_messages, exchange, cors))
 
     def _settle_messages(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
         if reason is None:
-            self.counts["accepted"] += 1
+            self._accepted += 1
             exchange.reply(_success(cors, exchange.is_last))
         else:
             self._refuse(exchange, _not_stored(reason), cors)
@@ -162,34 +172,36 @@ class TrackingApi:
 
     def _settle_pixel(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
         unavailable = None if reason is None else _not_stored(reason)
-        self.counts["refused." + unavailable.code if unavailable else "accepted"] += 1
+        if unavailable is None:
+            self._accepted += 1
+        else:
+            self.counts["refused." + unavailable.code] += 1
         exchange.reply(build_pixel(cors=cors, unavailable=unavailable, is_last=exchange.is_last))
 
     def _build_entry(self, exchange: Exchange, source: int, path: Path, body: Body) -> bytes:
         self._entries += 1
         headers = exchange.headers
+        address = headers.get(b"x-real-ip", b"")
         return build_entry(
             self._run_id + self._entries.to_bytes(8, "big"),
             int(time.time() * 1000),
             source=source,
             path=path,
             encoding=body.encoding,
-            client_address=self._address(headers.get(b"x-real-ip", b"")),
+            client_address=self._addresses.get(address) or self._pack(address),
             user_agent=headers.get(b"user-agent", b""),
             body=body.data,
         )
 
-    def _address(self, text: bytes) -> bytes:
-        """The client's address as Envoy saw it, which alone sets this header."""
-        packed = self._addresses.get(text)
-        if packed is None:
-            try:
-                packed = pack_address(ipaddress.ip_address(text.decode("ascii")))
-            except ValueError:
-                packed = _NO_ADDRESS
-            if len(self._addresses) >= 65_536:  # noqa: PLR2004  # some MB, then begin again
-                self._addresses.clear()
-            self._addresses[text] = packed
+    def _pack(self, text: bytes) -> bytes:
+        """The client's address as Envoy saw it, which alone sets this header; and remember it."""
+        try:
+            packed = pack_address(ipaddress.ip_address(text.decode("ascii")))
+        except ValueError:
+            packed = _NO_ADDRESS
+        if len(self._addresses) >= _MAX_ADDRESSES:
+            self._addresses.clear()
+        self._addresses[text] = packed
         return packed
 
     def _refuse(self, exchange: Exchange, refusal: Refusal, cors: bytes) -> None:

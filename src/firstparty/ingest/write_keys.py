@@ -26,17 +26,17 @@ class ApiHost:
             {source.write_key.encode(): source.number for source in domain.sources}
         )
         # The header of a known key, ready made: most requests then need no base64.
-        self._by_header = {
+        self.by_header: Final[Mapping[bytes, int]] = {
             b"Basic " + base64.b64encode(key + end): number
             for key, number in self.sources.items()
             for end in (b":", b"")
         }
 
     def source_of_header(self, authorization: bytes) -> int | None:
-        """The source whose write key this Authorization header holds, where it is ours."""
-        number = self._by_header.get(authorization)
-        if number is not None:
-            return number
+        """The source whose write key this Authorization header holds, where it is ours.
+
+        ``by_header`` has the answer for the usual spelling.
+        """
         key = parse_basic(authorization)
         return None if key is None else self.sources.get(key)
 
