@@ -7,15 +7,17 @@ connections: 45 in a group instead of 30).
 """
 
 import asyncio
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import accumulate
 from typing import Final, Protocol
 
 from firstparty.errors import Unavailable
 from firstparty.spool.entries import build_group
 from firstparty.telemetry import Log
 
+_GROUP_OVERHEAD_BYTES: Final = 64  # more than a group's own header
 RETRY_AFTER: Final = timedelta(seconds=2)
 
 
@@ -42,7 +44,8 @@ class Committer:
 
     def __init__(self) -> None:
         self._appender: Appender | None = None
-        self._waiting: deque[tuple[bytes, Settle]] = deque()
+        self._entries: list[bytes] = []
+        self._settles: list[Settle] = []
         self._in_flight: asyncio.Future[int] | None = None
         self._settling: list[Settle] = []
         self._is_armed = False
@@ -53,7 +56,7 @@ class Committer:
 
     async def drain(self) -> None:
         """Wait until everything that was submitted is settled."""
-        while self._in_flight is not None or self._waiting:
+        while self._in_flight is not None or self._entries:
             if self._in_flight is not None:
                 await asyncio.wait([self._in_flight])
             await asyncio.sleep(0)
@@ -63,7 +66,8 @@ class Committer:
 
         It gets None once the entry is on disk, and why not otherwise.
         """
-        self._waiting.append((entry, settle))
+        self._entries.append(entry)
+        self._settles.append(settle)
         if self._in_flight is None and not self._is_armed:
             self._is_armed = True
             # Later in this turn of the loop, so that all requests read in it share one group.
@@ -72,12 +76,11 @@ class Committer:
     def _begin(self) -> None:
         """Hand the next group over, if there is one and none is in flight."""
         self._is_armed = False
-        if self._in_flight is not None or not self._waiting:
+        if self._in_flight is not None or not self._entries:
             return
         if self._appender is None:
             reason = Unavailable("the log is not open yet", retry_after=RETRY_AFTER)
-            settles = [settle for _, settle in self._waiting]
-            self._waiting.clear()
+            settles, self._settles, self._entries = self._settles, [], []
             _settle_all(settles, reason)
             return
         entries, self._settling = self._take_group(self._appender.max_group_bytes)
@@ -85,18 +88,14 @@ class Committer:
         self._in_flight.add_done_callback(self._finish)
 
     def _take_group(self, max_bytes: int) -> tuple[list[bytes], list[Settle]]:
-        entries: list[bytes] = []
-        settles: list[Settle] = []
-        size = 64  # more than the group's own header
-        while self._waiting:
-            entry, settle = self._waiting[0]
-            size += len(entry)
-            if entries and size > max_bytes:
-                break
-            self._waiting.popleft()
-            entries.append(entry)
-            settles.append(settle)
-        return entries, settles
+        """As many entries as a group may hold, and who waits for them; at least one."""
+        entries, settles = self._entries, self._settles
+        count = len(entries)
+        if sum(map(len, entries)) + _GROUP_OVERHEAD_BYTES > max_bytes:
+            sizes = accumulate(map(len, entries), initial=_GROUP_OVERHEAD_BYTES)
+            count = max(1, bisect_right(list(sizes), max_bytes) - 1)
+        self._entries, self._settles = entries[count:], settles[count:]
+        return entries[:count], settles[:count]
 
     def _finish(self, stored: asyncio.Future[int]) -> None:
         settles, self._settling, self._in_flight = self._settling, [], None

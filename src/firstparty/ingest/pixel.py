@@ -11,8 +11,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
-from firstparty.ingest.bodies import Body
-from firstparty.model.messages import MAX_MESSAGE_BYTES, Encoding
+from firstparty.model.messages import MAX_MESSAGE_BYTES
 
 _MAX_FIELDS: Final = 1_000
 _MAX_DEPTH: Final = 16
@@ -23,8 +22,10 @@ class BadPixel(Exception):
     """The query holds no message; the text says why."""
 
 
-def parse_pixel(query: bytes, *, user_agent: bytes) -> Body | None:
-    """The body that a query stands for; None for bad input, which a pixel is never told of.
+def parse_pixel(query: bytes, *, user_agent: bytes) -> tuple[bytes, object] | None:
+    """The body that a query stands for, and its "writeKey".
+
+    None for bad input, which a pixel is never told of.
 
     The user agent goes into ``context.userAgent`` when the message has none: a pixel cannot read
     its own.
@@ -40,11 +41,7 @@ def parse_pixel(query: bytes, *, user_agent: bytes) -> Body | None:
     data = msgspec.json.encode(message)
     if len(data) > MAX_MESSAGE_BYTES:
         return None
-    return Body(
-        data=data,
-        encoding=Encoding.IDENTITY,
-        write_key=key.encode() if isinstance(key, str) else None,
-    )
+    return data, key
 
 
 def _parse_query(query: bytes) -> dict[str, Any]:

@@ -21,13 +21,13 @@ from firstparty.ingest.answers import (
     build_refusal,
     build_success,
 )
-from firstparty.ingest.bodies import Body, parse_body
+from firstparty.ingest.bodies import parse_body
 from firstparty.ingest.cors import build_lines, build_preflight
 from firstparty.ingest.exchange import Exchange
 from firstparty.ingest.pixel import parse_pixel
 from firstparty.ingest.routes import Kind, Route, find_route
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
-from firstparty.model.messages import Path
+from firstparty.model.messages import Encoding, Path
 from firstparty.spool.entries import build_entry, pack_address
 
 _NO_ADDRESS: Final = bytes(16)
@@ -135,15 +135,16 @@ class TrackingApi:
         if isinstance(body, Refusal):
             self._refuse(exchange, body, cors)
             return
+        encoding, write_key = body
         authorization = headers.get(b"authorization", b"")
         source = host.by_header.get(authorization)
         if source is None:
-            found = _find_source(host, authorization, body.write_key)
+            found = _find_source(host, authorization, write_key)
             if isinstance(found, Refusal):
                 self._refuse(exchange, found, cors)
                 return
             source = found
-        entry = self._build_entry(exchange, source, route.path, body)
+        entry = self._build_entry(exchange, source, route.path, encoding, exchange.body)
         self._committer.submit(entry, partial(self._settle_messages, exchange, cors))
 
     def _settle_messages(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
@@ -158,16 +159,17 @@ class TrackingApi:
     ) -> None:
         """A pixel's answer is an image, whatever was sent: a page must not show a broken one."""
         headers = exchange.headers
-        body = parse_pixel(query, user_agent=headers.get(b"user-agent", b""))
+        found = parse_pixel(query, user_agent=headers.get(b"user-agent", b""))
         source = None
-        if body is not None:
-            source = _find_source(host, headers.get(b"authorization", b""), body.write_key)
-        if route.path is None or body is None or source is None or isinstance(source, Refusal):
+        body, write_key = found or (b"", None)
+        if found is not None:
+            source = _find_source(host, headers.get(b"authorization", b""), write_key)
+        if route.path is None or source is None or isinstance(source, Refusal):
             code = source.code if isinstance(source, Refusal) else "bad_pixel"
             self.counts["refused." + code] += 1
             exchange.reply(build_pixel(cors=cors, is_last=exchange.is_last))
             return
-        entry = self._build_entry(exchange, source, route.path, body)
+        entry = self._build_entry(exchange, source, route.path, Encoding.IDENTITY, body)
         self._committer.submit(entry, partial(self._settle_pixel, exchange, cors))
 
     def _settle_pixel(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
@@ -178,7 +180,9 @@ class TrackingApi:
             self.counts["refused." + unavailable.code] += 1
         exchange.reply(build_pixel(cors=cors, unavailable=unavailable, is_last=exchange.is_last))
 
-    def _build_entry(self, exchange: Exchange, source: int, path: Path, body: Body) -> bytes:
+    def _build_entry(
+        self, exchange: Exchange, source: int, path: Path, encoding: Encoding, body: bytes
+    ) -> bytes:
         self._entries += 1
         headers = exchange.headers
         address = headers.get(b"x-real-ip", b"")
@@ -187,10 +191,10 @@ class TrackingApi:
             int(time.time() * 1000),
             source=source,
             path=path,
-            encoding=body.encoding,
+            encoding=encoding,
             client_address=self._addresses.get(address) or self._pack(address),
             user_agent=headers.get(b"user-agent", b""),
-            body=body.data,
+            body=body,
         )
 
     def _pack(self, text: bytes) -> bytes:
@@ -225,14 +229,14 @@ def _check(route: Route | None, host: ApiHost | None, method: bytes) -> Refusal 
     return _UNKNOWN_HOST if host is None else None
 
 
-def _find_source(host: ApiHost, authorization: bytes, write_key: bytes | None) -> int | Refusal:
+def _find_source(host: ApiHost, authorization: bytes, write_key: object) -> int | Refusal:
     """The source: that of the Authorization header where it is ours, else that of the body."""
     if authorization:
         number = host.source_of_header(authorization)
         if number is not None:
             return number
-    if write_key is not None:
-        return host.sources.get(write_key, _UNKNOWN_WRITE_KEY)
+    if isinstance(write_key, str):
+        return host.sources.get(write_key.encode(), _UNKNOWN_WRITE_KEY)
     return _UNKNOWN_WRITE_KEY if authorization[:6].lower() == b"basic " else _NO_WRITE_KEY
 
 
