@@ -1,0 +1,163 @@
+"""Framing of the log: what one request left, and how a group of them becomes one log message.
+
+A *group* is a version byte, a count, and that many entries; an entry is a fixed header, then the
+user agent, then the body as it came (gzip kept). All integers are little-endian. There is no
+checksum here: JetStream keeps a 64-bit hash of every message and checks it when it reads.
+"""
+
+import ipaddress
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from firstparty.model.messages import Encoding, Path
+
+VERSION: Final = 1
+ENTRY_OVERHEAD_BYTES: Final = 56  # of an entry, beside its user agent and body
+MAX_USER_AGENT_BYTES: Final = 0xFFFF
+
+_GROUP: Final = struct.Struct("<BxxxI")  # version, count
+# received at (ms since 1970), id, address, source, body length, user agent length, path, encoding
+_ENTRY: Final = struct.Struct("<q16s16sIIHBBxxxx")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_MS: Final = 253_402_300_799_999  # the last millisecond that datetime knows
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class BadGroup(Exception):
+    """These bytes are not a group of entries; the message says at which byte and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one accepted request left.
+
+    ``id`` is 16 bytes that no other entry has, whatever log or edge it came through: a message
+    without a ``messageId`` gets one derived from it. ``source`` is EdgeSource.number.
+    ``user_agent`` is the header as sent, at most 65,535 bytes of it.
+    """
+
+    id: bytes
+    received_at: datetime
+    source: int
+    path: Path
+    encoding: Encoding
+    client_address: Address
+    user_agent: str
+    body: bytes
+
+
+def build_entry(  # noqa: PLR0913  # one argument a field: no value is built on the hot path
+    entry_id: bytes,
+    received_at_ms: int,
+    *,
+    source: int,
+    path: Path,
+    encoding: Encoding,
+    client_address: bytes,
+    user_agent: bytes,
+    body: bytes,
+) -> bytes:
+    """One entry as framed bytes; the hot path builds it once, from what the request brought.
+
+    ``client_address`` is 16 bytes, an IPv4 address mapped (RFC 4291 §2.5.5.2). The user agent is
+    cut at MAX_USER_AGENT_BYTES.
+    """
+    user_agent = user_agent[:MAX_USER_AGENT_BYTES]
+    header = _ENTRY.pack(
+        received_at_ms,
+        entry_id,
+        client_address,
+        source,
+        len(body),
+        len(user_agent),
+        path,
+        encoding,
+    )
+    return b"".join((header, user_agent, body))
+
+
+def build_group(entries: Sequence[bytes]) -> bytes:
+    """A group of these framed entries: one copy of each."""
+    return b"".join((_GROUP.pack(VERSION, len(entries)), *entries))
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """An entry as framed bytes, where it is at hand as a value."""
+    return build_entry(
+        entry.id,
+        (entry.received_at - _EPOCH) // _MILLISECOND,
+        source=entry.source,
+        path=entry.path,
+        encoding=entry.encoding,
+        client_address=pack_address(entry.client_address),
+        user_agent=entry.user_agent.encode("latin-1", "replace"),
+        body=entry.body,
+    )
+
+
+def encode_group(entries: Iterable[Entry]) -> bytes:
+    """A group of entries that are at hand as values."""
+    return build_group([encode_entry(entry) for entry in entries])
+
+
+def decode_group(data: bytes) -> list[Entry]:
+    """The entries of a group. Raises BadGroup on anything that ``build_group`` did not make."""
+    if len(data) < _GROUP.size:
+        raise BadGroup(f"{len(data)} bytes are too few for a group")
+    version, count = _GROUP.unpack_from(data)
+    if version != VERSION:
+        raise BadGroup(f"version {version} is not {VERSION}")
+    entries, offset = [], _GROUP.size
+    for _ in range(count):
+        entry, offset = _decode_entry(data, offset)
+        entries.append(entry)
+    if offset != len(data):
+        raise BadGroup(f"{len(data) - offset} bytes are left over after entry {count}")
+    return entries
+
+
+def _decode_entry(data: bytes, offset: int) -> tuple[Entry, int]:
+    """The entry at ``offset``, and the offset behind it."""
+    start = offset + _ENTRY.size
+    if start > len(data):
+        raise BadGroup(f"byte {offset}: the header of an entry is cut off")
+    (at_ms, entry_id, address, source, body_length, agent_length, path, encoding) = (
+        _ENTRY.unpack_from(data, offset)
+    )
+    end = start + agent_length + body_length
+    if end > len(data):
+        raise BadGroup(f"byte {offset}: an entry is cut off")
+    if not 0 <= at_ms <= _MAX_MS:
+        raise BadGroup(f"byte {offset}: {at_ms} ms is no time")
+    try:
+        entry = Entry(
+            id=entry_id,
+            received_at=_EPOCH + timedelta(milliseconds=at_ms),
+            source=source,
+            path=Path(path),
+            encoding=Encoding(encoding),
+            client_address=unpack_address(address),
+            user_agent=data[start : start + agent_length].decode("latin-1"),
+            body=data[start + agent_length : end],
+        )
+    except ValueError as error:
+        raise BadGroup(f"byte {offset}: {error}") from error
+    return entry, end
+
+
+def pack_address(address: Address) -> bytes:
+    """16 bytes; an IPv4 address is mapped into IPv6."""
+    if address.version == 4:  # noqa: PLR2004  # the Internet Protocol has two versions
+        return b"\x00" * 10 + b"\xff\xff" + address.packed
+    return address.packed
+
+
+def unpack_address(data: bytes) -> Address:
+    """The address in 16 bytes; a mapped one comes back as IPv4."""
+    address = ipaddress.IPv6Address(data)
+    return address.ipv4_mapped or address

@@ -1,0 +1,255 @@
+"""The durable log: groups of entries in one JetStream stream.
+
+Append returns once the group is on disk. A reader keeps its own cursor and asks for what comes
+after it (JetStream's batched direct get): there is no consumer on the server, so nothing stalls,
+is redelivered or has to be made again after a restart.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import nats
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, RePublish, RetentionPolicy, StorageType, StreamConfig
+
+from firstparty.errors import Refused, Unavailable
+from firstparty.spool.durability import check_servers, check_stream
+from firstparty.spool.publisher import RETRY_AFTER, Publisher
+from firstparty.telemetry import Log
+
+STREAM: Final = "log"
+MAX_GROUP_BYTES: Final = 4 * 1024 * 1024  # half of the max_payload that server.py sets
+APPEND_TIMEOUT: Final = timedelta(seconds=5)
+_STORED: Final = "log-stored"  # headers of each stored group: what wakes a reader
+_CALL_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 3.0
+_RECONNECT_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGroup:
+    """A group as it lies in the log."""
+
+    sequence: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogState:
+    """What the log holds: sequences ``first`` to ``last``; empty when first = last + 1."""
+
+    first: int
+    last: int
+    size_bytes: int
+
+
+class DurableLog:
+    """One connection to the log. Append, read and truncate; all raise Unavailable."""
+
+    def __init__(self, connection: Client, publisher: Publisher) -> None:
+        self.connection: Final = connection
+        self._publisher = publisher
+        self.jetstream: Final[JetStreamContext] = connection.jetstream(timeout=_CALL_SECONDS)
+
+    @property
+    def max_group_bytes(self) -> int:
+        """How big a group may be: half of what the server takes, at most MAX_GROUP_BYTES."""
+        return min(MAX_GROUP_BYTES, self.connection.max_payload // 2)
+
+    def append(self, group: bytes) -> asyncio.Future[int]:
+        """Begin to store ``group``; the future has its sequence once it is on disk.
+
+        It raises Unavailable when the log is away, full, or late; the group may be in the log all
+        the same when it was late or the connection broke.
+        """
+        return self._publisher.publish(group)
+
+    async def read(
+        self,
+        *,
+        after: int,
+        max_groups: int = 64,
+        max_bytes: int = 8 * MAX_GROUP_BYTES,
+    ) -> list[StoredGroup]:
+        """The groups that follow sequence ``after``, in order; empty when there is none yet.
+
+        Sequences that were truncated are skipped. At least one group comes, however big.
+        """
+        request = {"seq": after + 1, "batch": max_groups, "max_bytes": max_bytes}
+        with unavailable("read"):
+            return await read_batch(self.connection, STREAM, request)
+
+    async def state(self) -> LogState:
+        """What the log holds."""
+        with unavailable("state"):
+            state = (await self.jetstream.stream_info(STREAM)).state
+        # An empty stream says first_seq 0 until its first message, and last + 1 after a purge.
+        return LogState(first=max(state.first_seq, 1), last=state.last_seq, size_bytes=state.bytes)
+
+    async def truncate(self, *, through: int) -> None:
+        """Forget every group up to and including sequence ``through``."""
+        with unavailable("truncate"):
+            await self.jetstream.purge_stream(STREAM, seq=through + 1)
+
+    @contextlib.asynccontextmanager
+    async def arrivals(self) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever a group was stored.
+
+        A hint, which may be lost with the connection: wait for it with a time-out, then read.
+        """
+        event = asyncio.Event()
+
+        async def wake(_message: Msg) -> None:
+            event.set()
+
+        with unavailable("arrivals"):
+            subscription = await self.connection.subscribe(_STORED, cb=wake)
+        try:
+            yield event
+        finally:
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        with contextlib.suppress(nats.errors.Error, OSError):
+            await self.connection.close()
+
+
+async def open_log(url: str, *, max_bytes: int) -> DurableLog:
+    """Connect to the log at ``url``, making its stream where there is none.
+
+    ``max_bytes`` is how much the log may hold; a full log refuses, it never drops. Raises
+    Unavailable while the server is away, NotDurable when it does not flush before it
+    acknowledges.
+    """
+    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
+    connection = await connect(url, on_lost=publisher.fail_all)
+    log = DurableLog(connection, publisher)
+    try:
+        with unavailable("open"):
+            await publisher.start(connection)
+            await check_servers(connection)
+            await ensure_stream(
+                log.jetstream,
+                StreamConfig(
+                    name=STREAM,
+                    subjects=[STREAM],
+                    storage=StorageType.FILE,
+                    retention=RetentionPolicy.LIMITS,
+                    discard=DiscardPolicy.NEW,
+                    max_bytes=max_bytes,
+                    num_replicas=1,
+                    allow_direct=True,
+                    republish=RePublish(src=STREAM, dest=_STORED, headers_only=True),
+                ),
+            )
+    except BaseException:
+        await log.close()
+        raise
+    return log
+
+
+async def connect(url: str, *, on_lost: Callable[[], None]) -> Client:
+    """A connection that comes back by itself for ever. Raises Unavailable if it cannot begin.
+
+    ``on_lost`` is called each time it breaks.
+    """
+    log = Log("spool")
+
+    async def on_disconnect() -> None:
+        on_lost()
+        log.warning("spool.disconnected")
+
+    async def on_reconnect() -> None:
+        log.info("spool.reconnected")
+
+    async def on_error(error: Exception) -> None:
+        log.debug("spool.connection_error", error=error)
+
+    with unavailable("connect"):
+        # With endless reconnection the first connection is tried endlessly too: hence the limit.
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            return await nats.connect(
+                url,
+                connect_timeout=2,
+                reconnect_time_wait=_RECONNECT_SECONDS,
+                max_reconnect_attempts=-1,
+                ping_interval=5,
+                max_outstanding_pings=2,
+                disconnected_cb=on_disconnect,
+                reconnected_cb=on_reconnect,
+                error_cb=on_error,
+            )
+
+
+async def ensure_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> None:
+    """Make the stream or check the one that is there; raises NotDurable, Refused."""
+    assert wanted.name is not None
+    try:
+        there = (await jetstream.stream_info(wanted.name)).config
+    except nats.js.errors.NotFoundError:
+        try:
+            there = (await jetstream.add_stream(wanted)).config
+        except nats.js.errors.ServerError as error:
+            raise Refused(
+                "no-room-for-log",
+                f"The NATS server has no room for the stream {wanted.name!r} of "
+                f"{wanted.max_bytes} bytes ({error.description}): free disk space or lower "
+                "spool.max_bytes.",
+            ) from error
+    check_stream(there)
+    if there.max_bytes != wanted.max_bytes:
+        there.max_bytes = wanted.max_bytes
+        await jetstream.update_stream(there)
+
+
+async def read_batch(
+    connection: Client, stream: str, request: Mapping[str, int | str]
+) -> list[StoredGroup]:
+    """Messages of ``stream`` by JetStream's batched direct get (ADR-31)."""
+    found: list[StoredGroup] = []
+    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def take(message: Msg) -> None:
+        headers = message.headers or {}
+        status = headers.get("Status")
+        if status is None:
+            found.append(StoredGroup(sequence=int(headers["Nats-Sequence"]), data=message.data))
+        elif not finished.done():
+            if status in {"204", "404"}:  # end of batch; nothing there
+                finished.set_result(None)
+            else:
+                finished.set_exception(nats.errors.Error(f"direct get: {status}"))
+
+    inbox = connection.new_inbox()
+    subscription = await connection.subscribe(inbox, cb=take, pending_bytes_limit=-1)
+    try:
+        await connection.publish(
+            f"$JS.API.DIRECT.GET.{stream}", json.dumps(dict(request)).encode(), reply=inbox
+        )
+        async with asyncio.timeout(_CALL_SECONDS):
+            await finished
+        return found
+    finally:
+        with contextlib.suppress(nats.errors.Error):
+            await subscription.unsubscribe()
+
+
+@contextlib.contextmanager
+def unavailable(what: str) -> Iterator[None]:
+    """Turn what the client library raises while the log is away, full or late into Unavailable."""
+    try:
+        yield
+    except (nats.errors.Error, OSError, TimeoutError) as error:
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"log: {what}: {reason}", retry_after=RETRY_AFTER) from error

@@ -1,0 +1,156 @@
+"""What became of the log's entries: outcome records, and copies of what waits or has died.
+
+One stream beside the log. Subject ``outcome`` has one record after another, each published on
+condition that the one before it is still the last, so a second, stale forwarder is refused.
+``held.SOURCE`` and ``dead.SOURCE`` hold copies that go in together with their record, or not at
+all. What the bytes mean is the forwarder's business.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import nats.errors
+import nats.js.errors
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+
+from firstparty.errors import Conflict
+from firstparty.spool.log import DurableLog, StoredGroup, ensure_stream, read_batch, unavailable
+
+STREAM: Final = "outcomes"
+MAX_COPIES: Final = 500  # in one commit; the server takes 1,000 messages in one atomic batch
+_OUTCOME: Final = "outcome"
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
+_WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+_COMMIT_SECONDS: Final = 10.0
+
+
+class Shelf(StrEnum):
+    """Where a copy lies: waiting for its upstream, or never to be delivered by itself."""
+
+    HELD = "held"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """Bytes to keep on a source's shelf; ``source`` is EdgeSource.number."""
+
+    shelf: Shelf
+    source: int
+    data: bytes
+
+
+class Fenced(Conflict):
+    """Another forwarder has committed since: this one must stop and start anew from its record."""
+
+
+class Outcomes:
+    """The outcome side of the log; one forwarder at a time. All methods raise Unavailable."""
+
+    def __init__(self, log: DurableLog) -> None:
+        self._connection = log.connection
+        self._jetstream = log.jetstream
+
+    async def last(self) -> StoredGroup | None:
+        """The newest outcome record and its sequence; None before the first."""
+        with unavailable("outcome"):
+            try:
+                found = await self._jetstream.get_last_msg(STREAM, _OUTCOME)
+            except nats.js.errors.NotFoundError:
+                return None
+        assert found.seq is not None
+        return StoredGroup(sequence=found.seq, data=found.data or b"")
+
+    async def commit(self, record: bytes, *, expected: int, copies: Sequence[Copy] = ()) -> int:
+        """Add an outcome record and its copies, all or nothing; the record's sequence.
+
+        ``expected`` is the sequence of the record before (0: none). At most MAX_COPIES copies.
+        Raises Fenced when another record is the last. When it raises Unavailable the record may
+        be there all the same: look at ``last`` before the next try.
+        """
+        if len(copies) > MAX_COPIES:
+            raise ValueError(f"{len(copies)} copies in one commit")
+        headers = {_EXPECTED: str(expected)}
+        with unavailable("commit"):
+            if copies:
+                batch = uuid.uuid4().hex
+                for number, copy in enumerate(copies, start=1):
+                    await self._connection.publish(
+                        f"{copy.shelf}.{copy.source}",
+                        copy.data,
+                        headers={"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)},
+                    )
+                headers["Nats-Batch-Id"] = batch
+                headers["Nats-Batch-Sequence"] = str(len(copies) + 1)
+                headers["Nats-Batch-Commit"] = "1"
+            try:
+                stored = await self._jetstream.publish(
+                    _OUTCOME, record, timeout=_COMMIT_SECONDS, headers=headers
+                )
+            except nats.js.errors.APIError as error:
+                if error.err_code in _WRONG_LAST_SEQUENCE:
+                    raise Fenced(
+                        "forwarder-fenced",
+                        f"Outcome {expected} is not the last any more: another forwarder runs.",
+                    ) from error
+                raise
+        return stored.seq
+
+    async def read(self, *, after: int, max_records: int = 256) -> list[StoredGroup]:
+        """Outcome records that follow sequence ``after``, in order."""
+        return await self._read(_OUTCOME, after, max_records)
+
+    async def read_copies(
+        self, shelf: Shelf, source: int, *, after: int, max_copies: int = 64
+    ) -> list[StoredGroup]:
+        """Copies on this source's shelf that follow sequence ``after``, in order."""
+        return await self._read(f"{shelf}.{source}", after, max_copies)
+
+    async def sources_on(self, shelf: Shelf) -> dict[int, int]:
+        """How many copies lie on this shelf, by source number."""
+        with unavailable("shelf"):
+            info = await self._jetstream.stream_info(STREAM, subjects_filter=f"{shelf}.*")
+        subjects = info.state.subjects or {}
+        return {int(name.partition(".")[2]): count for name, count in subjects.items()}
+
+    async def truncate(self, *, through: int) -> None:
+        """Forget outcome records up to and including ``through``, which must not be the last."""
+        with unavailable("truncate"):
+            await self._jetstream.purge_stream(STREAM, subject=_OUTCOME, seq=through + 1)
+
+    async def truncate_copies(self, shelf: Shelf, source: int, *, through: int) -> None:
+        """Forget this source's copies up to and including sequence ``through``."""
+        with unavailable("truncate"):
+            subject = f"{shelf}.{source}"
+            await self._jetstream.purge_stream(STREAM, subject=subject, seq=through + 1)
+
+    async def _read(self, subject: str, after: int, count: int) -> list[StoredGroup]:
+        request: dict[str, int | str] = {"seq": after + 1, "next_by_subj": subject, "batch": count}
+        with unavailable("read"):
+            return await read_batch(self._connection, STREAM, request)
+
+
+async def open_outcomes(log: DurableLog, *, max_bytes: int) -> Outcomes:
+    """The outcomes beside ``log``, making their stream where there is none.
+
+    Raises Unavailable while the server is away, NotDurable or Refused as ``open_log`` does.
+    """
+    with unavailable("open"):
+        await ensure_stream(
+            log.jetstream,
+            StreamConfig(
+                name=STREAM,
+                subjects=[_OUTCOME, f"{Shelf.HELD}.*", f"{Shelf.DEAD}.*"],
+                storage=StorageType.FILE,
+                retention=RetentionPolicy.LIMITS,
+                discard=DiscardPolicy.NEW,
+                max_bytes=max_bytes,
+                num_replicas=1,
+                allow_direct=True,
+                allow_atomic=True,
+            ),
+        )
+    return Outcomes(log)
