@@ -7,13 +7,13 @@ from pathlib import Path
 import nats
 import pytest
 from nats.js.api import DiscardPolicy, PersistMode, StorageType, StreamConfig
-from tests.nats_server import NatsServer
 
 from firstparty.errors import Unavailable
 from firstparty.spool import log as spool_log
 from firstparty.spool.durability import NotDurable
 from firstparty.spool.log import DurableLog, open_log
 from firstparty.spool.outcomes import Copy, Fenced, Shelf, open_outcomes
+from tests.nats_server import NatsServer
 
 ROOM = 64 * 1024**2
 

@@ -1,0 +1,52 @@
+"""Which source a number in the log stands for, as the feed says it at the moment."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+
+from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry
+from firstparty.telemetry import Log
+
+
+class SourceDirectory:
+    """Sources by number. ``apply`` takes the feed's entries in."""
+
+    def __init__(self) -> None:
+        self._domains: dict[str, tuple[EdgeSource, ...]] = {}
+        self._sources: dict[int, EdgeSource] = {}
+        self._changed = asyncio.Event()
+
+    def apply(self, entries: Iterable[FeedEntry]) -> None:
+        """Take in entries of Topic.EDGE; an unreadable one leaves its domain as it was."""
+        for entry in entries:
+            if entry.body is None:
+                self._domains.pop(entry.key, None)
+                continue
+            try:
+                domain = msgspec.json.decode(entry.body, type=EdgeDomain)
+            except msgspec.DecodeError as error:
+                Log("forward").error("forward.entry_unreadable", key=entry.key, error=error)
+                continue
+            self._domains[entry.key] = domain.sources
+        self._sources = {
+            source.number: source for sources in self._domains.values() for source in sources
+        }
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def find(self, number: int) -> EdgeSource | None:
+        """The source that has this number, if there is one at the moment."""
+        return self._sources.get(number)
+
+    async def wait_until_other(
+        self, number: int, known: EdgeSource | None, *, within: timedelta | None = None
+    ) -> None:
+        """Return when the source is another than ``known``, or when the time is over."""
+        try:
+            async with asyncio.timeout(None if within is None else within.total_seconds()):
+                while self.find(number) == known:
+                    await self._changed.wait()
+        except TimeoutError:
+            return

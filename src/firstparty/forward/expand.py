@@ -1,0 +1,194 @@
+"""One entry of the log, opened: the messages in it, each with its position. Pure.
+
+What cannot be read becomes a bad message with its reason and stands in line like the others: it
+never blocks what came with it. The number of messages in an entry depends on its bytes alone, so
+counting them again, after a crash or on another machine, gives the same ledger.
+"""
+
+import re
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from firstparty.model.messages import (
+    MAX_BATCH_BYTES,
+    MAX_MESSAGE_BYTES,
+    Encoding,
+    MessageType,
+    Path,
+)
+from firstparty.spool.entries import Entry
+
+T = TypeVar("T")
+
+
+class Position(NamedTuple):
+    """Where a message lies in the log; positions of one source grow in the order of arrival."""
+
+    sequence: int
+    entry: int
+    message: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What messages of one entry share: the request, and what it said beside the batch."""
+
+    entry: Entry
+    sent_at: datetime | None = None
+    context: msgspec.Raw | None = None
+    integrations: msgspec.Raw | None = None
+
+    @property
+    def type(self) -> MessageType | None:
+        """The type that the request's path named, where it named one."""
+        return None if self.entry.path is Path.BATCH else MessageType[self.entry.path.name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message as it came, not looked into yet. ``raw`` is JSON text of an object."""
+
+    position: Position
+    origin: Origin
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadMessage:
+    """What can never be delivered, as it came, and why."""
+
+    position: Position
+    origin: Origin
+    raw: bytes
+    reason: str
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    batch: list[msgspec.Raw]
+    sent_at: msgspec.Raw | msgspec.UnsetType = msgspec.field(name="sentAt", default=msgspec.UNSET)
+    context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    integrations: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Unreadable(Exception):
+    """The body as a whole cannot be read."""
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_RAW: Final = msgspec.json.Decoder(msgspec.Raw)
+_TEXT: Final = msgspec.json.Decoder(str)
+_GZIP: Final = 31  # zlib's window bits for gzip framing
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: as it is
+    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_REPLACEMENT: Final = rb"\ufffd"
+
+
+def expand(entry: Entry, *, sequence: int, index: int) -> list[Message | BadMessage]:
+    """The messages of the entry that is number ``index`` in group ``sequence``, in order.
+
+    A body that cannot be read is one bad message, an empty batch none at all.
+    """
+    origin = Origin(entry=entry)
+    try:
+        body = _decode_body(entry)
+        if entry.path is not Path.BATCH:
+            raw = bytes(_decode(_RAW, body))
+            return [_check(Position(sequence, index, 0), origin, raw)]
+        envelope = _decode(_ENVELOPE, body)
+    except _Unreadable as error:
+        reason = str(error)
+    except msgspec.ValidationError:
+        reason = "unreadable: not an object with an array `batch`"
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        reason = "unreadable: not JSON"
+    else:
+        origin = Origin(
+            entry=entry,
+            sent_at=None if envelope.sent_at is msgspec.UNSET else parse_instant(envelope.sent_at),
+            context=_object(envelope.context),
+            integrations=_object(envelope.integrations),
+        )
+        return [
+            _check(Position(sequence, index, number), origin, bytes(raw))
+            for number, raw in enumerate(envelope.batch)
+        ]
+    return [_bad(Position(sequence, index, 0), origin, entry.body, reason)]
+
+
+def parse_instant(raw: msgspec.Raw) -> datetime | None:
+    """ISO 8601 text as an instant in UTC, naive text taken as UTC; None for anything else."""
+    try:
+        instant = datetime.fromisoformat(_TEXT.decode(raw).strip())
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (msgspec.DecodeError, ValueError, OverflowError):
+        return None
+
+
+def _decode_body(entry: Entry) -> bytes:
+    if entry.encoding is Encoding.IDENTITY:
+        return entry.body
+    whole, rest = b"", entry.body
+    while rest:  # a gzip body may have several members (RFC 1952 §2.2)
+        member = zlib.decompressobj(_GZIP)
+        try:
+            whole += member.decompress(rest, MAX_BATCH_BYTES + 1 - len(whole))
+        except zlib.error as error:
+            raise _Unreadable(f"unreadable: not gzip: {error}") from error
+        if len(whole) > MAX_BATCH_BYTES:
+            raise _Unreadable(f"too large: over {MAX_BATCH_BYTES} bytes decoded")
+        if not member.eof:
+            raise _Unreadable("unreadable: gzip data is cut off")
+        rest = member.unused_data
+    return whole
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # Half a surrogate pair, as JSON.stringify writes a cut emoji, is JSON (RFC 8259 §8.2)
+        # that msgspec refuses. It stands for no character, so nothing is lost.
+        return decoder.decode(_ESCAPE.sub(_mend, body))
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    return _REPLACEMENT if escape["lone"] else escape[0]
+
+
+def _check(position: Position, origin: Origin, raw: bytes) -> Message | BadMessage:
+    raw = raw.strip()
+    if not raw.startswith(b"{"):
+        return _bad(position, origin, raw, "unreadable: a message is a JSON object")
+    if len(raw) > MAX_MESSAGE_BYTES:
+        reason = f"too large: {len(raw)} bytes, and a message has at most {MAX_MESSAGE_BYTES}"
+        return _bad(position, origin, raw, reason)
+    if not _is_utf8(raw):
+        return _bad(position, origin, raw, "unreadable: not UTF-8")
+    return Message(position=position, origin=origin, raw=raw)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    # msgspec takes invalid UTF-8 in what it skips, and everything here has been skipped.
+    try:
+        return raw.isascii() or bool(str(raw, "utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _object(raw: msgspec.Raw | msgspec.UnsetType) -> msgspec.Raw | None:
+    if raw is msgspec.UNSET or not bytes(raw).lstrip().startswith(b"{"):
+        return None
+    return raw if _is_utf8(bytes(raw)) else None
+
+
+def _bad(position: Position, origin: Origin, raw: bytes, reason: str) -> BadMessage:
+    return BadMessage(position=position, origin=origin, raw=raw, reason=reason)

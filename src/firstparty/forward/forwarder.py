@@ -1,0 +1,74 @@
+"""The role: follow the feed, read the log, deliver; start over when the log was away."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from firstparty.errors import Refused, Unavailable
+from firstparty.forward.directory import SourceDirectory
+from firstparty.forward.dispatch import Dispatcher
+from firstparty.forward.journal import Journal
+from firstparty.forward.source import Upstream
+from firstparty.forward.upstream import open_upstream
+from firstparty.model.feed import Topic
+from firstparty.spool.log import DurableLog, connect
+from firstparty.spool.outcomes import open_outcomes
+from firstparty.store.engine import Store
+from firstparty.store.follow import follow_feed
+from firstparty.telemetry import Log
+
+MAX_OUTCOMES_BYTES: Final = 1024**3  # records are truncated; this is room for dead letters
+_AWAY_SECONDS: Final = 1.0
+# Fenced off, or a log that loses messages: an operator must act. Two forwarders of one log would
+# take it from each other for ever, and this slowly they hardly hurt.
+_REFUSED_SECONDS: Final = 30.0
+_STEADY_SECONDS: Final = 10.0  # what stopped after that long is news, even if it happened before
+
+
+async def serve_forward(*, store: Store, snapshot: Path, log_url: str) -> None:
+    """Deliver what is in the log at ``log_url``, until cancelled.
+
+    ``snapshot`` is the file where the feed's last state is kept. While the log is away it is asked
+    for again and again; who is fenced off by another forwarder says so and waits.
+    """
+    directory = SourceDirectory()
+    async with open_upstream() as upstream, asyncio.TaskGroup() as tasks:
+        tasks.create_task(follow_feed(store, [Topic.EDGE], snapshot, directory.apply))
+        tasks.create_task(_forward_for_ever(log_url, directory, upstream))
+
+
+async def _forward_for_ever(url: str, directory: SourceDirectory, upstream: Upstream) -> None:
+    clock = asyncio.get_running_loop().time
+    told = ""
+    while True:
+        began = clock()
+        pause = _AWAY_SECONDS
+        try:
+            await _forward(url, directory, upstream)
+        except* (Unavailable, Refused) as group:
+            error = _first(group)
+            if isinstance(error, Refused):
+                pause = _REFUSED_SECONDS
+            if str(error) != told or clock() - began > _STEADY_SECONDS:
+                Log("forward").warning("forward.stopped", reason=error, pause_seconds=pause)
+            told = str(error)
+        # In Python 3.11 a task group that fails while it is cancelled tells of the failure only.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        await asyncio.sleep(pause)
+
+
+async def _forward(url: str, directory: SourceDirectory, upstream: Upstream) -> None:
+    durable = DurableLog(await connect(url))
+    try:
+        outcomes = await open_outcomes(durable, max_bytes=MAX_OUTCOMES_BYTES)
+        await Dispatcher(durable, Journal(outcomes, durable), directory, upstream).run()
+    finally:
+        await durable.close()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain exception in a group of groups."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,173 @@
+"""Writes outcome records, one in flight; what came meanwhile goes into the next one together.
+
+The log is truncated only through what a record on disk has resolved. A record is written on
+condition that ours was the last, so a second, stale forwarder stops at its next record.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+import msgspec
+
+from firstparty.forward.expand import Position
+from firstparty.forward.ledger import DeadLetter, Ledger, OutcomeRecord
+from firstparty.spool.log import StoredGroup
+from firstparty.spool.outcomes import MAX_COPIES, Copy, Shelf
+
+# How late the log is truncated, and counts without outcomes are recorded.
+_TICK: Final = timedelta(seconds=0.5)
+_RECORDS_KEPT: Final = 1_000  # then one with everything makes the earlier ones superfluous
+
+
+class OutcomeLog(Protocol):
+    """Outcome records and dead letters on disk. Every method raises Unavailable."""
+
+    async def read(self, *, after: int, max_records: int = ...) -> list[StoredGroup]:
+        """Records that follow sequence ``after``, in order; MUST be empty only at the end."""
+        ...
+
+    async def commit(self, record: bytes, *, expected: int, copies: Sequence[Copy] = ...) -> int:
+        """Store record and copies, all or nothing. MUST raise Fenced when ``expected`` is old."""
+        ...
+
+    async def truncate(self, *, through: int) -> None:
+        """Forget records up to ``through``; MUST keep copies."""
+        ...
+
+
+class Truncatable(Protocol):
+    """The log, seen from here. Raises Unavailable."""
+
+    async def truncate(self, *, through: int) -> None:
+        """Forget the groups up to ``through``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolution:
+    source: int
+    through: Position
+    delivered: int
+    letters: Sequence[DeadLetter]
+    written: asyncio.Future[None]
+
+
+class Journal:
+    """The one writer of outcome records; its ledger is what they add up to."""
+
+    def __init__(self, outcomes: OutcomeLog, log: Truncatable, *, tick: timedelta = _TICK) -> None:
+        self.ledger = Ledger()
+        self.read_through = 0  # how far the dispatcher has read the log
+        self._outcomes = outcomes
+        self._log = log
+        self._tick = tick.total_seconds()
+        self._last = 0
+        self._records = 0
+        self._truncated_through = 0
+        self._waiting: list[_Resolution] = []
+        self._wake = asyncio.Event()
+
+    async def open(self, *, log_first: int, log_last: int) -> bool:
+        """Read what was recorded and take over from whoever wrote it.
+
+        False when the log is not the one that the records are about: it is shorter, so it was
+        replaced, and everything in it counts as new.
+        """
+        while records := await self._outcomes.read(after=self._last):
+            for stored in records:
+                self.ledger.apply(msgspec.msgpack.decode(stored.data, type=OutcomeRecord))
+            self._last = records[-1].sequence
+        is_same_log = self.ledger.counted_through <= log_last
+        if not is_same_log:
+            self.ledger.start_over()
+        self.read_through = self._truncated_through = log_first - 1
+        await self._write(copies=[], is_whole=True)
+        return is_same_log
+
+    async def resolve(
+        self, source: int, through: Position, *, delivered: int, letters: Sequence[DeadLetter]
+    ) -> None:
+        """Record the outcome of everything of ``source`` up to ``through``; returns once on disk.
+
+        At most MAX_COPIES letters.
+        """
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append(
+            _Resolution(
+                source=source,
+                through=through,
+                delivered=delivered,
+                letters=letters,
+                written=written,
+            )
+        )
+        self._wake.set()
+        await written
+
+    async def run(self) -> None:
+        """Write records until cancelled. Raises Fenced, Unavailable."""
+        clock = asyncio.get_running_loop().time
+        tick = clock() + self._tick
+        while True:
+            try:
+                async with asyncio.timeout_at(tick):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            while self._waiting:
+                await self._write_waiting()
+            if clock() >= tick:
+                if self.ledger.has_changes:
+                    await self._write(copies=[])
+                await self._truncate()
+                tick = clock() + self._tick
+
+    async def _write_waiting(self) -> None:
+        taken, copies = self._take()
+        for resolution in taken:
+            self.ledger.resolve(
+                resolution.source,
+                resolution.through,
+                delivered=resolution.delivered,
+                dead=len(resolution.letters),
+            )
+        await self._write(copies=copies)
+        for resolution in taken:
+            if not resolution.written.done():
+                resolution.written.set_result(None)
+
+    def _take(self) -> tuple[list[_Resolution], list[Copy]]:
+        taken: list[_Resolution] = []
+        copies: list[Copy] = []
+        while self._waiting and len(copies) + len(self._waiting[0].letters) <= MAX_COPIES:
+            taken.append(self._waiting.pop(0))
+            copies.extend(
+                Copy(
+                    shelf=Shelf.DEAD,
+                    source=letter.source,
+                    data=msgspec.msgpack.encode(letter),
+                )
+                for letter in taken[-1].letters
+            )
+        return taken, copies
+
+    async def _write(self, *, copies: Sequence[Copy], is_whole: bool = False) -> None:
+        is_whole = is_whole or self._records >= _RECORDS_KEPT
+        record = self.ledger.record(now=datetime.now(UTC), is_whole=is_whole)
+        self._last = await self._outcomes.commit(
+            msgspec.msgpack.encode(record), expected=self._last, copies=copies
+        )
+        self._records += 1
+        if is_whole:
+            await self._outcomes.truncate(through=self._last - 1)
+            self._records = 0
+
+    async def _truncate(self) -> None:
+        through = self.ledger.resolved_through(read_through=self.read_through)
+        if through > self._truncated_through:
+            await self._log.truncate(through=through)
+            self._truncated_through = through
