@@ -2,8 +2,11 @@
 
 import json
 import re
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, Never
 from urllib.parse import urlsplit
+
+import msgspec
 
 from firstparty.control.rules import Rules
 from firstparty.errors import Refused
@@ -11,6 +14,7 @@ from firstparty.model.identifiers import random_base62
 
 WRITE_KEY_LENGTH: Final = 32
 MAX_SETTINGS_BYTES: Final = 256 * 1024
+MAX_SETTINGS_DEPTH: Final = 50
 _WRITE_KEY: Final = re.compile(r"[0-9A-Za-z_-]{6,64}")
 _HOST: Final = re.compile(r"[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 
@@ -76,19 +80,38 @@ def parse_write_key(text: str | None) -> str:
 
 def parse_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings if they are JSON that every reader takes; raises Refused."""
+    if not _is_shallow(settings, MAX_SETTINGS_DEPTH):
+        _refuse_settings(
+            "settings-too-deep", f"The settings nest deeper than {MAX_SETTINGS_DEPTH} levels."
+        )
     try:
-        size = len(json.dumps(settings, allow_nan=False, ensure_ascii=False).encode())
-    except (ValueError, RecursionError) as error:
-        raise Refused(
-            "settings-not-json",
-            f"The settings are not plain JSON: {type(error).__name__}. "
-            "Export them again from the source's settings address.",
-            field="settings",
-        ) from error
+        json.dumps(settings, allow_nan=False)
+        size = len(msgspec.json.encode(settings))  # as the feed writes them: no 65-bit integers
+    except (ValueError, OverflowError, TypeError) as error:
+        _refuse_settings(
+            "settings-not-json", f"The settings have a value that is not plain JSON: {error}."
+        )
     if size > MAX_SETTINGS_BYTES:
-        raise Refused(
+        _refuse_settings(
             "settings-too-large",
             f"The settings have {size:,} bytes; {MAX_SETTINGS_BYTES:,} is the most.",
-            field="settings",
         )
     return settings
+
+
+def _refuse_settings(code: str, sentence: str) -> Never:
+    raise Refused(
+        code, f"{sentence} Export them again from the source's settings.", field="settings"
+    )
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    children: Iterable[Any]
+    match value:
+        case dict():
+            children = value.values()
+        case list():
+            children = value
+        case _:
+            return True
+    return levels > 0 and all(_is_shallow(child, levels - 1) for child in children)
