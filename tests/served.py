@@ -16,8 +16,8 @@ from firstparty.config import Settings
 from firstparty.control.callers import SYSTEM
 from firstparty.control.tokens import add_token
 from firstparty.model.workspaces import Role
+from firstparty.store import tables
 from firstparty.store.engine import Store
-from firstparty.store.migrate import migrate
 
 READY_SECONDS = 20
 
@@ -56,7 +56,7 @@ class Served:
 def serve_api(directory: Path, settings: Settings | None = None) -> Iterator[Served]:
     """Serve the API until the block is left."""
     store = Store(f"sqlite:///{directory / 'store.db'}")
-    migrate(store)
+    tables.metadata.create_all(store.engine)
     operator = add_token(
         store, SYSTEM, workspace_id=None, name="operator", role=Role.OWNER, now=datetime.now(UTC)
     )

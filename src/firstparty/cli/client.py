@@ -6,6 +6,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from firstparty.cli.connection import Connection, find_connection
+from firstparty.serve.profile import profile_file
 
 Query = str | int | None  # None: left out
 
@@ -22,7 +23,7 @@ class Client:
     @classmethod
     def of_environment(cls) -> Self:
         """The client of the product that the environment or the profile names."""
-        return cls(find_connection(os.environ))
+        return cls(find_connection(os.environ, profile_file()))
 
     @property
     def workspace(self) -> str | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from firstparty.cli.errors import CommandFailed
-from firstparty.serve.profile import profile_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +18,13 @@ class Connection:
     workspace: str | None
 
 
-def find_connection(environment: Mapping[str, str]) -> Connection:
+def find_connection(environment: Mapping[str, str], profile_file: Path) -> Connection:
     """The connection to use; raises CommandFailed where there is none.
 
     The profile's token and workspace go to the profile's own address alone: a token is never sent
     to a place that it was not made for.
     """
-    profile = load_profile(profile_file())
+    profile = load_profile(profile_file)
     url = (environment.get("FIRSTPARTY_URL") or profile.get("url") or "").rstrip("/")
     if not url:
         raise CommandFailed(
