@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from tests.running import RunningDemo, running_demo, trusting, until
 
 VISITORS = 16
@@ -110,7 +111,8 @@ def _is_back(demo: RunningDemo, role: str, before: int) -> bool:
 
 
 def _find_lost(acknowledged: list[str], received: Path) -> set[str]:
-    there = {json.loads(line)["message"]["messageId"] for line in received.open()}
+    lines = received.read_text().splitlines()
+    there = {json.loads(line)["message"]["messageId"] for line in lines}
     return set(acknowledged) - there
 
 

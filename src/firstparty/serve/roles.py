@@ -93,7 +93,7 @@ async def _cdn(here: Surroundings) -> None:
 
 
 async def _forward(here: Surroundings) -> None:
-    from firstparty.forward.serve import serve_forward
+    from firstparty.forward.forwarder import serve_forward
 
     await serve_forward(store=here.store, snapshot=here.snapshot("forward"), log_url=here.log_url)
 
