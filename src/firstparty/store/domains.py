@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode
+from firstparty.model.names import registrable_domain
 from firstparty.model.status import EdgeStatus, Intent
 from firstparty.store import tables
 
@@ -19,6 +20,7 @@ def add_domain(connection: Connection, domain: Domain) -> None:
             id=domain.id,
             workspace_id=domain.workspace_id,
             name=domain.name,
+            registrable=_registrable(domain.name),
             mode=domain.mode,
             cdn_label=domain.cdn_label,
             api_label=domain.api_label,
@@ -96,6 +98,7 @@ def list_clashing_domains(
     """
     rows = connection.execute(
         _DOMAIN.where(
+            tables.domains.c.registrable == _registrable(name),
             or_(
                 tables.domains.c.name.in_([name, *ancestors]),
                 tables.domains.c.name.endswith(f".{name}", autoescape=True),
@@ -211,6 +214,10 @@ def _domains(connection: Connection, rows: Iterable[Row[Any]]) -> list[Domain]:
         )
         for row in rows
     ]
+
+
+def _registrable(name: str) -> str:
+    return registrable_domain(name) or name
 
 
 def _claim(row: Row[Any]) -> Claim:
