@@ -1,13 +1,14 @@
 """Domains and claims as intent: rows to values and back."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode
-from firstparty.model.status import Intent
+from firstparty.model.status import EdgeStatus, Intent
 from firstparty.store import tables
 
 
@@ -60,28 +61,67 @@ def list_domains(
     return [_domain(connection, row) for row in rows]
 
 
-def find_active_domain(connection: Connection, workspace_id: str, name: str) -> Domain | None:
-    """The domain of this name that the workspace asked for and has not removed."""
-    row = connection.execute(
-        _DOMAIN.where(
+def list_present_domains(
+    connection: Connection, workspace_id: str, *, after: str = "", limit: int = 100
+) -> list[Domain]:
+    """Domains of a workspace by id, from after a cursor: wanted, or still draining at the edge."""
+    rows = connection.execute(
+        _DOMAIN.join(tables.statuses, tables.statuses.c.domain_id == tables.domains.c.id)
+        .where(
             tables.domains.c.workspace_id == workspace_id,
-            tables.domains.c.name == name,
-            tables.domains.c.intent != Intent.REMOVED,
+            tables.domains.c.id > after,
+            or_(
+                tables.domains.c.intent != Intent.REMOVED,
+                tables.statuses.c.edge == EdgeStatus.PUBLISHED,
+            ),
         )
-    ).first()
-    return None if row is None else _domain(connection, row)
+        .order_by(tables.domains.c.id)
+        .limit(limit)
+    )
+    return [_domain(connection, row) for row in rows]
 
 
-def find_domain_of_source(connection: Connection, source_id: str) -> str | None:
-    """The name of the domain, not removed, that serves this source."""
-    return connection.execute(
-        select(tables.domains.c.name)
+def list_clashing_domains(
+    connection: Connection, workspace_id: str, name: str, ancestors: Collection[str]
+) -> list[Domain]:
+    """Domains at, above or below a name: the workspace's own that it wants, and proved ones.
+
+    A claim of another workspace that is not proved is never in the answer.
+    """
+    rows = connection.execute(
+        _DOMAIN.where(
+            or_(
+                tables.domains.c.name.in_([name, *ancestors]),
+                tables.domains.c.name.endswith(f".{name}", autoescape=True),
+            ),
+            or_(
+                and_(
+                    tables.domains.c.workspace_id == workspace_id,
+                    tables.domains.c.intent != Intent.REMOVED,
+                ),
+                and_(
+                    tables.domains.c.workspace_id != workspace_id,
+                    tables.claims.c.state == ClaimState.PROVED,
+                ),
+            ),
+        ).order_by(tables.domains.c.id)
+    )
+    return [_domain(connection, row) for row in rows]
+
+
+def load_domains_of_sources(
+    connection: Connection, source_ids: Collection[str]
+) -> dict[str, Domain]:
+    """The domain, not removed, of each of these sources that has one."""
+    rows = connection.execute(
+        _DOMAIN.add_columns(tables.domain_sources.c.source_id)
         .join(tables.domain_sources, tables.domain_sources.c.domain_id == tables.domains.c.id)
         .where(
-            tables.domain_sources.c.source_id == source_id,
+            tables.domain_sources.c.source_id.in_(source_ids),
             tables.domains.c.intent != Intent.REMOVED,
         )
-    ).scalar()
+    )
+    return {row.source_id: _domain(connection, row) for row in rows}
 
 
 def save_intent(connection: Connection, domain_id: str, intent: Intent) -> None:

@@ -180,6 +180,26 @@ audit: Final = Table(
     Index("ix_audit_workspace_id_number", "workspace_id", "number"),
 )
 
+tries: Final = Table(  # to sign in
+    "tries",
+    metadata,
+    Column("key", String(64), primary_key=True),  # a hash of account and address
+    Column("number", Integer, nullable=False),
+    Column("until", Instant, nullable=False),
+    Index("ix_tries_until", "until"),
+)
+
+answers: Final = Table(  # to requests that carried an Idempotency-Key
+    "answers",
+    metadata,
+    Column("key", String(64), primary_key=True),  # a hash of key, token, method and path
+    Column("fingerprint", String(64), nullable=False),  # a hash of the request's query and body
+    Column("status", Integer, nullable=True),  # none: the request is still running
+    Column("sealed_body", LargeBinary, nullable=True),
+    Column("until", Instant, nullable=False),
+    Index("ix_answers_until", "until"),
+)
+
 # --- status, written by the reconciler --------------------------------------------------------
 
 statuses: Final = Table(

@@ -5,6 +5,7 @@ number that only grows; a save under an old fence changes nothing, so a worker t
 its lease does no harm.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -112,6 +113,16 @@ def load_observation(connection: Connection, domain_id: str) -> Observation:
         select(tables.statuses).where(tables.statuses.c.domain_id == domain_id)
     ).one()
     return _observation(row)
+
+
+def load_observations(
+    connection: Connection, domain_ids: Collection[str]
+) -> dict[str, Observation]:
+    """What was seen last of these domains, by id."""
+    rows = connection.execute(
+        select(tables.statuses).where(tables.statuses.c.domain_id.in_(domain_ids))
+    )
+    return {row.domain_id: _observation(row) for row in rows}
 
 
 def next_due_at(connection: Connection) -> datetime | None:
