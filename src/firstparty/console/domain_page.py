@@ -7,6 +7,7 @@ from typing import Final
 
 from firstparty.console.words import CERTIFICATE, DNS, EDGE, PROBE, STEPS, say_duration
 from firstparty.control.views import DomainView, RecordView
+from firstparty.model.findings import DnsRecord
 from firstparty.model.names import registrable_domain
 from firstparty.model.observations import Step
 from firstparty.model.status import Word
@@ -84,6 +85,25 @@ def stopwatch_total(view: DomainView, now: datetime) -> str:
     return f"Live {say_duration(live - start)} after the records were found."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLine:
+    """A record as a row: ``relative`` is the name that most providers ask for."""
+
+    record: DnsRecord
+    relative: str
+    found: bool
+
+
+def record_lines(records: tuple[RecordView, ...]) -> tuple[RecordLine, ...]:
+    """The records as rows of the table form."""
+    return tuple(
+        RecordLine(
+            record=view.record, relative=relative_name(view.record.name)[0], found=view.found
+        )
+        for view in records
+    )
+
+
 def zone_file(records: tuple[RecordView, ...]) -> str:
     """The records in master file format (RFC 1035 §5.1), names aligned."""
     return "\n".join(
@@ -119,7 +139,9 @@ def digest_of(view: DomainView, *others: object) -> str:
         tries=0,
         findings=tuple(replace(finding, look_again_at=None) for finding in observation.findings),
     )
-    return hashlib.sha256(repr((replace(view, observation=still), others)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((replace(view, observation=still), others)).encode()).hexdigest()[
+        :16
+    ]
 
 
 def look_again_at(view: DomainView) -> datetime | None:
