@@ -12,7 +12,7 @@ from firstparty.console.visits import Form, Visit
 from firstparty.control.callers import require_role
 from firstparty.control.domains import DomainRequest, list_domains, request_domain
 from firstparty.control.sources import list_sources
-from firstparty.errors import Conflict, Forbidden, NotFound, Refused
+from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType
 
@@ -122,7 +122,7 @@ def _render_form(
         values=typed,
         chosen_sources=chosen,
         sources_to_choose=free,
+        has_sources=bool(sources),
         has_javascript=any(source.type is SourceType.JAVASCRIPT for source in free),
         wrong=wrong,
-        is_conflict=isinstance(wrong, Conflict),
     )

@@ -31,14 +31,11 @@ def sign_in(visit: Visit) -> Response:
             address=visit.address,
             now=visit.now,
         )
-    except (Refused, TooMany) as error:
-        is_throttled = isinstance(error, TooMany)
-        status = HTTPStatus.TOO_MANY_REQUESTS if is_throttled else HTTPStatus.UNPROCESSABLE_ENTITY
-        response: Response = render_page(
-            visit, "sign_in.html", status=status, values=form.typed(), wrong=error
-        )
-        if isinstance(error, TooMany):
-            response.headers["retry-after"] = str(error.retry_after // timedelta(seconds=1))
+    except Refused as refused:
+        return _render_again(visit, HTTPStatus.UNPROCESSABLE_ENTITY, refused.sentence)
+    except TooMany as error:
+        response = _render_again(visit, HTTPStatus.TOO_MANY_REQUESTS, error.sentence)
+        response.headers["retry-after"] = str(error.retry_after // timedelta(seconds=1))
         return response
     if visit.session_secret:
         access.sign_out(store, visit.session_secret)
@@ -63,6 +60,13 @@ def show_start(visit: Visit) -> Response:
             return redirect(visit, f"/workspaces/{first.id}/domains", flash=visit.flash)
         case _:
             return render_page(visit, "no_workspace.html")
+
+
+def _render_again(visit: Visit, status: int, sentence: str) -> Response:
+    wrong = {"sentence": sentence, "field": ""}  # of neither field: they are wrong together
+    return render_page(
+        visit, "sign_in.html", status=status, values=visit.form.typed(), wrong=wrong
+    )
 
 
 def local_path(text: str) -> str:

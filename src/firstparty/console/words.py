@@ -130,7 +130,7 @@ def say_duration(length: timedelta) -> str:
     if seconds < 10:  # noqa: PLR2004 - below ten seconds a tenth still tells something
         return f"{seconds:.1f} s"
     left = round(seconds)
-    said = []
+    said: list[str] = []
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         count, left = divmod(left, size)
         if count or said:
