@@ -71,7 +71,7 @@ def request_domain(
             subject=domain.id,
             detail={"name": domain.name, "mode": domain.mode, "sources": list(domain.source_ids)},
         )
-        return load_views(connection, [domain], rules.service_domain)[0]
+        return load_views(connection, [domain], rules)[0]
 
 
 def parse_request(
@@ -122,14 +122,14 @@ def list_domains(
     require_role(caller, workspace_id, Role.VIEWER, kind="workspace", identifier=workspace_id)
     with store.read() as connection:
         found = domains.list_present_domains(connection, workspace_id, after=after, limit=limit)
-        return load_views(connection, found, rules.service_domain)
+        return load_views(connection, found, rules)
 
 
 def show_domain(store: Store, caller: Caller, domain_id: str, *, rules: Rules) -> DomainView:
     """One domain, also a removed one; raises NotFound."""
     with store.read() as connection:
         domain = _load(connection, caller, domain_id, Role.VIEWER)
-        return load_views(connection, [domain], rules.service_domain)[0]
+        return load_views(connection, [domain], rules)[0]
 
 
 def check_domain(
@@ -144,7 +144,7 @@ def check_domain(
             )
         _refuse_removed(domain)
         work.wake(connection, domain.id, now=now)
-        return load_views(connection, [domain], rules.service_domain)[0]
+        return load_views(connection, [domain], rules)[0]
 
 
 def pause_domain(
@@ -193,7 +193,7 @@ def _change(
             )
             work.wake(connection, domain.id, now=now)
             domain = replace(domain, intent=intent)
-        return load_views(connection, [domain], rules.service_domain)[0]
+        return load_views(connection, [domain], rules)[0]
 
 
 def _load(connection: Connection, caller: Caller, domain_id: str, role: Role) -> Domain:

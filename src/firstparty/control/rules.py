@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firstparty.config import Settings
+from firstparty.config import Settings, parse_address
 from firstparty.model.names import NamePolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """``upstreams`` maps a region to the origin that its messages go to by default."""
+    """``upstreams`` maps a region to the origin that its messages go to by default.
+
+    ``https_port`` is the edge's as the public sees it.
+    """
 
     service_domain: str
     names: NamePolicy
     upstreams: Mapping[str, str]
+    https_port: int
 
 
 def build_rules(settings: Settings) -> Rules:
@@ -30,4 +34,5 @@ def build_rules(settings: Settings) -> Rules:
             special_use=frozenset(zone.rpartition(".")[2] for zone in zones),
         ),
         upstreams=settings.forward.upstreams,
+        https_port=parse_address(settings.edge.https, key="edge.https").port,
     )

@@ -1,31 +1,27 @@
 """Sources: what sends messages, where its script is and where its messages go."""
 
-import json
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from firstparty.control.callers import Caller, require_role
 from firstparty.control.fields import parse_title
 from firstparty.control.rules import Rules
+from firstparty.control.source_rules import parse_route, parse_settings, parse_write_key
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.domains import Domain
 from firstparty.model.identifiers import new_identifier, random_base62
-from firstparty.model.workspaces import Role, Source, SourceType
+from firstparty.model.workspaces import Role, Source, SourceType, Workspace
+from firstparty.snippets.catalogue import build_snippet
+from firstparty.snippets.facts import SnippetFacts
+from firstparty.snippets.html import DEFAULT_GLOBAL
 from firstparty.store import workspaces
 from firstparty.store.domains import load_domains_of_sources
 from firstparty.store.engine import Store
 from firstparty.store.people import add_audit
-
-WRITE_KEY_LENGTH: Final = 32
-MAX_SETTINGS_BYTES: Final = 256 * 1024
-_WRITE_KEY: Final = re.compile(r"[0-9A-Za-z_-]{6,64}")
-_HOST: Final = re.compile(r"[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +38,16 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceView:
-    """A source and what follows from where it is. ``alias_path`` has no slash in front.
+    """A source, the domain (not removed) that serves it, and what follows from both.
 
-    ``domain`` is the domain, not removed, that serves it.
+    ``alias_path`` is the script's path without slash in front and without extension. ``facts``
+    has the addresses and what its snippets say; None while there is no domain.
     """
 
     source: Source
     alias_path: str
-    domain: Domain | None
+    domain: Domain | None = None
+    facts: SnippetFacts | None = None
 
 
 def add_source(
@@ -98,13 +96,19 @@ def add_source(
             subject=source.id,
             detail={"name": source.name, "type": source.type, "upstream": source.upstream},
         )
-    return SourceView(source=source, alias_path=f"{workspace.alias}/{source.alias}", domain=None)
+    return build_source_view(source, workspace, None, rules)
 
 
 def list_sources(
-    store: Store, caller: Caller, *, workspace_id: str, after: str | None = None, limit: int = 100
+    store: Store,
+    caller: Caller,
+    *,
+    workspace_id: str,
+    rules: Rules,
+    after: str = "",
+    limit: int = 100,
 ) -> list[SourceView]:
-    """The sources of a workspace, oldest first, from after the source with this id."""
+    """The sources of a workspace, oldest first, from after the source with the id ``after``."""
     workspace = show_workspace(store, caller, workspace_id)
     with store.read() as connection:
         number = 0
@@ -116,16 +120,11 @@ def list_sources(
         sources = workspaces.list_sources(connection, workspace_id, after=number, limit=limit)
         domains = load_domains_of_sources(connection, [source.id for source in sources])
     return [
-        SourceView(
-            source=source,
-            alias_path=f"{workspace.alias}/{source.alias}",
-            domain=domains.get(source.id),
-        )
-        for source in sources
+        build_source_view(source, workspace, domains.get(source.id), rules) for source in sources
     ]
 
 
-def show_source(store: Store, caller: Caller, source_id: str) -> SourceView:
+def show_source(store: Store, caller: Caller, source_id: str, *, rules: Rules) -> SourceView:
     """One source; raises NotFound, also for one of a workspace that the caller has no role in."""
     with store.read() as connection:
         source = workspaces.load_source(connection, source_id)
@@ -135,87 +134,41 @@ def show_source(store: Store, caller: Caller, source_id: str) -> SourceView:
         workspace = workspaces.load_workspace(connection, source.workspace_id)
         domains = load_domains_of_sources(connection, [source_id])
     assert workspace is not None  # a foreign key holds it
-    return SourceView(
-        source=source,
-        alias_path=f"{workspace.alias}/{source.alias}",
-        domain=domains.get(source_id),
-    )
+    return build_source_view(source, workspace, domains.get(source_id), rules)
 
 
-def parse_route(region: str, upstream: str | None, rules: Rules) -> tuple[str, str]:
-    """The region, and the origin that messages go to; raises Refused."""
-    if region not in rules.upstreams:
-        known = " or ".join(sorted(rules.upstreams))
-        raise Refused("region-unknown", f"The region is {known}.", field="region")
-    if upstream is None:
-        return region, rules.upstreams[region]
-    origin = parse_origin(upstream)
-    others = {origin for name, origin in rules.upstreams.items() if name != region}
-    if origin in others and origin != rules.upstreams[region]:
-        raise Refused(
-            "upstream-of-other-region",
-            f"{origin} is the upstream of another region than {region}: messages of a source "
-            "stay in its region. Change the region or the upstream.",
-            field="upstream",
+def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name: str) -> str:
+    """The code to copy for a source; raises Refused for what the form cannot be or has not.
+
+    Raises Conflict while the source has no domain: then there is no host to name.
+    """
+    if view.facts is None:
+        raise Conflict(
+            "source-without-domain",
+            f"{view.source.name} has no domain yet, so its snippet has no host to name: "
+            "add a domain with this source first.",
         )
-    return region, origin
-
-
-def parse_origin(text: str) -> str:
-    """``https://HOST[:PORT]`` in lower case, without a path; raises Refused."""
-    try:
-        parts = urlsplit(text.strip())
-        port, host = parts.port, parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
-    except ValueError:
-        parts, port, host = urlsplit(""), None, ""
-    is_origin = (
-        parts.scheme in {"http", "https"}
-        and _HOST.fullmatch(host)
-        and parts.path in {"", "/"}
-        and not parts.query
-        and not parts.fragment
-        and port != 0
-    )
-    if not is_origin:
+    if form != "html" and (is_standard or global_name != DEFAULT_GLOBAL):
         raise Refused(
-            "upstream-not-origin",
-            "The upstream is an origin such as https://events.example.com: "
-            "http or https, a host, perhaps a port, and no path.",
-            field="upstream",
+            "option-not-of-form",
+            "The path and the global's name can be chosen for the html form alone: leave them out.",
+            field="path" if is_standard else "global",
         )
-    return f"{parts.scheme}://{host.lower()}" + (f":{port}" if port else "")
+    return build_snippet(form, view.facts, is_standard=is_standard, global_name=global_name)
 
 
-def parse_write_key(text: str | None) -> str:
-    """The owner's write key as it is, or a new one; raises Refused."""
-    if text is None:
-        return random_base62(WRITE_KEY_LENGTH)
-    write_key = text.strip()
-    if not _WRITE_KEY.fullmatch(write_key):
-        raise Refused(
-            "write-key-invalid",
-            "A write key has 6 to 64 letters, digits, hyphens and underscores: copy it from "
-            "the source's settings, or leave it out to get a new one.",
-            field="write_key",
+def build_source_view(
+    source: Source, workspace: Workspace, domain: Domain | None, rules: Rules
+) -> SourceView:
+    """Put together what people see of a source."""
+    alias_path = f"{workspace.alias}/{source.alias}"
+    facts = None
+    if domain is not None:
+        facts = SnippetFacts(
+            write_key=source.write_key,
+            cdn_host=domain.cdn_host,
+            api_host=domain.api_host,
+            alias=alias_path,
+            https_port=rules.https_port,
         )
-    return write_key
-
-
-def parse_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings if they are JSON that every reader takes; raises Refused."""
-    try:
-        size = len(json.dumps(settings, allow_nan=False, ensure_ascii=False).encode())
-    except (ValueError, RecursionError) as error:
-        raise Refused(
-            "settings-not-json",
-            f"The settings are not plain JSON: {type(error).__name__}. "
-            "Export them again from the source's settings address.",
-            field="settings",
-        ) from error
-    if size > MAX_SETTINGS_BYTES:
-        raise Refused(
-            "settings-too-large",
-            f"The settings have {size:,} bytes; {MAX_SETTINGS_BYTES:,} is the most.",
-            field="settings",
-        )
-    return settings
+    return SourceView(source=source, alias_path=alias_path, domain=domain, facts=facts)

@@ -1,7 +1,7 @@
 """API tokens: shown once, stored hashed, never with more power than whoever makes them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -23,7 +23,7 @@ class NewToken:
     """A token and its secret, which cannot be shown again."""
 
     token: Token
-    bearer: str
+    bearer: str = field(repr=False)
 
 
 def add_token(

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from firstparty.control.rules import Rules
+from firstparty.control.sources import SourceView, build_source_view
 from firstparty.model.domains import Domain, build_records
 from firstparty.model.findings import DnsRecord
 from firstparty.model.names import TRACKERISH_LABELS
 from firstparty.model.observations import Observation
 from firstparty.model.status import Word, derive_word
-from firstparty.model.workspaces import Source
 from firstparty.store.work import load_observations
-from firstparty.store.workspaces import load_sources
+from firstparty.store.workspaces import load_sources, load_workspaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,47 +39,51 @@ class DomainView:
     observation: Observation
     word: Word
     records: tuple[RecordView, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[SourceView, ...]
     warnings: tuple[Advice, ...]
 
 
-def load_views(
-    connection: Connection, domains: list[Domain], service_domain: str
-) -> list[DomainView]:
-    """The views of these domains, in their order, in two queries."""
+def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> list[DomainView]:
+    """The views of these domains, in their order; a few queries, however many there are."""
     observations = load_observations(connection, [domain.id for domain in domains])
     wanted = {source_id for domain in domains for source_id in domain.source_ids}
     sources = {source.id: source for source in load_sources(connection, wanted)}
+    homes = load_workspaces(connection, {domain.workspace_id for domain in domains})
     return [
         build_view(
             domain,
             observations[domain.id],
-            tuple(sources[source_id] for source_id in domain.source_ids),
-            service_domain,
+            tuple(
+                build_source_view(sources[one], homes[domain.workspace_id], domain, rules)
+                for one in domain.source_ids
+            ),
+            rules,
         )
         for domain in domains
     ]
 
 
 def build_view(
-    domain: Domain, observation: Observation, sources: tuple[Source, ...], service_domain: str
+    domain: Domain, observation: Observation, sources: tuple[SourceView, ...], rules: Rules
 ) -> DomainView:
     """Put together what people see of a domain."""
-    seen = {(record.name.lower(), record.type, record.value.lower()) for record in observation.seen}
+    seen = {_canonical(record) for record in observation.seen}
     return DomainView(
         domain=domain,
         observation=observation,
         word=derive_word(domain.intent, observation.statuses),
         records=tuple(
-            RecordView(
-                record=record,
-                found=(record.name.lower(), record.type, record.value.lower()) in seen,
-            )
-            for record in build_records(domain, service_domain)
+            RecordView(record=record, found=_canonical(record) in seen)
+            for record in build_records(domain, rules.service_domain)
         ),
         sources=sources,
         warnings=advise(domain),
     )
+
+
+def _canonical(record: DnsRecord) -> tuple[str, str, str]:
+    # Names in DNS are equal whatever their case (RFC 4343), with or without the root's dot.
+    return record.name.lower().rstrip("."), record.type, record.value.lower().rstrip(".")
 
 
 def advise(domain: Domain) -> tuple[Advice, ...]:

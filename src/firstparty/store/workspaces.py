@@ -29,6 +29,14 @@ def load_workspace(connection: Connection, workspace_id: str) -> Workspace | Non
     return None if row is None else _workspace(row)
 
 
+def load_workspaces(connection: Connection, workspace_ids: Collection[str]) -> dict[str, Workspace]:
+    """The workspaces of these ids that exist, by id."""
+    rows = connection.execute(
+        select(tables.workspaces).where(tables.workspaces.c.id.in_(workspace_ids))
+    )
+    return {row.id: _workspace(row) for row in rows}
+
+
 def lock_workspace(connection: Connection, workspace_id: str) -> Workspace | None:
     """The workspace of this id, held until the end of the transaction: one at a time may write.
 

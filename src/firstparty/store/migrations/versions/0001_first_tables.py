@@ -23,6 +23,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("authority", name=op.f("pk_accounts")),
     )
     op.create_table(
+        "answers",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("sealed_body", sa.LargeBinary(), nullable=True),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_answers")),
+    )
+    with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.create_index("ix_answers_until", ["until"], unique=False)
+
+    op.create_table(
         "audit",
         sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("at", Instant(), nullable=False),
@@ -65,6 +77,16 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("only", name=op.f("pk_revision")),
     )
+    op.create_table(
+        "tries",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_tries")),
+    )
+    with op.batch_alter_table("tries", schema=None) as batch_op:
+        batch_op.create_index("ix_tries_until", ["until"], unique=False)
+
     op.create_table(
         "workspaces",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -304,6 +326,10 @@ def downgrade() -> None:
 
     op.drop_table("domains")
     op.drop_table("workspaces")
+    with op.batch_alter_table("tries", schema=None) as batch_op:
+        batch_op.drop_index("ix_tries_until")
+
+    op.drop_table("tries")
     op.drop_table("revision")
     op.drop_table("people")
     with op.batch_alter_table("feed", schema=None) as batch_op:
@@ -314,5 +340,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_audit_workspace_id_number")
 
     op.drop_table("audit")
+    with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.drop_index("ix_answers_until")
+
+    op.drop_table("answers")
     op.drop_table("accounts")
     # ### end Alembic commands ###
