@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -20,9 +20,12 @@ from firstparty.control.rules import build_rules
 from firstparty.control.sources import SourceRequest, add_source
 from firstparty.control.views import DomainView
 from firstparty.control.workspaces import add_workspace
+from firstparty.model.observations import Observation
+from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, Source, SourceType, Workspace
 from firstparty.store import tables
 from firstparty.store.engine import Store
+from firstparty.store.work import add_history, lease_due, save_observation, wake
 
 EMAIL = "owner@shop.test"
 PASSWORD = "correct horse battery"
@@ -37,9 +40,7 @@ class ConsoleWorld:
     def workspace(self, name: str = "Shop") -> Workspace:
         return add_workspace(self.store, SYSTEM, name=name, now=datetime.now(UTC))
 
-    def person(
-        self, *workspaces: Workspace, email: str = EMAIL, role: Role = Role.OWNER
-    ) -> None:
+    def person(self, *workspaces: Workspace, email: str = EMAIL, role: Role = Role.OWNER) -> None:
         create_person(
             self.store,
             SYSTEM,
@@ -74,6 +75,18 @@ class ConsoleWorld:
             rules=build_rules(self.settings),
             now=datetime.now(UTC),
         )
+
+    def observe(self, observation: Observation, *, word: Word | None = None) -> None:
+        """Store what a reconciler would have found of a domain."""
+        now = datetime.now(UTC)
+        with self.store.write() as connection:
+            wake(connection, observation.domain_id, now=now)
+            leases = lease_due(connection, now=now, lease=timedelta(0), limit=100)
+            lease = next(each for each in leases if each.domain_id == observation.domain_id)
+            assert save_observation(connection, lease, observation, due_at=None)
+            if word is not None:
+                codes = [finding.code for finding in observation.findings]
+                add_history(connection, observation.domain_id, word, at=now, codes=codes)
 
     def browser(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, timeout=20, trust_env=False)

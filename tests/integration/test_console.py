@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 
 from firstparty.model.workspaces import Role, SourceType
-from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -300,7 +300,9 @@ async def test_a_domain_asked_for_shows_exactly_its_records_and_can_be_paused_an
         await browser.post(f"{path}/remove", data=csrf)
         removed = await browser.get(path)
 
-    record = re.compile(r"cdp\.shop\.test\. 3600 IN NS [ab]-[a-z0-9]{20}\.ns\.firstparty\.localhost\.")
+    record = re.compile(
+        r"cdp\.shop\.test\. 3600 IN NS [ab]-[a-z0-9]{20}\.ns\.firstparty\.localhost\."
+    )
     assert len(set(record.findall(page.text))) == 2
     assert "The domain is added" in page.text
     assert "The domain is added" not in again.text
@@ -511,4 +513,3 @@ def field_of(page: str, name: str) -> str:
     """The part of the page from a field's error to the field itself."""
     start = page.index(f'id="{name}-wrong"')
     return page[start : start + 700]
-

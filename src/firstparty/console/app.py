@@ -4,6 +4,7 @@ It answers every path it is given, so mount it last, at the root, beside the RES
 ``app.mount("/", build_console(...))``.
 """
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import cast
 
@@ -15,12 +16,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from firstparty.config import Settings, parse_address
+from firstparty.config import Settings
 from firstparty.console import domain, domain_list, sign_in, source_pages
 from firstparty.console.headers import SecurityHeaders
 from firstparty.console.pages import DIRECTORY
 from firstparty.console.rim import Page, answer_http_error, build_endpoint
-from firstparty.console.visits import Place
+from firstparty.console.visits import Clock, Place
 from firstparty.control.rules import build_rules
 from firstparty.store.engine import Store
 
@@ -52,13 +53,12 @@ _OPEN_PAGES: tuple[tuple[str, str, Page], ...] = (
 )
 
 
-def build_console(*, store: Store, settings: Settings, https_port: int | None = None) -> Starlette:
-    """The console. ``https_port`` is the edge's as the public sees it; by default its own.
+def build_console(*, store: Store, settings: Settings, clock: Clock | None = None) -> Starlette:
+    """The console. ``clock`` answers the time, aware UTC.
 
     Over HTTPS the request's scheme must say so (uvicorn's ``proxy_headers``): cookies follow it.
     """
-    port = https_port or parse_address(settings.edge.https, key="edge.https").port
-    place = Place(store=store, rules=build_rules(settings), https_port=port)
+    place = Place(store=store, rules=build_rules(settings), clock=clock or _now)
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=DIRECTORY / "static")),
         *(_route(place, *page, is_open=True) for page in _OPEN_PAGES),
@@ -69,6 +69,10 @@ def build_console(*, store: Store, settings: Settings, https_port: int | None = 
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: partial(_answer_error, place)},
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _route(place: Place, method: str, path: str, page: Page, *, is_open: bool = False) -> Route:

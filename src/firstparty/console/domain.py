@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from firstparty.console import domain_page
 from firstparty.console.pages import redirect, render_fragment, render_page, workspace_values
-from firstparty.console.snippet_cards import content_security_policy, facts_of, snippet_cards
+from firstparty.console.snippet_cards import content_security_policy, snippet_cards
 from firstparty.console.visits import Visit
 from firstparty.console.words import WORD_SENTENCES
 from firstparty.control import domains
@@ -18,7 +18,7 @@ from firstparty.control.views import DomainView
 from firstparty.errors import NotFound
 from firstparty.model.certificates import Certificate, renew_at
 from firstparty.model.status import Intent, Word
-from firstparty.model.workspaces import Role, Workspace
+from firstparty.model.workspaces import Role
 from firstparty.store.certificates import load_newest_certificate
 from firstparty.store.work import list_history
 
@@ -26,7 +26,7 @@ from firstparty.store.work import list_history
 def show_domain(visit: Visit) -> Response:
     """The whole page."""
     values = workspace_values(visit, area="domains")
-    facts = _facts(visit, _load(visit), values["workspace"])
+    facts = _facts(visit, _load(visit))
     return render_page(visit, "domain.html", **values | facts)
 
 
@@ -37,15 +37,13 @@ def watch_domain(visit: Visit) -> Response:
     and of nothing else.
     """
     values = workspace_values(visit, area="domains")
-    facts = _facts(visit, _load(visit), values["workspace"])
-    return render_fragment(
-        visit,
-        "domain_fragment.html",
-        **values | facts,
-        is_fragment=True,
-        is_changed=facts["digest"] != visit.query.get("seen"),
-        is_new_word=facts["view"].word != visit.query.get("word"),
-    )
+    facts = _facts(visit, _load(visit))
+    differs = {
+        "is_fragment": True,
+        "is_changed": facts["digest"] != visit.query.get("seen"),
+        "is_new_word": facts["view"].word != visit.query.get("word"),
+    }
+    return render_fragment(visit, "domain_fragment.html", **values | facts | differs)
 
 
 def ask_to_remove(visit: Visit) -> Response:
@@ -112,7 +110,7 @@ def _here(visit: Visit) -> str:
     return f"/workspaces/{visit.path['workspace_id']}/domains/{visit.path['domain_id']}"
 
 
-def _facts(visit: Visit, view: DomainView, workspace: Workspace) -> dict[str, Any]:
+def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
     domain = view.domain
     with visit.place.store.read() as connection:
         certificate = load_newest_certificate(connection, domain.id)
@@ -121,12 +119,6 @@ def _facts(visit: Visit, view: DomainView, workspace: Workspace) -> dict[str, An
         {"at": row.at, "word": Word(row.word), "findings": row.detail.get("findings", [])}
         for row in rows
     ]
-    snippets = {
-        source.id: facts_of(
-            source, f"{workspace.alias}/{source.alias}", domain, visit.place.https_port
-        )
-        for source in view.sources
-    }
     found = sum(record.found for record in view.records)
     return {
         "view": view,
@@ -146,10 +138,13 @@ def _facts(visit: Visit, view: DomainView, workspace: Workspace) -> dict[str, An
         "certificate": certificate and _certificate(certificate),
         "history": history,
         "snippet_groups": [
-            {"source": source, "snippets": snippet_cards(source, snippets[source.id])}
-            for source in view.sources
+            {"source": each.source, "snippets": snippet_cards(each.source, each.facts)}
+            for each in view.sources
+            if each.facts
         ],
-        "csp": next((content_security_policy(facts) for facts in snippets.values()), ""),
+        "csp": next(
+            (content_security_policy(each.facts) for each in view.sources if each.facts), ""
+        ),
         "digest": domain_page.digest_of(view, certificate and certificate.id, len(rows)),
         "refresh_seconds": int(domain_page.refresh_after(view).total_seconds()),
         "checked_at": view.observation.checked_at,

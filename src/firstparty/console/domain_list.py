@@ -108,7 +108,11 @@ def _render_form(
     workspace_id = visit.path["workspace_id"]
     require_role(visit.caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
     sources = list_sources(
-        visit.place.store, visit.caller, workspace_id=workspace_id, limit=_SOURCES_TO_CHOOSE
+        visit.place.store,
+        visit.caller,
+        workspace_id=workspace_id,
+        rules=visit.place.rules,
+        limit=_SOURCES_TO_CHOOSE,
     )
     free = [view.source for view in sources if view.domain is None]
     if not chosen and wrong is None:

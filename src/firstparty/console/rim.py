@@ -7,7 +7,6 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -73,7 +72,7 @@ def _bare_visit(place: Place, request: Request, form: Form) -> Visit:
     is_https = request.url.scheme == "https"
     return Visit(
         place=place,
-        now=datetime.now(UTC),
+        now=place.clock(),
         csrf=_form_cookie(request) or secrets.token_urlsafe(24),
         address=request.client.host if request.client else "",
         is_https=is_https,

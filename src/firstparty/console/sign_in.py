@@ -64,9 +64,7 @@ def show_start(visit: Visit) -> Response:
 
 def _render_again(visit: Visit, status: int, sentence: str) -> Response:
     wrong = {"sentence": sentence, "field": ""}  # of neither field: they are wrong together
-    return render_page(
-        visit, "sign_in.html", status=status, values=visit.form.typed(), wrong=wrong
-    )
+    return render_page(visit, "sign_in.html", status=status, values=visit.form.typed(), wrong=wrong)
 
 
 def local_path(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from firstparty.model.domains import Domain
 from firstparty.model.workspaces import Source, SourceType
 from firstparty.snippets.catalogue import build_snippet, list_forms
 from firstparty.snippets.facts import SnippetFacts
@@ -22,17 +21,6 @@ class SnippetCard:
     title: str
     hint: str
     code: str
-
-
-def facts_of(source: Source, alias_path: str, domain: Domain, https_port: int) -> SnippetFacts:
-    """What a snippet says of this source on this domain."""
-    return SnippetFacts(
-        write_key=source.write_key,
-        cdn_host=domain.cdn_host,
-        api_host=domain.api_host,
-        alias=alias_path,
-        https_port=https_port,
-    )
 
 
 def snippet_cards(source: Source, facts: SnippetFacts) -> tuple[SnippetCard, ...]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from firstparty.console.failures import status_of
 from firstparty.console.pages import redirect, render_page, workspace_values
-from firstparty.console.snippet_cards import facts_of, snippet_cards
+from firstparty.console.snippet_cards import snippet_cards
 from firstparty.console.visits import Form, Visit
 from firstparty.console.words import SOURCE_TYPES
 from firstparty.control import sources
@@ -29,7 +29,8 @@ def show_sources(visit: Visit) -> Response:
         visit.place.store,
         visit.caller,
         workspace_id=visit.path["workspace_id"],
-        after=visit.query.get("after") or None,
+        rules=visit.place.rules,
+        after=visit.query.get("after", ""),
         limit=_PAGE,
     )
     next_page = ""
@@ -68,22 +69,19 @@ def show_source(visit: Visit) -> Response:
     """Write key, where its script is, where its messages go, and its snippets."""
     values = workspace_values(visit, area="sources")
     source_id, place = visit.path["source_id"], visit.place
-    view = sources.show_source(place.store, visit.caller, source_id)
+    view = sources.show_source(place.store, visit.caller, source_id, rules=place.rules)
     if view.source.workspace_id != visit.path["workspace_id"]:
         raise NotFound("source", source_id)
-    facts, is_live = None, False
+    is_live = False
     if view.domain is not None:
-        facts = facts_of(view.source, view.alias_path, view.domain, place.https_port)
-        of_domain = show_domain(place.store, visit.caller, view.domain.id, rules=place.rules)
-        is_live = of_domain.word in {Word.LIVE, Word.WARNING}
+        home = show_domain(place.store, visit.caller, view.domain.id, rules=place.rules)
+        is_live = home.word in {Word.LIVE, Word.WARNING}
     return render_page(
         visit,
         "source.html",
         **values,
-        source=view.source,
-        domain=view.domain,
-        facts=facts,
-        snippets=snippet_cards(view.source, facts) if facts else (),
+        view=view,
+        snippets=snippet_cards(view.source, view.facts) if view.facts else (),
         is_live=is_live,
     )
 

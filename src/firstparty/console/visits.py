@@ -1,6 +1,6 @@
 """One request of a browser, read and checked, as the pages see it: no sockets, no headers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,14 +9,16 @@ from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
 from firstparty.store.engine import Store
 
+Clock = Callable[[], datetime]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the console runs. ``https_port`` is the edge's as the public sees it."""
+    """Where the console runs; ``clock`` answers the time, aware UTC."""
 
     store: Store
     rules: Rules
-    https_port: int
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
