@@ -125,6 +125,7 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
         "here": _here(visit),
         "is_fragment": False,
         "is_removed": domain.intent is Intent.REMOVED,
+        "is_up": view.word in {Word.LIVE, Word.WARNING},
         "is_settled": view.word is Word.REMOVED,
         "sentence": WORD_SENTENCES[view.word],
         "four": domain_page.four_statuses(view),
@@ -138,7 +139,11 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
         "certificate": certificate and _certificate(certificate),
         "history": history,
         "snippet_groups": [
-            {"source": each.source, "snippets": snippet_cards(each.source, each.facts)}
+            {
+                "source": each.source,
+                "snippets": snippet_cards(each.source, each.facts),
+                "api_origin": each.facts.api_origin,
+            }
             for each in view.sources
             if each.facts
         ],
@@ -152,10 +157,23 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
     }
 
 
+def say_issuer(issuer: x509.Name) -> str:
+    """The CA as people know it: its common name, and the organisation in brackets."""
+    parts = [
+        str(attribute.value)
+        for oid in (x509.NameOID.COMMON_NAME, x509.NameOID.ORGANIZATION_NAME)
+        for attribute in issuer.get_attributes_for_oid(oid)
+    ]
+    if not parts:
+        return issuer.rfc4514_string()
+    first, *others = parts
+    return f"{first} ({', '.join(others)})" if others else first
+
+
 def _certificate(certificate: Certificate) -> dict[str, Any]:
     leaf = x509.load_pem_x509_certificate(certificate.chain.encode())
     return {
-        "issuer": leaf.issuer.rfc4514_string(),
+        "issuer": say_issuer(leaf.issuer),
         "not_after": certificate.not_after.astimezone(UTC),
         "renew_at": renew_at(certificate.not_before, certificate.not_after),
         "names": certificate.names,

@@ -12,7 +12,7 @@ from firstparty.model.names import registrable_domain
 from firstparty.model.observations import Step
 from firstparty.model.status import Word
 
-_MOVING: Final = frozenset({Word.WAITING, Word.VERIFYING, Word.ISSUING, Word.REMOVING})
+_ON_THE_WAY: Final = frozenset({Word.WAITING, Word.VERIFYING, Word.ISSUING})
 _QUICK: Final = timedelta(seconds=2)
 _CALM: Final = timedelta(seconds=15)
 
@@ -56,7 +56,7 @@ def steps_of(view: DomainView) -> tuple[StepLine, ...]:
     marks = view.observation.stopwatch
     lines: list[StepLine] = []
     before: datetime | None = None
-    is_next = "now" if view.word in _MOVING | {Word.FAILING} else "next"
+    is_next = "now" if view.word in _ON_THE_WAY | {Word.FAILING} else "next"
     for step in Step:
         at = marks.get(step)
         if at is None:
@@ -74,6 +74,8 @@ def stopwatch_total(view: DomainView, now: datetime) -> str:
 
     What the owner's own DNS took is not ours to count.
     """
+    if view.word not in _ON_THE_WAY | {Word.LIVE, Word.WARNING}:
+        return ""
     marks = view.observation.stopwatch
     start = marks.get(Step.DELEGATED)
     if start is None:
@@ -124,7 +126,7 @@ def relative_name(name: str) -> tuple[str, str]:
 
 def refresh_after(view: DomainView) -> timedelta:
     """How long a browser waits before it asks again."""
-    return _QUICK if view.word in _MOVING else _CALM
+    return _QUICK if view.word in _ON_THE_WAY | {Word.REMOVING} else _CALM
 
 
 def digest_of(view: DomainView, *others: object) -> str:

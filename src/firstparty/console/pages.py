@@ -15,7 +15,6 @@ from firstparty.console.cookies import FLASH, delete_cookie, set_cookie
 from firstparty.console.visits import Visit
 from firstparty.control.callers import Caller
 from firstparty.control.workspaces import list_workspaces, show_workspace
-from firstparty.model.findings import Severity
 from firstparty.model.workspaces import Role, Workspace
 
 DIRECTORY: Final = Path(str(files("firstparty.console")))
@@ -30,11 +29,6 @@ FLASHES: Final = {
     "domain-removed": "The domain is being removed.",
     "source-added": "The source is added.",
     "signed-out": "You are signed out.",
-}
-_FINDING_TONES: Final = {
-    Severity.PENDING: "busy",
-    Severity.WARNING: "wait",
-    Severity.FAILING: "bad",
 }
 _NOTHING: Final[dict[str, Any]] = {
     "signed_in": None,
@@ -61,7 +55,7 @@ def _templates() -> Environment:
     environment.globals.update(
         static=static_url,
         word_tone=words.WORD_TONES.__getitem__,
-        finding_tone=_FINDING_TONES.__getitem__,
+        finding_tone=words.finding_tone,
         actor=words.ACTORS.__getitem__,
         source_type=words.SOURCE_TYPES.__getitem__,
         say_clock=words.say_clock,

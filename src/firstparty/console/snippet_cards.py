@@ -1,6 +1,6 @@
 """Which snippets a source's page shows, ready to be copied."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firstparty.model.workspaces import Source, SourceType
 from firstparty.snippets.catalogue import build_snippet, list_forms
@@ -20,6 +20,7 @@ class SnippetCard:
     id: str
     title: str
     hint: str
+    install: str
     code: str
 
 
@@ -28,31 +29,28 @@ def snippet_cards(source: Source, facts: SnippetFacts) -> tuple[SnippetCard, ...
     cards: list[SnippetCard] = []
     for name in _FORMS.get(source.type, ()):
         form = list_forms()[name]
-        hint = " ".join(form.notes)
-        identifier = f"{name}-{source.id}"
+        card = SnippetCard(
+            id=f"{name}-{source.id}",
+            title=form.title,
+            hint=" ".join(form.notes),
+            install=form.install,
+            code=build_snippet(name, facts),
+        )
+        cards.append(card)
         if name == "html":
-            cards.append(
-                SnippetCard(
-                    id=f"alias-{source.id}",
-                    title=f"{form.title}, by the alias",
-                    hint=hint,
-                    code=build_snippet(name, facts),
-                )
-            )
-            cards.append(
-                SnippetCard(
-                    id=f"standard-{source.id}",
-                    title=f"{form.title}, by the standard path",
-                    hint="The path that everybody knows, filter lists too. It names the write key.",
-                    code=build_snippet(name, facts, is_standard=True),
-                )
-            )
-        else:
-            title = f"{form.title}: {form.install}" if form.install else form.title
-            cards.append(
-                SnippetCard(id=identifier, title=title, hint=hint, code=build_snippet(name, facts))
-            )
+            cards[-1] = replace(card, title=f"{form.title} (alias path)")
+            cards.append(_standard_card(source, facts, card))
     return tuple(cards)
+
+
+def _standard_card(source: Source, facts: SnippetFacts, alias: SnippetCard) -> SnippetCard:
+    return replace(
+        alias,
+        id=f"standard-{source.id}",
+        title=f"{alias.title} (standard path)",
+        hint="The path that everybody knows, filter lists too. It names the write key.",
+        code=build_snippet("html", facts, is_standard=True),
+    )
 
 
 def content_security_policy(facts: SnippetFacts) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from firstparty.model.findings import Actor
+from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.observations import Step
 from firstparty.model.status import (
     CertificateStatus,
@@ -122,6 +122,17 @@ SOURCE_TYPES: Final[Mapping[SourceType, str]] = MappingProxyType(
         SourceType.HTTP: "HTTP",
     }
 )
+
+
+def finding_tone(finding: Finding) -> str:
+    """How loud a finding is: on the way to live, only what waits for the owner stands out."""
+    match finding.severity:
+        case Severity.PENDING:
+            return "wait" if finding.acts is Actor.OWNER else "busy"
+        case Severity.WARNING:
+            return "wait"
+        case Severity.FAILING:
+            return "bad"
 
 
 def say_duration(length: timedelta) -> str:
