@@ -115,6 +115,7 @@ def _render_form(
         limit=_SOURCES_TO_CHOOSE,
     )
     free = [view.source for view in sources if view.domain is None]
+    free.sort(key=lambda source: source.type is not SourceType.JAVASCRIPT)  # what is needed first
     if not chosen and wrong is None:
         chosen = tuple(s.id for s in free if s.type is SourceType.JAVASCRIPT)[:1]
     status = status_of(wrong) if wrong else HTTPStatus.OK
