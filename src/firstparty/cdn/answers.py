@@ -49,6 +49,11 @@ NO_SCRIPT: Final = Answer(
     headers=(_PLAIN_TEXT, ("Cache-Control", "no-store"), ("Retry-After", "30")),
     body=b"Analytics.js is not installed on this edge yet.",
 )
+FAILED: Final = Answer(
+    status=HTTPStatus.INTERNAL_SERVER_ERROR,
+    headers=(_PLAIN_TEXT, ("Cache-Control", "no-store")),
+    body=b"This request could not be answered; the operator's log says why.",
+)
 WRONG_METHOD: Final = Answer(
     status=HTTPStatus.METHOD_NOT_ALLOWED,
     headers=(_PLAIN_TEXT, ("Cache-Control", "no-store"), ("Allow", METHODS)),

@@ -5,6 +5,7 @@ its snapshot has. TLS, HTTP/2 and limits are the edge's, in front of the socket.
 """
 
 import asyncio
+import logging
 import socket
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ async def serve_cdn(
     server = web.Server(
         partial(_handle, cdn),
         access_log=None,  # addresses of visitors
+        logger=_silent_logger(),
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
         max_line_size=_MAX_HEADER_BYTES,
         max_field_size=_MAX_HEADER_BYTES,
@@ -73,14 +75,25 @@ async def serve_cdn(
 
 
 async def _handle(cdn: CdnHost, request: web.BaseRequest) -> web.StreamResponse:
-    answer = await cdn.answer(
-        method=request.method,
-        host=request.headers.get("Host", ""),
-        path=request.raw_path.partition("?")[0],
-        headers=request.headers,
-    )
+    try:
+        answer = await cdn.answer(
+            method=request.method,
+            host=request.headers.get("Host", ""),
+            path=request.raw_path.partition("?")[0],
+            headers=request.headers,
+        )
+    except Exception:  # noqa: BLE001 - the rim: one request fails, logged, and the others go on
+        Log("cdn").exception("cdn.request_failed")
+        answer = answers.FAILED
     return web.Response(
         status=answer.status,
         headers=[*answers.COMMON_HEADERS, *answer.headers],
         body=answer.body or None,
     )
+
+
+def _silent_logger() -> logging.Logger:
+    """Nothing: what aiohttp logs of an unreadable request quotes it, a visitor's cookies too."""
+    logger = logging.getLogger("firstparty.cdn.unreadable")
+    logger.disabled = True
+    return logger
