@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from firstparty.api.context import After, ChosenWorkspace, Here, Limit
@@ -56,7 +56,13 @@ class DomainRequest(BaseModel):
 
 @router.get("")
 def list_domains(
-    here: Here, workspace: ChosenWorkspace = None, after: After = "", limit: Limit = 50
+    here: Here,
+    workspace: ChosenWorkspace = None,
+    name: Annotated[
+        str | None, Query(description="Only the domain of this name", max_length=1_000)
+    ] = None,
+    after: After = "",
+    limit: Limit = 50,
 ) -> Page[DomainAnswer]:
     """The domains of a workspace, without those that are gone."""
     found = domains.list_domains(
@@ -64,6 +70,7 @@ def list_domains(
         here.caller,
         workspace_id=here.choose_workspace(workspace).id,
         rules=here.rules,
+        name=name,
         after=after,
         limit=limit + 1,
     )

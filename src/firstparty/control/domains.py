@@ -17,7 +17,12 @@ from firstparty.control.views import DomainView, load_views
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.domains import Domain, Mode
 from firstparty.model.identifiers import new_identifier, random_dns_token
-from firstparty.model.names import MAX_NAME_OCTETS, parse_domain_name, parse_label
+from firstparty.model.names import (
+    MAX_NAME_OCTETS,
+    canonical_name,
+    parse_domain_name,
+    parse_label,
+)
 from firstparty.model.status import Intent
 from firstparty.model.workspaces import Role
 from firstparty.store import domains, work, workspaces
@@ -115,13 +120,23 @@ def list_domains(
     *,
     workspace_id: str,
     rules: Rules,
+    name: str | None = None,
     after: str = "",
     limit: int = 100,
 ) -> list[DomainView]:
-    """The domains of a workspace by id, from after a cursor; not those that are gone."""
+    """The domains of a workspace by id, from after a cursor; not those that are gone.
+
+    Given a ``name``, those of this name, in whatever case it is written.
+    """
     require_role(caller, workspace_id, Role.VIEWER, kind="workspace", identifier=workspace_id)
     with store.read() as connection:
-        found = domains.list_present_domains(connection, workspace_id, after=after, limit=limit)
+        found = domains.list_present_domains(
+            connection,
+            workspace_id,
+            name=None if name is None else canonical_name(name),
+            after=after,
+            limit=limit,
+        )
         return load_views(connection, found, rules)
 
 

@@ -62,22 +62,28 @@ def list_domains(
 
 
 def list_present_domains(
-    connection: Connection, workspace_id: str, *, after: str = "", limit: int = 100
+    connection: Connection,
+    workspace_id: str,
+    *,
+    name: str | None = None,
+    after: str = "",
+    limit: int = 100,
 ) -> list[Domain]:
-    """Domains of a workspace by id, from after a cursor: wanted, or still draining at the edge."""
-    rows = connection.execute(
-        _DOMAIN.join(tables.statuses, tables.statuses.c.domain_id == tables.domains.c.id)
-        .where(
-            tables.domains.c.workspace_id == workspace_id,
-            tables.domains.c.id > after,
-            or_(
-                tables.domains.c.intent != Intent.REMOVED,
-                tables.statuses.c.edge == EdgeStatus.PUBLISHED,
-            ),
-        )
-        .order_by(tables.domains.c.id)
-        .limit(limit)
+    """Domains of a workspace by id, from after a cursor: wanted, or still draining at the edge.
+
+    Given a ``name``, those of exactly this name.
+    """
+    query = _DOMAIN.join(tables.statuses, tables.statuses.c.domain_id == tables.domains.c.id).where(
+        tables.domains.c.workspace_id == workspace_id,
+        tables.domains.c.id > after,
+        or_(
+            tables.domains.c.intent != Intent.REMOVED,
+            tables.statuses.c.edge == EdgeStatus.PUBLISHED,
+        ),
     )
+    if name is not None:
+        query = query.where(tables.domains.c.name == name)
+    rows = connection.execute(query.order_by(tables.domains.c.id).limit(limit))
     return [_domain(connection, row) for row in rows]
 
 
