@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
-from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 
 from firstparty.model.findings import Actor, Finding
 from firstparty.model.observations import Observation
@@ -19,6 +18,7 @@ from firstparty.model.status import (
     Statuses,
     Word,
 )
+from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

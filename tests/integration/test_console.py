@@ -1,5 +1,6 @@
 """The console over real HTTP, as a browser without JavaScript uses it."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from html import unescape
@@ -7,9 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 
+from firstparty.api.app import build_app
+from firstparty.console.app import build_console
+from firstparty.console.pages import DIRECTORY
 from firstparty.model.workspaces import Role, SourceType
+from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -466,6 +470,33 @@ async def test_a_person_without_a_workspace_is_told_whom_to_ask(world: ConsoleWo
 
     assert answer.status_code == 200
     assert "firstparty workspaces add" in answer.text
+
+
+async def test_the_rest_api_answers_beside_the_console_it_carries(world: ConsoleWorld) -> None:
+    app = build_app(store=world.store, settings=world.settings)
+    app.mount("/", build_console(store=world.store, settings=world.settings))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
+    ) as browser:
+        schema = await browser.get("/openapi.json")
+        nothing = await browser.get("/api/v1/nothing")
+        start = await browser.get("/")
+        page = await browser.get("/nothing")
+        stylesheet = await browser.get("/static/console.css")
+
+    assert schema.json()["openapi"].startswith("3.1")
+    assert nothing.headers["content-type"] == "application/problem+json"
+    assert start.headers["location"] == "/sign-in"
+    assert page.status_code == 404
+    assert "Nothing here" in page.text
+    assert stylesheet.status_code == 200
+
+
+def test_the_vendored_script_is_the_one_its_readme_names() -> None:
+    vendor = DIRECTORY / "static" / "vendor"
+    digest = hashlib.sha256((vendor / "htmx.min.js").read_bytes()).hexdigest()
+
+    assert digest in (vendor / "README.md").read_text()
 
 
 async def sign_in(
