@@ -1,12 +1,11 @@
 """The console's first-run story in Chromium, by keyboard alone, and live without a reload."""
 
-import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from firstparty.model.findings import Actor, Finding
 from firstparty.model.observations import Observation
@@ -19,18 +18,10 @@ from firstparty.model.status import (
     Word,
 )
 from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
+from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--headless",
-]
-
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason=WITHOUT_CHROMIUM)
+expect.set_options(timeout=20_000)  # on a busy machine a page takes its time
 
 
 @pytest.fixture
@@ -39,22 +30,12 @@ async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
         yield world
 
 
-@contextlib.asynccontextmanager
-async def a_browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            await browser.close()
-
-
 async def test_somebody_new_signs_in_adds_source_and_domain_and_sees_the_records_by_keyboard(
     world: ConsoleWorld,
 ) -> None:
     shop = world.workspace()
     world.person(shop)
-    async with a_browser() as browser:
+    async with running_chromium() as browser:
         page = await browser.new_page(base_url=world.url)
         complaints = listen_for_complaints(page)
         await page.goto("/")
@@ -88,7 +69,7 @@ async def test_a_domain_page_follows_what_the_reconciler_finds_without_a_reload(
     shop = world.workspace()
     world.person(shop)
     view = world.domain(shop, "cdp.shop.test", world.source(shop))
-    async with a_browser() as browser:
+    async with running_chromium() as browser:
         page = await browser.new_page(base_url=world.url)
         await page.goto(f"/workspaces/{shop.id}/domains/{view.domain.id}")
         await sign_in(page)
@@ -131,7 +112,7 @@ async def test_every_copy_button_copies_what_is_beside_it(world: ConsoleWorld) -
     shop = world.workspace()
     world.person(shop)
     view = world.domain(shop, "cdp.shop.test", world.source(shop))
-    async with a_browser() as browser:
+    async with running_chromium() as browser:
         context = await browser.new_context(base_url=world.url)
         await context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = await context.new_page()
@@ -156,7 +137,7 @@ async def test_the_whole_domain_page_is_there_without_javascript(world: ConsoleW
     shop = world.workspace()
     world.person(shop)
     view = world.domain(shop, "cdp.shop.test", world.source(shop))
-    async with a_browser() as browser:
+    async with running_chromium() as browser:
         context = await browser.new_context(base_url=world.url, java_script_enabled=False)
         page = await context.new_page()
         await page.goto(f"/workspaces/{shop.id}/domains/{view.domain.id}")
@@ -176,7 +157,7 @@ async def test_the_whole_domain_page_is_there_without_javascript(world: ConsoleW
 async def test_the_skip_link_comes_first_and_leads_to_the_content(world: ConsoleWorld) -> None:
     shop = world.workspace()
     world.person(shop)
-    async with a_browser() as browser:
+    async with running_chromium() as browser:
         page = await browser.new_page(base_url=world.url)
         await page.goto(f"/workspaces/{shop.id}/sources")
         await sign_in(page)
