@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,6 +61,9 @@ def _answer(place: Place, page: Page, request: Request, form: Form, *, is_open: 
         response = page(visit)
     except FirstpartyError as error:
         response = render_failure(visit, error)
+    except OperationalError as error:
+        _LOG.error("console.store_unreachable", route=page.__name__, error=error)
+        response = render_status(visit, HTTPStatus.SERVICE_UNAVAILABLE)
     except Exception:  # noqa: BLE001 - the rim: a bug is logged here and shown as one sentence
         _LOG.exception("console.failed", method=request.method, route=page.__name__)
         response = render_status(visit, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -57,7 +57,7 @@ def show_start(visit: Visit) -> Response:
     """Go on to the domains of the first workspace that the person sees."""
     match list_workspaces(visit.place.store, visit.caller, limit=1):
         case [first]:
-            return redirect(visit, f"/workspaces/{first.id}/domains", flash=visit.flash)
+            return redirect(visit, f"/workspaces/{first.id}/domains")
         case _:
             return render_page(visit, "no_workspace.html")
 
