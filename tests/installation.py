@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.builders import NOW
-
 from firstparty.control.callers import SYSTEM, Caller
 from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceRequest, SourceView, add_source
@@ -13,6 +11,7 @@ from firstparty.model.names import NamePolicy
 from firstparty.model.workspaces import Role, SourceType, Workspace
 from firstparty.store import tables
 from firstparty.store.engine import Store
+from tests.builders import NOW
 
 RULES = Rules(
     service_domain="fp.test",

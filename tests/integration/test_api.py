@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.served import Served, serve_api
 
 from firstparty.config import EdgeSettings, Settings
 from firstparty.store import tables
+from tests.served import Served, serve_api
 
 SETTINGS = Settings(edge=EdgeSettings(https="127.0.0.1:8443"))
 JSON = {"Content-Type": "application/json"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.served import Served, serve_api
 
 from firstparty.model.workspaces import Role
+from tests.served import Served, serve_api
 
 SEES_ONLY_THEIR_OWN = {"list_workspaces"}
 NEEDS_AN_OPERATOR = {"add_workspace"}

@@ -14,7 +14,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from tests.served import Served, serve_api
 
 from firstparty.model.status import (
     CertificateStatus,
@@ -24,6 +23,7 @@ from firstparty.model.status import (
     Statuses,
 )
 from firstparty.store import work
+from tests.served import Served, serve_api
 
 LIVE = Statuses(
     dns=DnsStatus.SERVING,
@@ -269,7 +269,7 @@ def test_the_version_and_the_help_need_no_product(shell: Shell) -> None:
     assert "firstparty" in shell.run("--show-completion", "bash", FIRSTPARTY_URL="")
 
 
-def test_help_and_roles_do_not_pay_for_http_and_tables() -> None:
+def test_help_does_not_pay_for_http_and_tables() -> None:
     code = "import sys, firstparty.cli.main; print(sorted({'httpx', 'rich'} & set(sys.modules)))"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     loaded = subprocess.run(

@@ -3,8 +3,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.builders import NOW
-from tests.installation import Installation, a_caller, an_installation
 
 from firstparty.control.access import (
     SESSION_LIFETIME,
@@ -25,6 +23,8 @@ from firstparty.control.tokens import add_token, list_tokens, revoke_token
 from firstparty.errors import Conflict, Forbidden, NotFound, Refused, TooMany
 from firstparty.model.workspaces import Role
 from firstparty.store.engine import Store
+from tests.builders import NOW
+from tests.installation import Installation, a_caller, an_installation
 
 EMAIL, PASSWORD = "ann@shop.test", "correct horse battery staple"
 

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from tests.builders import NOW
-from tests.installation import RULES, Installation, a_caller, an_installation
 
 from firstparty.control.callers import SYSTEM
 from firstparty.control.domains import (
@@ -27,6 +25,8 @@ from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType, Workspace
 from firstparty.store import domains, tables, work
 from firstparty.store.engine import Store
+from tests.builders import NOW
+from tests.installation import RULES, Installation, a_caller, an_installation
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import NOW
-from tests.installation import RULES, Installation, a_caller, an_installation
 
 from firstparty.control.callers import SYSTEM
 from firstparty.control.source_rules import (
@@ -24,6 +22,8 @@ from firstparty.control.sources import (
 from firstparty.control.workspaces import choose_workspace
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.workspaces import Role, SourceType
+from tests.builders import NOW
+from tests.installation import RULES, Installation, a_caller, an_installation
 
 
 @pytest.fixture

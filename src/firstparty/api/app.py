@@ -1,7 +1,7 @@
 """The REST API, put together."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 import firstparty
 from firstparty.api import domains, health, sources, tokens, workspaces
 from firstparty.api.context import Clock, Installation
+from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
 from firstparty.api.problems import Problem, add_problems
 from firstparty.config import Settings
@@ -23,6 +24,15 @@ Lists come in pages: send `next` back as `after`. A POST with an `Idempotency-Ke
 again for a day: it gets the same answer and does nothing twice. What is not a success is a problem
 document (RFC 9457) whose `code` is stable and whose `detail` says what to do.
 """
+
+_IDEMPOTENCY_KEY: Final = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Sent again within a day, the request gets the same answer and does it once",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "5f0c1b5e-7d0e-4b7e-9a53-2f1f6f3b8a10",
+}
 
 
 def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -> FastAPI:
@@ -49,7 +59,7 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
     app.include_router(health.router)
     add_problems(app)
     app.add_middleware(Limits)
-    _describe_problem(app)
+    _complete_document(app)
     return app
 
 
@@ -67,16 +77,20 @@ def _nothing_here(path: str) -> None:
     raise HTTPException(404)
 
 
-def _describe_problem(app: FastAPI) -> None:
+def _complete_document(app: FastAPI) -> None:
+    """Add to the OpenAPI document what no endpoint declares itself."""
     build = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schema = build()
+            document = build()
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas = schema["components"]["schemas"]
+            schemas = document["components"]["schemas"]
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
-            app.openapi_schema = schema
+            for operations in document["paths"].values():
+                if "post" in operations:
+                    operations["post"].setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+            app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it

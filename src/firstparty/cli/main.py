@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 app.command()(serving.serve)
 app.command()(serving.demo)
-app.command(hidden=True)(serving.role)
 app.add_typer(domains.app, name="domains")
 app.add_typer(sources.app, name="sources")
 app.add_typer(workspaces.app, name="workspaces")

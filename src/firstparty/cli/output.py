@@ -1,6 +1,6 @@
 """What commands print: tables and short blocks for people, JSON for programs.
 
-Rich is imported when something is printed: ``--help`` and the roles do without.
+Rich is imported when something is printed: completion and exit codes do without.
 """
 
 import json

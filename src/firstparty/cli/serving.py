@@ -1,4 +1,4 @@
-"""``firstparty serve``, ``demo`` and the supervisor's own ``role``.
+"""``firstparty serve`` and ``firstparty demo``.
 
 What they start is imported when they are called: the other commands do not pay for it.
 """
@@ -48,12 +48,3 @@ def demo(
     from firstparty.demo.command import run_demo  # noqa: PLC0415 - see above
 
     return run_demo(state=state, once=once, authority=authority)
-
-
-def role(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...")], *, config: ConfigFile = None
-) -> int:
-    """Run roles in this process, on the sockets that the supervisor hands down."""
-    from firstparty.serve.command import run_role  # noqa: PLC0415 - see above
-
-    return run_role(config=config, roles=tuple(names))

@@ -34,8 +34,9 @@ def hash_password(password: str) -> str:
 def is_password(password: str, password_hash: str | None) -> bool:
     """Whether the password fits the hash; None (no such account) takes as long and never fits."""
     with _AT_ONCE:
+        nothing = _hash_of_nothing()  # for all callers: who comes first must not tell either
         try:
-            _HASHER.verify(password_hash or _hash_of_nothing(), password[:MAX_LENGTH])
+            _HASHER.verify(password_hash or nothing, password[:MAX_LENGTH])
         except (VerificationError, InvalidHashError):
             return False
     return password_hash is not None and len(password) <= MAX_LENGTH

@@ -1,6 +1,6 @@
 """Domains and claims as intent: rows to values and back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode
+from firstparty.model.names import registrable_domain
 from firstparty.model.status import EdgeStatus, Intent
 from firstparty.store import tables
 
@@ -19,6 +20,7 @@ def add_domain(connection: Connection, domain: Domain) -> None:
             id=domain.id,
             workspace_id=domain.workspace_id,
             name=domain.name,
+            registrable=_registrable(domain.name),
             mode=domain.mode,
             cdn_label=domain.cdn_label,
             api_label=domain.api_label,
@@ -45,8 +47,8 @@ def add_domain(connection: Connection, domain: Domain) -> None:
 
 def load_domain(connection: Connection, domain_id: str) -> Domain | None:
     """The domain of this id."""
-    row = connection.execute(_DOMAIN.where(tables.domains.c.id == domain_id)).first()
-    return None if row is None else _domain(connection, row)
+    rows = connection.execute(_DOMAIN.where(tables.domains.c.id == domain_id))
+    return next(iter(_domains(connection, rows)), None)
 
 
 def list_domains(
@@ -58,7 +60,7 @@ def list_domains(
         .order_by(tables.domains.c.id)
         .limit(limit)
     )
-    return [_domain(connection, row) for row in rows]
+    return _domains(connection, rows)
 
 
 def list_present_domains(
@@ -84,7 +86,7 @@ def list_present_domains(
     if name is not None:
         query = query.where(tables.domains.c.name == name)
     rows = connection.execute(query.order_by(tables.domains.c.id).limit(limit))
-    return [_domain(connection, row) for row in rows]
+    return _domains(connection, rows)
 
 
 def list_clashing_domains(
@@ -96,6 +98,7 @@ def list_clashing_domains(
     """
     rows = connection.execute(
         _DOMAIN.where(
+            tables.domains.c.registrable == _registrable(name),
             or_(
                 tables.domains.c.name.in_([name, *ancestors]),
                 tables.domains.c.name.endswith(f".{name}", autoescape=True),
@@ -112,7 +115,7 @@ def list_clashing_domains(
             ),
         ).order_by(tables.domains.c.id)
     )
-    return [_domain(connection, row) for row in rows]
+    return _domains(connection, rows)
 
 
 def load_domains_of_sources(
@@ -126,8 +129,9 @@ def load_domains_of_sources(
             tables.domain_sources.c.source_id.in_(source_ids),
             tables.domains.c.intent != Intent.REMOVED,
         )
-    )
-    return {row.source_id: _domain(connection, row) for row in rows}
+    ).all()
+    domains = _domains(connection, rows)
+    return {row.source_id: domain for row, domain in zip(rows, domains, strict=True)}
 
 
 def save_intent(connection: Connection, domain_id: str, intent: Intent) -> None:
@@ -180,27 +184,40 @@ _DOMAIN = select(tables.domains, tables.claims.c.token).join(
 )
 
 
-def _domain(connection: Connection, row: Row[Any]) -> Domain:
-    sources = connection.execute(
-        select(tables.sources.c.id)
-        .join(tables.domain_sources, tables.domain_sources.c.source_id == tables.sources.c.id)
-        .where(tables.domain_sources.c.domain_id == row.id)
+def _domains(connection: Connection, rows: Iterable[Row[Any]]) -> list[Domain]:
+    """The domains of these rows; their sources come in one query for all of them."""
+    rows = list(rows)
+    served: dict[str, list[str]] = {row.id: [] for row in rows}
+    if not rows:
+        return []
+    for domain_id, source_id in connection.execute(
+        select(tables.domain_sources.c.domain_id, tables.sources.c.id)
+        .join(tables.sources, tables.domain_sources.c.source_id == tables.sources.c.id)
+        .where(tables.domain_sources.c.domain_id.in_(served))
         .order_by(tables.sources.c.number)
-    )
-    return Domain(
-        id=row.id,
-        workspace_id=row.workspace_id,
-        name=row.name,
-        token=row.token,
-        mode=Mode(row.mode),
-        cdn_label=row.cdn_label,
-        api_label=row.api_label,
-        source_ids=tuple(sources.scalars()),
-        description=row.description,
-        has_csp=row.has_csp,
-        intent=Intent(row.intent),
-        created_at=row.created_at,
-    )
+    ):
+        served[domain_id].append(source_id)
+    return [
+        Domain(
+            id=row.id,
+            workspace_id=row.workspace_id,
+            name=row.name,
+            token=row.token,
+            mode=Mode(row.mode),
+            cdn_label=row.cdn_label,
+            api_label=row.api_label,
+            source_ids=tuple(served[row.id]),
+            description=row.description,
+            has_csp=row.has_csp,
+            intent=Intent(row.intent),
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
+
+
+def _registrable(name: str) -> str:
+    return registrable_domain(name) or name
 
 
 def _claim(row: Row[Any]) -> Claim:

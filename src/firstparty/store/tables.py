@@ -136,6 +136,8 @@ domains: Final = Table(
     _identifier(),
     _owned_by("workspaces"),
     Column("name", String(253), nullable=False),
+    # Whoever clashes with a name shares its registrable domain: found without reading all names.
+    Column("registrable", String(253), nullable=False),
     Column("mode", String(20), nullable=False),
     Column("cdn_label", String(63), nullable=False),
     Column("api_label", String(63), nullable=False),
@@ -144,6 +146,7 @@ domains: Final = Table(
     Column("intent", String(20), nullable=False),
     Column("created_at", Instant, nullable=False),
     Index("ix_domains_name", "name"),
+    Index("ix_domains_registrable", "registrable"),
     Index("ix_domains_workspace_id", "workspace_id"),
 )
 

@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("workspace_id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=253), nullable=False),
+        sa.Column("registrable", sa.String(length=253), nullable=False),
         sa.Column("mode", sa.String(length=20), nullable=False),
         sa.Column("cdn_label", sa.String(length=63), nullable=False),
         sa.Column("api_label", sa.String(length=63), nullable=False),
@@ -115,6 +116,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("domains", schema=None) as batch_op:
         batch_op.create_index("ix_domains_name", ["name"], unique=False)
+        batch_op.create_index("ix_domains_registrable", ["registrable"], unique=False)
         batch_op.create_index("ix_domains_workspace_id", ["workspace_id"], unique=False)
 
     op.create_table(
@@ -322,6 +324,7 @@ def downgrade() -> None:
     op.drop_table("memberships")
     with op.batch_alter_table("domains", schema=None) as batch_op:
         batch_op.drop_index("ix_domains_workspace_id")
+        batch_op.drop_index("ix_domains_registrable")
         batch_op.drop_index("ix_domains_name")
 
     op.drop_table("domains")
