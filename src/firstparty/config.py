@@ -5,7 +5,9 @@ Unknown keys are refused. Every setting has a default that works and a line in
 anything but text is written as JSON.
 """
 
+import hashlib
 import os
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any, Final, NamedTuple, get_type_hints
 import msgspec
 
 ENVIRONMENT_PREFIX: Final = "FIRSTPARTY__"
+_LONGEST_SOCKET_NAME: Final = "ingest-255.sock"
+_MAX_SOCKET_PATH: Final = 103  # macOS; Linux has 107
 
 
 class ConfigError(Exception):
@@ -115,6 +119,7 @@ class AuthoritySettings(Group, frozen=True, kw_only=True):
     directory: str
     email: str = ""
     ca_bundle: str = ""
+    roots: str = ""
 
 
 class CertificatesSettings(Group, frozen=True, kw_only=True):
@@ -161,8 +166,15 @@ class Settings(Group, frozen=True, kw_only=True):
 
     @property
     def run_directory(self) -> Path:
-        """Sockets of this installation; mode 0700."""
-        return self.state_directory / "run"
+        """Sockets of this installation, mode 0700.
+
+        In the state directory, unless a socket's path would be longer than the system allows.
+        """
+        inside = self.state_directory / "run"
+        if len(str(inside / _LONGEST_SOCKET_NAME)) <= _MAX_SOCKET_PATH:
+            return inside
+        place = hashlib.sha256(str(self.state_directory).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"firstparty-{os.getuid()}-{place}"
 
     @property
     def store_url(self) -> str:
@@ -187,7 +199,7 @@ def parse_address(text: str, *, key: str) -> Address:
 def load_settings(file: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of ``file`` (or the defaults) and the environment's overrides.
 
-    A relative ``state`` is taken from the folder of the file, so that a unit file and a person in
+    Relative paths are taken from the folder of the file, so that a unit file and a person in
     another folder mean the same place. Raises ConfigError with one line.
     """
     environment = os.environ if environment is None else environment
@@ -209,7 +221,27 @@ def load_settings(file: Path | None, environment: Mapping[str, str] | None = Non
         raise ConfigError(f"{name}: {_key_and_reason(str(error))}") from error
     _check(settings, name)
     anchor = file.parent.resolve() if file is not None else Path.cwd()
-    return msgspec.structs.replace(settings, state=str(anchor / settings.state))
+    return _resolve_paths(settings, anchor)
+
+
+def _resolve_paths(settings: Settings, anchor: Path) -> Settings:
+    def resolve(path: str) -> str:
+        return str(anchor / path) if path else ""
+
+    authorities = {
+        name: msgspec.structs.replace(
+            authority, ca_bundle=resolve(authority.ca_bundle), roots=resolve(authority.roots)
+        )
+        for name, authority in settings.certificates.authorities.items()
+    }
+    replace = msgspec.structs.replace
+    return replace(
+        settings,
+        state=str(anchor / settings.state),
+        edge=replace(settings.edge, envoy=resolve(settings.edge.envoy)),
+        cdn=replace(settings.cdn, npm=resolve(settings.cdn.npm)),
+        certificates=replace(settings.certificates, authorities=authorities),
+    )
 
 
 def _override(tree: dict[str, Any], variable: str, text: str) -> None:

@@ -1,0 +1,54 @@
+"""The outside world as a process: the parent zone's nameserver and the upstream.
+
+``python -m firstparty.demo.outside``, on sockets that the demo's supervisor handed down.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from firstparty.demo.installation import SHOP_DOMAIN
+from firstparty.demo.parent import serve_parent
+from firstparty.demo.shop import serve_shop
+from firstparty.demo.upstream import serve_upstream
+from firstparty.serve.sockets import inherit_sockets
+from firstparty.telemetry import configure_logs
+
+SOCKETS = ("outside-parent-udp", "outside-parent-tcp", "outside-upstream", "outside-shop")
+ROLES = ("outside-parent", "outside-upstream", "outside-shop")
+
+
+def main() -> None:
+    """Play the outside world until SIGTERM."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--state", type=Path, required=True)
+    state = arguments.parse_args().state
+    configure_logs("outside")
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_play(state))
+
+
+async def _play(state: Path) -> None:
+    current = asyncio.current_task()
+    assert current is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
+    sockets = inherit_sockets(os.environ)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(
+            serve_parent(
+                udp=sockets["outside-parent-udp"],
+                tcp=sockets["outside-parent-tcp"],
+                zone=SHOP_DOMAIN,
+            )
+        )
+        tasks.create_task(
+            serve_upstream(listener=sockets["outside-upstream"], received=state / "received.ndjson")
+        )
+        tasks.create_task(serve_shop(listener=sockets["outside-shop"], state=state))
+
+
+if __name__ == "__main__":
+    main()

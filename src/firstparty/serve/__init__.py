@@ -1,0 +1,1 @@
+"""The composition root: settings to processes, processes to roles, roles to running parts."""

@@ -1,0 +1,94 @@
+"""``firstparty serve`` and the hidden ``firstparty role``: settings in, exit code out."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from firstparty.config import ConfigError, Settings, load_settings
+from firstparty.errors import Refused
+from firstparty.serve.binaries import plan_envoy, plan_nats
+from firstparty.serve.directories import prepare_directories
+from firstparty.serve.first_start import FirstStart, prepare_store
+from firstparty.serve.processes import Process, Role, parse_roles, plan_processes
+from firstparty.serve.profile import write_profile
+from firstparty.serve.run import run_process
+from firstparty.serve.sockets import bind_socket
+from firstparty.serve.supervisor import Supervisor
+from firstparty.telemetry import configure_logs
+
+EXIT_FAILING = 1
+EXIT_USAGE = 64
+
+
+def run_serve(*, config: Path | None, roles: Sequence[str]) -> int:
+    """Supervise these roles (all of them when none is named) until SIGTERM or SIGINT."""
+    try:
+        settings = load_settings(config)
+        chosen = parse_roles(roles)
+        configure_logs("supervisor", level=settings.log_level)
+        return asyncio.run(_serve(settings, chosen, config))
+    except Refused as refused:
+        return _fail(refused.sentence, EXIT_USAGE)
+    except ConfigError as error:
+        return _fail(str(error), EXIT_FAILING)
+
+
+def run_role(*, config: Path | None, roles: Sequence[str]) -> int:
+    """Run these roles in this process, on the sockets that a supervisor handed down."""
+    try:
+        return run_process(load_settings(config), parse_roles(roles))
+    except (ConfigError, Refused) as error:
+        return _fail(str(error), EXIT_FAILING)
+
+
+async def plan_installation(
+    settings: Settings, roles: Collection[Role], *, config: Path | None
+) -> tuple[Process, ...]:
+    """Every process for these roles, the log first. Raises ConfigError for what cannot start."""
+    prepare_directories(settings)
+    planned: list[Process] = []
+    if Role.NATS in roles and not settings.spool.url:
+        planned.append(plan_nats(settings))
+    planned += plan_processes(settings, roles, config=config)
+    if Role.ENVOY in roles:
+        planned.append(await plan_envoy(settings))
+    return tuple(planned)
+
+
+async def _serve(settings: Settings, roles: Collection[Role], config: Path | None) -> int:
+    processes = await plan_installation(settings, roles, config=config)
+    sockets = {
+        name: bind_socket(name, settings) for process in processes for name in process.sockets
+    }
+    if Role.CONTROL in roles or Role.RECONCILER in roles:
+        first = await prepare_store(config)
+        if first is not None:
+            _tell_first_start(first, settings)
+    supervisor = Supervisor(sockets)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    supervisor.start(processes)
+    await told.wait()
+    await supervisor.stop()
+    return 0
+
+
+def _tell_first_start(first: FirstStart, settings: Settings) -> None:
+    url = f"http://{settings.console.listen}"
+    file = write_profile(url=url, token=first.token)
+    sys.stderr.write(
+        "\nThis is the first start. Sign in, once, with what stands here; it is not kept:\n"
+        f"  console   {url}\n"
+        f"  e-mail    {first.email}\n"
+        f"  password  {first.password}\n"
+        f"The command line on this machine is signed in already ({file}).\n\n"
+    )
+
+
+def _fail(sentence: str, code: int) -> int:
+    sys.stderr.write(f"firstparty: {sentence}\n")
+    return code

@@ -1,0 +1,106 @@
+"""Which processes this installation runs, and what each one listens on: pure."""
+
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from firstparty.config import Settings
+from firstparty.errors import Refused
+
+
+class Role(StrEnum):
+    """The parts that run. Each can be a process of its own."""
+
+    NATS = "nats"  # the durable log
+    ADS = "ads"  # certificates and routes for Envoy
+    INGEST = "ingest"  # tracking API
+    CDN = "cdn"  # script, settings, bundles
+    FORWARD = "forward"  # delivery upstream
+    NAMESERVER = "nameserver"  # DNS
+    CONTROL = "control"  # REST, console
+    RECONCILER = "reconciler"  # drives domains live
+    ENVOY = "envoy"  # TLS and HTTP
+
+
+_BINARIES: Final = frozenset({Role.NATS, Role.ENVOY})
+
+EDGE_STOPS: Final = 0
+WORKERS_STOP: Final = 1
+LOG_STOPS: Final = 2
+OUTSIDE_STOPS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One child of the supervisor.
+
+    ``sockets`` are handed down, bound, by these names. Processes of a lower ``stop_rank`` stop
+    first: Envoy drains into the workers, they into the log.
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    command: tuple[str, ...]
+    sockets: tuple[str, ...] = ()
+    stop_rank: int = WORKERS_STOP
+
+
+def parse_roles(names: Collection[str]) -> tuple[Role, ...]:
+    """Role names as typed; all roles when there are none. Raises Refused for an unknown one."""
+    unknown = sorted(set(names) - set(Role))
+    if unknown:
+        raise Refused(
+            "role-unknown",
+            f"There is no role {', '.join(unknown)}; roles are {', '.join(Role)}.",
+        )
+    return tuple(role for role in Role if not names or role in names)
+
+
+def plan_processes(
+    settings: Settings, roles: Collection[Role], *, config: Path | None
+) -> tuple[Process, ...]:
+    """The Python processes for these roles: together as the settings say, ingest one a core."""
+    planned: list[Process] = []
+    placed: set[Role] = set()
+    for role in roles:
+        if role in placed or role in _BINARIES:
+            continue
+        group = _group_of(role, settings, roles)
+        placed.update(group)
+        copies = settings.ingest_processes if role is Role.INGEST else 1
+        planned.extend(_python_process(group, config=config, copy=copy) for copy in range(copies))
+    return tuple(planned)
+
+
+def _group_of(role: Role, settings: Settings, roles: Collection[Role]) -> tuple[Role, ...]:
+    if role in {Role.ADS, Role.INGEST}:  # ads outlives control; ingest has a process a core
+        return (role,)
+    for together in settings.processes.together:
+        if role in together:
+            return tuple(one for one in roles if one in together)
+    return (role,)
+
+
+def _python_process(group: tuple[Role, ...], *, config: Path | None, copy: int) -> Process:
+    name = "+".join(group) if copy == 0 else f"{group[0]}-{copy}"
+    sockets = tuple(socket for role in group for socket in _SOCKETS.get(role, ()))
+    if Role.INGEST in group:
+        sockets = (f"ingest-{copy}",)
+    options = () if config is None else ("--config", str(config))
+    return Process(
+        name=name,
+        roles=tuple(role if copy == 0 else f"{role}-{copy}" for role in group),
+        command=(sys.executable, "-m", "firstparty", "role", *group, *options),
+        sockets=sockets,
+    )
+
+
+_SOCKETS: Final = {
+    Role.ADS: ("acme",),
+    Role.CDN: ("cdn",),
+    Role.NAMESERVER: ("nameserver-udp", "nameserver-tcp"),
+    Role.CONTROL: ("control",),
+}

@@ -1,0 +1,148 @@
+"""What each role needs to run: the only place that knows which adapter is in use.
+
+A role's modules are imported when it starts, so that a process loads its own roles and no others.
+"""
+
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import firstparty
+from firstparty.config import Settings, parse_address
+from firstparty.serve.processes import Role
+from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer, load_sealer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a process has when its roles start."""
+
+    settings: Settings
+    sockets: Mapping[str, socket.socket]
+
+    @cached_property
+    def store(self) -> Store:
+        """The control database."""
+        return Store(self.settings.store_url)
+
+    @property
+    def log_url(self) -> str:
+        """Where the durable log is."""
+        return self.settings.spool.url or f"nats://{self.settings.spool.listen}"
+
+    @property
+    def https_port(self) -> int:
+        """The edge's port as visitors see it."""
+        return parse_address(self.settings.edge.https, key="edge.https").port
+
+    def snapshot(self, name: str) -> Path:
+        """This role's own copy of the feed."""
+        return self.settings.state_directory / "snapshots" / f"{name}.feed"
+
+    def edge_sealer(self) -> Sealer:
+        """Opens certificate keys; edges have it."""
+        return load_sealer(self.settings.state_directory / "keys" / "edge.key")
+
+    def control_sealer(self) -> Sealer:
+        """Opens account and CA keys; never on an edge."""
+        return load_sealer(self.settings.state_directory / "keys" / "control.key")
+
+
+async def _ads(here: Surroundings) -> None:
+    from firstparty.edge.ads import serve_ads
+
+    await serve_ads(
+        ads_socket=here.settings.run_directory / "ads.sock",
+        http_listener=here.sockets["acme"],
+        store=here.store,
+        snapshot=here.snapshot("ads"),
+        sealer=here.edge_sealer(),
+        https_port=here.https_port,
+    )
+
+
+async def _ingest(here: Surroundings) -> None:
+    from firstparty.ingest.serve import serve_ingest
+
+    (name,) = (name for name in here.sockets if name.startswith("ingest-"))
+    await serve_ingest(
+        listener=here.sockets[name],
+        store=here.store,
+        snapshot=here.snapshot(name),
+        log_url=here.log_url,
+    )
+
+
+async def _cdn(here: Surroundings) -> None:
+    from firstparty.cdn.app import serve_cdn
+
+    await serve_cdn(
+        listener=here.sockets["cdn"],
+        store=here.store,
+        snapshot=here.snapshot("cdn"),
+        packages=find_npm_packages(here.settings),
+        state=here.settings.state_directory / "cdn",
+        https_port=here.https_port,
+    )
+
+
+async def _forward(here: Surroundings) -> None:
+    from firstparty.forward.serve import serve_forward
+
+    await serve_forward(store=here.store, snapshot=here.snapshot("forward"), log_url=here.log_url)
+
+
+async def _nameserver(here: Surroundings) -> None:
+    from firstparty.nameserver.server import serve_nameserver
+
+    await serve_nameserver(
+        udp=[here.sockets["nameserver-udp"]],
+        tcp=[here.sockets["nameserver-tcp"]],
+        store=here.store,
+        snapshot=here.snapshot("nameserver"),
+        service_domain=here.settings.service.domain,
+        nameserver_addresses=here.settings.nameserver.addresses,
+    )
+
+
+async def _control(here: Surroundings) -> None:
+    from firstparty.serve.web import serve_control
+
+    await serve_control(listener=here.sockets["control"], store=here.store, settings=here.settings)
+
+
+async def _reconciler(here: Surroundings) -> None:
+    from firstparty.reconciler.serve import serve_reconciler
+
+    await serve_reconciler(
+        store=here.store,
+        settings=here.settings,
+        control_sealer=here.control_sealer(),
+        edge_sealer=here.edge_sealer(),
+    )
+
+
+STARTERS: Final[Mapping[Role, Callable[[Surroundings], Awaitable[None]]]] = MappingProxyType(
+    {
+        Role.ADS: _ads,
+        Role.INGEST: _ingest,
+        Role.CDN: _cdn,
+        Role.FORWARD: _forward,
+        Role.NAMESERVER: _nameserver,
+        Role.CONTROL: _control,
+        Role.RECONCILER: _reconciler,
+    }
+)
+
+
+def find_npm_packages(settings: Settings) -> Path:
+    """The ``node_modules`` with Analytics.js: as set, else here, else beside the source tree."""
+    if settings.cdn.npm:
+        return Path(settings.cdn.npm)
+    here = Path.cwd() / "node_modules"
+    return here if here.is_dir() else Path(firstparty.__file__).parents[2] / "node_modules"

@@ -1,0 +1,48 @@
+"""One process of roles: starts them together, and leaves when told to or when one fails."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+
+import uvloop
+
+from firstparty.config import Settings
+from firstparty.serve.processes import Role
+from firstparty.serve.roles import STARTERS, Surroundings
+from firstparty.serve.sockets import inherit_sockets
+from firstparty.telemetry import Log, configure_logs
+
+
+def run_process(settings: Settings, roles: Sequence[Role]) -> int:
+    """Run these roles in this process until SIGTERM or SIGINT; the exit code."""
+    name = "+".join(roles)
+    configure_logs(name, level=settings.log_level)
+    here = Surroundings(settings=settings, sockets=inherit_sockets(os.environ))
+    try:
+        uvloop.run(_run_until_told(here, roles))
+    except* Exception:  # noqa: BLE001  # the rim of the process: say it, and let the supervisor act
+        Log(name).exception("role.failed")
+        return 1
+    return 0
+
+
+async def _run_until_told(here: Surroundings, roles: Sequence[Role]) -> None:
+    current = asyncio.current_task()
+    assert current is not None
+    told = False
+
+    def leave() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            current.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, leave)
+    with suppress(asyncio.CancelledError):
+        async with asyncio.TaskGroup() as tasks:
+            for role in roles:
+                tasks.create_task(STARTERS[role](here), name=role)
