@@ -148,19 +148,22 @@ async def add_roots(pebble: Pebble) -> None:
     Raises TimeoutError if it is not up after 10 seconds.
     """
     own = (pebble.folder / "pebble-tls.pem").read_text()
-    trust = ssl.create_default_context(cadata=own)
-    url = f"https://{HOST}:{pebble.ports.management}/roots/0"
-    async with asyncio.timeout(_START_SECONDS), aiohttp.ClientSession() as http:
-        while True:
-            try:
-                async with http.get(url, ssl=trust) as answer:
-                    root = await answer.text()
-                    break
-            except aiohttp.ClientError:
-                await asyncio.sleep(0.05)
+    async with asyncio.timeout(_START_SECONDS):
+        root = await _fetch_root(pebble, ssl.create_default_context(cadata=own))
     fresh = pebble.ca_bundle.with_suffix(".new")
     fresh.write_text(own + root)
     fresh.replace(pebble.ca_bundle)
+
+
+async def _fetch_root(pebble: Pebble, trust: ssl.SSLContext) -> str:
+    url = f"https://{HOST}:{pebble.ports.management}/roots/0"
+    async with aiohttp.ClientSession() as http:
+        while True:
+            try:
+                async with http.get(url, ssl=trust) as answer:
+                    return await answer.text()
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager
