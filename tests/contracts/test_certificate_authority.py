@@ -47,9 +47,7 @@ class Subject:
                     return progress
 
 
-@pytest.fixture(
-    params=["local", "fake", pytest.param("acme", marks=pytest.mark.needs("pebble"))]
-)
+@pytest.fixture(params=["local", "fake", pytest.param("acme", marks=pytest.mark.needs("pebble"))])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     if request.param == "local":
         yield Subject(LocalAuthority(new_local_root(datetime.now(UTC))))
@@ -71,7 +69,12 @@ class acme_subject:  # noqa: N801 - used as a function
         txt, address = await self._dns.__aenter__()
         acme, management, http, tls = free_ports(4)
         ports = PebblePorts(acme=acme, management=management, http=http, tls=tls)
-        pebble = Pebble(folder=self._folder, ports=ports, dns_server=address)
+        pebble = Pebble(
+            folder=self._folder,
+            roots=self._folder / "roots.pem",
+            ports=ports,
+            dns_server=address,
+        )
         self._pebble = run_pebble(pebble)
         await self._pebble.__aenter__()
         accounts = AccountsInMemory()

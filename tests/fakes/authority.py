@@ -53,7 +53,9 @@ class AuthorityInMemory:
         await asyncio.sleep(0)
         return Challenged(
             url=order.url,
-            challenges=tuple(DnsChallenge(host=name, value=f"{order.url}#{name}") for name in names),
+            challenges=tuple(
+                DnsChallenge(host=name, value=f"{order.url}#{name}") for name in names
+            ),
         )
 
     async def answer(self, url: str) -> OrderProgress:

@@ -34,9 +34,7 @@ class TxtServer(asyncio.DatagramProtocol):
 @asynccontextmanager
 async def run_txt_server() -> AsyncIterator[tuple[TxtServer, Address]]:
     loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(
-        TxtServer, local_addr=("127.0.0.1", 0)
-    )
+    transport, server = await loop.create_datagram_endpoint(TxtServer, local_addr=("127.0.0.1", 0))
     try:
         yield server, Address(*transport.get_extra_info("sockname"))
     finally:

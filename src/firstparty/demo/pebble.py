@@ -1,8 +1,7 @@
 """Pebble, the test CA of RFC 8555's authors, as a child process with free ports of its own.
 
 Debian's Pebble brings no certificate for its own TLS listener: one is made for each run. Its
-roots are new in each run too, so they are fetched from its management port once it is up and
-added to the bundle, which is then right both for its directory and for what it issues.
+roots are new in each run too, so its root is fetched from the management port once it is up.
 """
 
 import asyncio
@@ -48,9 +47,10 @@ class PebblePorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pebble:
-    """A Pebble and its files in ``folder``; whoever starts the command says when it is up."""
+    """A Pebble: its files are in ``folder``, the root it issues under goes to ``roots``."""
 
     folder: Path
+    roots: Path
     ports: PebblePorts
     dns_server: Address
 
@@ -61,8 +61,8 @@ class Pebble:
 
     @property
     def ca_bundle(self) -> Path:
-        """PEM to trust: for the directory at once, for certificates after ``add_roots``."""
-        return self.folder / "pebble-bundle.pem"
+        """PEM to trust for its directory: the certificate of its own listener."""
+        return self.folder / "ca.pem"
 
     @property
     def config_file(self) -> Path:
@@ -82,7 +82,7 @@ def build_config(pebble: Pebble) -> dict[str, Any]:
         "pebble": {
             "listenAddress": f"{HOST}:{pebble.ports.acme}",
             "managementListenAddress": f"{HOST}:{pebble.ports.management}",
-            "certificate": str(pebble.folder / "pebble-tls.pem"),
+            "certificate": str(pebble.ca_bundle),
             "privateKey": str(pebble.folder / "pebble-tls.key"),
             "httpPort": pebble.ports.http,
             "tlsPort": pebble.ports.tls,
@@ -137,22 +137,21 @@ def write_files(pebble: Pebble) -> None:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (pebble.folder / "pebble-tls.key").write_bytes(private)
     (pebble.folder / "pebble-tls.key").chmod(0o600)
-    (pebble.folder / "pebble-tls.pem").write_bytes(pem)
     pebble.ca_bundle.write_bytes(pem)
     pebble.config_file.write_bytes(msgspec.json.encode(build_config(pebble)))
 
 
-async def add_roots(pebble: Pebble) -> None:
-    """Wait until it is up, then add the root that it issues under to the bundle.
+async def write_roots(pebble: Pebble) -> None:
+    """Wait until it is up, then write the root that it issues under to ``pebble.roots``.
 
     Raises TimeoutError if it is not up after 10 seconds.
     """
-    own = (pebble.folder / "pebble-tls.pem").read_text()
+    own = pebble.ca_bundle.read_text()
     async with asyncio.timeout(_START_SECONDS):
         root = await _fetch_root(pebble, ssl.create_default_context(cadata=own))
-    fresh = pebble.ca_bundle.with_suffix(".new")
-    fresh.write_text(own + root)
-    fresh.replace(pebble.ca_bundle)
+    fresh = pebble.roots.with_suffix(".new")
+    fresh.write_text(root)
+    fresh.replace(pebble.roots)
 
 
 async def _fetch_root(pebble: Pebble, trust: ssl.SSLContext) -> str:
@@ -179,7 +178,7 @@ async def run_pebble(pebble: Pebble, *, nonce_reject_percent: int = 50) -> Async
             *build_command(pebble, binary), stdout=log, stderr=log, env=environment
         )
     try:
-        await add_roots(pebble)
+        await write_roots(pebble)
         yield process.pid
     finally:
         with contextlib.suppress(ProcessLookupError):

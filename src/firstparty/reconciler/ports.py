@@ -1,4 +1,4 @@
-"""What the reconciler needs from outside, as narrow as it needs it. ``serve`` decides which is used.
+"""What the reconciler needs from outside, as narrow as it needs it.
 
 None of these raises for what the other side does: that is in the values. Each call is bounded in
 time by whoever implements it.

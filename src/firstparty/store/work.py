@@ -162,6 +162,9 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "tries": observation.tries,
                 "checked_at": observation.checked_at,
                 "stopwatch": dict(observation.stopwatch),
+                "ca_refusals": observation.ca_refusals,
+                "ca_outages": observation.ca_outages,
+                "ca_not_before": observation.ca_not_before,
             }
         ),
     }
@@ -182,4 +185,7 @@ def _observation(row: Row[Any]) -> Observation:
         tries=row.facts["tries"],
         checked_at=msgspec.convert(row.facts["checked_at"], datetime | None),
         stopwatch=msgspec.convert(row.facts["stopwatch"], dict[Step, datetime]),
+        ca_refusals=row.facts["ca_refusals"],
+        ca_outages=row.facts["ca_outages"],
+        ca_not_before=msgspec.convert(row.facts["ca_not_before"], datetime | None),
     )
