@@ -5,7 +5,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,6 @@ import httpx
 from rich.console import Console
 
 from firstparty.config import ConfigError, Settings
-from firstparty.demo import outside
 from firstparty.demo.installation import (
     Ports,
     choose_ports,
@@ -33,6 +31,14 @@ from firstparty.telemetry import configure_logs
 
 DEFAULT_STATE: Final = Path("state/demo")
 _REFRESH_SECONDS: Final = 1.0
+
+# Where the outside world listens: its sockets by name, each with its port and kind.
+_OUTSIDE: Final = {
+    "outside-parent-udp": ("parent", socket.SOCK_DGRAM),
+    "outside-parent-tcp": ("parent", socket.SOCK_STREAM),
+    "outside-upstream": ("upstream", socket.SOCK_STREAM),
+    "outside-shop": ("shop", socket.SOCK_STREAM),
+}
 
 
 def run_demo(*, state: Path | None, once: bool, authority: str) -> int:
@@ -146,24 +152,18 @@ class Demo:
 def _plan_outside(state: Path) -> Process:
     return Process(
         name="outside",
-        roles=outside.ROLES,
-        command=(sys.executable, "-m", outside.__name__, "--state", str(state)),
-        sockets=outside.SOCKETS,
+        roles=("outside-parent", "outside-upstream", "outside-shop"),
+        command=(sys.executable, "-m", "firstparty.demo.outside", "--state", str(state)),
+        sockets=tuple(_OUTSIDE),
         stop_rank=OUTSIDE_STOPS,
     )
 
 
 def _bind_outside(ports: Ports) -> dict[str, socket.socket]:
-    numbers: Mapping[str, tuple[int, socket.SocketKind]] = {
-        "outside-parent-udp": (ports.parent, socket.SOCK_DGRAM),
-        "outside-parent-tcp": (ports.parent, socket.SOCK_STREAM),
-        "outside-upstream": (ports.upstream, socket.SOCK_STREAM),
-        "outside-shop": (ports.shop, socket.SOCK_STREAM),
-    }
     sockets = {}
-    for name, (port, kind) in numbers.items():
+    for name, (port, kind) in _OUTSIDE.items():
         sockets[name] = socket.socket(socket.AF_INET, kind)
-        sockets[name].bind(("127.0.0.1", port))
+        sockets[name].bind(("127.0.0.1", getattr(ports, port)))
         if kind is socket.SOCK_STREAM:
             sockets[name].listen(128)
     return sockets

@@ -10,15 +10,13 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from firstparty.demo.installation import SHOP_DOMAIN
+from firstparty.demo.installation import SERVICE_DOMAIN, SHOP_DOMAIN
 from firstparty.demo.parent import serve_parent
+from firstparty.demo.parent_zones import build_world
 from firstparty.demo.shop import serve_shop
 from firstparty.demo.upstream import serve_upstream
 from firstparty.serve.sockets import inherit_sockets
 from firstparty.telemetry import configure_logs
-
-SOCKETS = ("outside-parent-udp", "outside-parent-tcp", "outside-upstream", "outside-shop")
-ROLES = ("outside-parent", "outside-upstream", "outside-shop")
 
 
 def main() -> None:
@@ -41,7 +39,7 @@ async def _play(state: Path) -> None:
             serve_parent(
                 udp=sockets["outside-parent-udp"],
                 tcp=sockets["outside-parent-tcp"],
-                zone=SHOP_DOMAIN,
+                zones=build_world(SERVICE_DOMAIN, {}, site=SHOP_DOMAIN),
             )
         )
         tasks.create_task(

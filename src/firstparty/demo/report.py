@@ -20,6 +20,7 @@ class DemoReport:
     workspace: dict[str, str] = field(default_factory=dict)
     domains: list[dict[str, Any]] = field(default_factory=list)
     pids: dict[str, int] = field(default_factory=dict)
+    story: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def file(self) -> Path:
@@ -39,6 +40,11 @@ class DemoReport:
     def set_pids(self, pids: Mapping[str, int]) -> None:
         """Take the pids that are true now."""
         self.pids = dict(pids)
+        self.save()
+
+    def add_step(self, text: str, seconds: float) -> None:
+        """Take one more step of the story, with how long it took."""
+        self.story.append({"step": text, "seconds": round(seconds, 3)})
         self.save()
 
     def set_domains(self, domains: list[dict[str, Any]]) -> None:
@@ -67,6 +73,7 @@ class DemoReport:
             },
             "shop": f"http://localhost:{self.ports.shop}",
             "pids": self.pids,
+            "story": self.story,
         }
         fresh = self.file.with_name(f".{DEMO_FILE}.{os.getpid()}")
         fresh.write_text(json.dumps(report, indent=2) + "\n")

@@ -78,7 +78,9 @@ class Story:
             await doing
         except httpx.HTTPError as error:
             raise StoryFailed(f"{text}: {type(error).__name__}: {error}") from error
-        self.tell(Told(text, time.perf_counter() - started))
+        told = Told(text, time.perf_counter() - started)
+        self.report.add_step(told.text, told.seconds)
+        self.tell(told)
 
     async def _wait_until_serving(self) -> None:
         async def is_serving() -> bool:

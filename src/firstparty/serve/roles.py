@@ -4,7 +4,7 @@ A role's modules are imported when it starts, so that a process loads its own ro
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +75,7 @@ async def _ingest(here: Surroundings) -> None:
         store=here.store,
         snapshot=here.snapshot(name),
         log_url=here.log_url,
+        log_max_bytes=here.settings.spool.max_bytes,
     )
 
 
@@ -92,7 +93,7 @@ async def _cdn(here: Surroundings) -> None:
 
 
 async def _forward(here: Surroundings) -> None:
-    from firstparty.forward.serve import serve_forward
+    from firstparty.forward.forwarder import serve_forward
 
     await serve_forward(store=here.store, snapshot=here.snapshot("forward"), log_url=here.log_url)
 
@@ -127,16 +128,18 @@ async def _reconciler(here: Surroundings) -> None:
     )
 
 
-STARTERS: Final[Mapping[Role, Callable[[Surroundings], Awaitable[None]]]] = MappingProxyType(
-    {
-        Role.ADS: _ads,
-        Role.INGEST: _ingest,
-        Role.CDN: _cdn,
-        Role.FORWARD: _forward,
-        Role.NAMESERVER: _nameserver,
-        Role.CONTROL: _control,
-        Role.RECONCILER: _reconciler,
-    }
+STARTERS: Final[Mapping[Role, Callable[[Surroundings], Coroutine[None, None, None]]]] = (
+    MappingProxyType(
+        {
+            Role.ADS: _ads,
+            Role.INGEST: _ingest,
+            Role.CDN: _cdn,
+            Role.FORWARD: _forward,
+            Role.NAMESERVER: _nameserver,
+            Role.CONTROL: _control,
+            Role.RECONCILER: _reconciler,
+        }
+    )
 )
 
 

@@ -22,7 +22,7 @@ def run_process(settings: Settings, roles: Sequence[Role]) -> int:
     here = Surroundings(settings=settings, sockets=inherit_sockets(os.environ))
     try:
         uvloop.run(_run_until_told(here, roles))
-    except* Exception:  # noqa: BLE001  # the rim of the process: say it, and let the supervisor act
+    except Exception:  # noqa: BLE001  # the rim: say it, and let the supervisor act
         Log(name).exception("role.failed")
         return 1
     return 0
