@@ -26,6 +26,7 @@ from firstparty.resolver.roots import ROOT_SERVERS
 from firstparty.resolver.walk import NotFound, Walk, ZoneServers
 
 DNS_PORT: Final = 53
+_TCP_DOES_NOT_WORK: Final = frozenset({Trouble.TIMEOUT, Trouble.UNREACHABLE, Trouble.GARBLED})
 # Kinds of records that people have at a name before they delegate it.
 _HIDDEN_TYPES: Final = (
     dns.rdatatype.A,
@@ -124,8 +125,9 @@ class _Delegation:
 
     async def _ask_surely(self, address: Address, rdtype: dns.rdatatype.RdataType) -> Reply:
         reply = await self.prober.ask(address, self.name, rdtype, transport=Transport.TCP)
-        if reply in {Trouble.TIMEOUT, Trouble.UNREACHABLE, Trouble.GARBLED}:
-            return await self.prober.ask(address, self.name, rdtype)
+        if isinstance(reply, Trouble) and reply in _TCP_DOES_NOT_WORK:
+            over_udp = await self.prober.ask(address, self.name, rdtype)
+            return reply if over_udp is Trouble.BUDGET else over_udp
         return reply
 
     async def _with_hidden(self, answers: list[ServerAnswer]) -> list[ServerAnswer]:

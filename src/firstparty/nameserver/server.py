@@ -1,0 +1,51 @@
+"""The nameserver role: sockets on one side, the feed's zones on the other.
+
+It needs nothing behind it to answer: with the database away it goes on with its last good
+zones, and starts again from its snapshot.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from firstparty.model.feed import FeedEntry, Topic
+from firstparty.nameserver.tcp import TcpListener
+from firstparty.nameserver.udp import UdpListener
+from firstparty.nameserver.zones import Zones
+from firstparty.store.engine import Store
+from firstparty.store.follow import FeedSnapshot, follow_feed
+
+
+async def serve_nameserver(
+    *,
+    udp: Sequence[socket.socket],
+    tcp: Sequence[socket.socket],
+    store: Store,
+    snapshot: Path,
+    service_domain: str,
+    nameserver_addresses: Sequence[str],
+) -> None:
+    """Answer DNS queries on bound sockets until cancelled; the sockets stay open.
+
+    ``snapshot`` is the file of the last good zones. ``nameserver_addresses`` are what the
+    nameserver names under ``service_domain`` resolve to.
+    """
+    zones = Zones(service_domain=service_domain, nameserver_addresses=nameserver_addresses)
+    # Before the first query is read: after a restart no name that is ours may be refused.
+    zones.apply(await asyncio.to_thread(_load, snapshot))
+    async with AsyncExitStack() as stack:
+        for bound in udp:
+            stack.callback(UdpListener(bound, zones.answers).close)
+        for bound in tcp:
+            listener = TcpListener(zones.answers)
+            stack.push_async_callback(listener.close)
+            await listener.listen(bound)
+        await follow_feed(store, [Topic.ZONES], snapshot, zones.apply)
+
+
+def _load(file: Path) -> list[FeedEntry]:
+    snapshot = FeedSnapshot(file)
+    snapshot.load()
+    return sorted(snapshot.entries.values(), key=lambda entry: entry.revision)

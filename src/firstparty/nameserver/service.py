@@ -1,0 +1,68 @@
+"""The operator's own zone in its least form: addresses for the nameserver names of the claims.
+
+All of those names have the same records, so they share one node; a change of one claim costs
+nothing that grows with the number of claims.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from firstparty.nameserver.answers import Answers, CompiledZone, Node, compile_owner, compile_zone
+from firstparty.nameserver.names import ancestors, is_below, parse_name
+from firstparty.nameserver.zone import (
+    SOON_THERE_TTL,
+    Owner,
+    build_nameserver_owner,
+    build_service_contents,
+)
+
+
+class ServiceZone:
+    """Counts how many claims use each nameserver name, and answers those that are in use.
+
+    Names outside the service domain are left out: their addresses are somebody else's to give.
+    """
+
+    def __init__(self, domain: str, addresses: Sequence[str]) -> None:
+        self._domain = domain
+        self._addresses = tuple(addresses)
+        self.apex = parse_name(domain)
+        self._there = compile_owner(build_nameserver_owner(addresses))
+        self._between = compile_owner(Owner(rrsets={}, negative_ttl=SOON_THERE_TTL))
+        self._uses: Counter[bytes] = Counter()
+        self._nodes: dict[bytes, Node] = {}
+
+    def add(self, nameservers: Iterable[str]) -> None:
+        """One more claim uses these names."""
+        for name in self._parse(nameservers):
+            self._uses[name] += 1
+            self._nodes[name] = self._there
+            for above in ancestors(name):
+                if above == self.apex:
+                    break
+                self._nodes.setdefault(above, self._between)
+
+    def withdraw(self, nameservers: Iterable[str]) -> None:
+        """One claim less uses these names. The names above them stay, empty."""
+        for name in self._parse(nameservers):
+            self._uses[name] -= 1
+            if not self._uses[name]:
+                del self._uses[name], self._nodes[name]
+
+    def put_into(self, answers: Answers, *, serial: int) -> None:
+        """Answer the zone as it is now, under this serial."""
+        own = compile_zone(
+            build_service_contents(self._domain, serial=serial, addresses=self._addresses)
+        )
+        self._nodes.update(own.nodes)
+        # Not in the index: that would be built anew for each change of any claim.
+        answers.put(
+            CompiledZone(
+                apex=own.apex, nodes=self._nodes, soa=own.soa, negative_ttl=own.negative_ttl
+            ),
+            quick=False,
+        )
+
+    def _parse(self, nameservers: Iterable[str]) -> set[bytes]:
+        names = set(map(parse_name, nameservers))
+        return {name for name in names if is_below(name, self.apex) and name != self.apex}

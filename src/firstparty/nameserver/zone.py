@@ -1,0 +1,222 @@
+"""From the facts of a zone to its records (pure): which owner names there are, and what is there.
+
+A name without records is there too, so that it is answered NODATA and not NXDOMAIN: empty
+non-terminals, and the places where a dns-01 challenge will appear.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Final
+
+from firstparty.model.feed import CaaRecord, Zone
+from firstparty.nameserver.names import BadName, ancestors, is_below, parse_name
+
+NS_TTL: Final = 3600
+SOA_TTL: Final = 3600
+CAA_TTL: Final = 300
+HOST_TTL: Final = 60
+TXT_TTL: Final = 5
+NAMESERVER_TTL: Final = 300
+# Refresh, retry, expire in seconds, as zonemaster wants them; and the negative TTL (RFC 2308 §5).
+SOA_TIMERS: Final = (14_400, 3_600, 1_209_600, 300)
+NEGATIVE_TTL: Final = 300
+# Where something is about to appear, nobody may remember for long that it was not there.
+SOON_THERE_TTL: Final = 5
+CHALLENGE_LABEL: Final = "_acme-challenge"
+
+_MAX_STRING: Final = 255
+_MAX_OCTET: Final = 255
+_MAX_SET_BYTES: Final = 16_384  # with all else in a message well under its 65,535
+# RFC 9460 §2.2: priority 1, "." (at this very name), alpn: the edge speaks both.
+_HTTPS: Final = b"\x00\x01" + b"\x00" + b"\x00\x01\x00\x0c" + b"\x02h2" + b"\x08http/1.1"
+
+
+class RecordType(IntEnum):
+    """The types of records that our zones have."""
+
+    A = 1
+    NS = 2
+    SOA = 6
+    TXT = 16
+    AAAA = 28
+    HTTPS = 65
+    CAA = 257
+
+
+class BadZone(Exception):
+    """A zone's facts contradict themselves or cannot be written as records; says which and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rrset:
+    """Records of one type at one name. ``rdatas`` are in wire form, without compression."""
+
+    ttl: int
+    rdatas: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """What is at one name. ``negative_ttl``: how long the absence of a type may be remembered."""
+
+    rrsets: Mapping[int, Rrset]
+    negative_ttl: int = NEGATIVE_TTL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """A zone, ready to be compiled: every owner name, in lower-case wire form, apex included.
+
+    ``negative_ttl``: how long the absence of a *name* may be remembered.
+    """
+
+    apex: bytes
+    soa: bytes
+    owners: Mapping[bytes, Owner]
+    negative_ttl: int = NEGATIVE_TTL
+
+
+def build_contents(zone: Zone, *, service_domain: str) -> Contents:
+    """The records of a custom domain's zone (SPEC N2); raises BadZone."""
+    try:
+        records = _Records(zone.apex, zone.serial, zone.nameservers, service_domain)
+        for caa in zone.caa:
+            records.add(records.apex, RecordType.CAA, CAA_TTL, _caa(caa))
+        for host in map(parse_name, zone.hosts):
+            records.add_addresses(host, HOST_TTL, zone.addresses)
+            records.add(host, RecordType.HTTPS, HOST_TTL, _HTTPS)
+        for text in zone.hosts:
+            records.expect(parse_name(f"{CHALLENGE_LABEL}.{text}"))
+        for text, values in zone.txt.items():
+            owner = parse_name(text)
+            records.expect(owner)
+            for value in values:
+                records.add(owner, RecordType.TXT, TXT_TTL, _strings(value))
+    except BadName as error:
+        raise BadZone(f"zone {zone.apex}: {error}") from error
+    return records.build(negative_ttl=NEGATIVE_TTL)
+
+
+def build_service_contents(
+    service_domain: str, *, serial: int, addresses: Iterable[str]
+) -> Contents:
+    """The operator's own zone without the claims' names: SOA, NS, and its nameservers' addresses.
+
+    Raises BadZone.
+    """
+    own = (f"ns1.{service_domain}", f"ns2.{service_domain}")
+    spread = tuple(addresses)
+    try:
+        records = _Records(service_domain, serial, own, service_domain)
+        for name in map(parse_name, own):
+            records.add_addresses(name, NAMESERVER_TTL, spread)
+    except BadName as error:
+        raise BadZone(f"service domain: {error}") from error
+    # The next claim's names may be asked for a moment before they are here.
+    return records.build(negative_ttl=SOON_THERE_TTL)
+
+
+def build_nameserver_owner(addresses: Iterable[str]) -> Owner:
+    """What is at a claim's nameserver names: the same at all of them."""
+    return Owner(
+        rrsets=_address_sets(tuple(addresses), NAMESERVER_TTL), negative_ttl=SOON_THERE_TTL
+    )
+
+
+class _Records:
+    """Collects records by owner name; every owner must be in the zone."""
+
+    def __init__(
+        self, apex: str, serial: int, nameservers: Iterable[str], service_domain: str
+    ) -> None:
+        self.apex = parse_name(apex)
+        self._rrsets: dict[bytes, dict[int, Rrset]] = {self.apex: {}}
+        self._expected: set[bytes] = set()
+        names = [parse_name(text) for text in nameservers]
+        if not names:
+            raise BadZone(f"zone {apex}: it has no nameservers")
+        contact = parse_name(f"hostmaster.{service_domain}")
+        self._soa = names[0] + contact + struct.pack(">5I", serial % 2**32, *SOA_TIMERS)
+        self.add(self.apex, RecordType.SOA, SOA_TTL, self._soa)
+        for name in names:
+            self.add(self.apex, RecordType.NS, NS_TTL, name)
+
+    def add(self, owner: bytes, rdtype: RecordType, ttl: int, rdata: bytes) -> None:
+        """Add one record."""
+        rrsets = self._rrsets_at(owner)
+        there = rrsets[rdtype].rdatas if rdtype in rrsets else ()
+        if rdata in there:  # RFC 2181 §5: a set has no duplicates
+            return
+        if sum(map(len, there), len(rdata)) > _MAX_SET_BYTES:
+            raise BadZone(f"the {rdtype.name} records of {owner!r} do not fit into one message")
+        rrsets[rdtype] = Rrset(ttl=ttl, rdatas=(*there, rdata))
+
+    def add_addresses(self, owner: bytes, ttl: int, addresses: Iterable[str]) -> None:
+        """Add an A or AAAA record for each address."""
+        self._rrsets_at(owner).update(_address_sets(tuple(addresses), ttl))
+
+    def expect(self, owner: bytes) -> None:
+        """Make the name exist, empty if need be, and its emptiness be forgotten soon."""
+        self._rrsets_at(owner)
+        self._expected.add(owner)
+
+    def build(self, *, negative_ttl: int) -> Contents:
+        """The zone with all that was added."""
+        owners = {
+            name: Owner(
+                rrsets=rrsets,
+                negative_ttl=SOON_THERE_TTL if name in self._expected else negative_ttl,
+            )
+            for name, rrsets in self._rrsets.items()
+        }
+        return Contents(apex=self.apex, soa=self._soa, owners=owners, negative_ttl=negative_ttl)
+
+    def _rrsets_at(self, owner: bytes) -> dict[int, Rrset]:
+        """What is at ``owner`` so far; the names between it and the apex exist from now on."""
+        there = self._rrsets.get(owner)
+        if there is not None:
+            return there
+        if not is_below(owner, self.apex):
+            raise BadZone(f"{owner!r} is not in the zone {self.apex!r}")
+        for name in ancestors(owner):
+            if name == self.apex:
+                break
+            self._rrsets.setdefault(name, {})
+        return self._rrsets[owner]
+
+
+@lru_cache(maxsize=64)
+def _address_sets(addresses: tuple[str, ...], ttl: int) -> Mapping[int, Rrset]:
+    """A and AAAA sets; remembered, since nearly all zones have the same edge addresses."""
+    packed: dict[int, list[bytes]] = {}
+    for text in addresses:
+        try:
+            address = ip_address(text)
+        except ValueError as error:
+            raise BadZone(f"{text!r} is not an IP address") from error
+        rdatas = packed.setdefault(
+            RecordType.A if address.version == 4 else RecordType.AAAA,  # noqa: PLR2004 -- IPv4
+            [],
+        )
+        if address.packed not in rdatas:
+            rdatas.append(address.packed)
+    return {rdtype: Rrset(ttl=ttl, rdatas=tuple(rdatas)) for rdtype, rdatas in packed.items()}
+
+
+def _caa(record: CaaRecord) -> bytes:
+    """RFC 8659 §4.1: flags, the tag's length, tag, value."""
+    tag, value = record.tag.encode(), record.value.encode()
+    if not tag.isalnum() or len(tag) > _MAX_STRING or not 0 <= record.flags <= _MAX_OCTET:
+        raise BadZone(f"{record} is not a CAA record")
+    return bytes((record.flags, len(tag))) + tag + value
+
+
+def _strings(value: str) -> bytes:
+    """A TXT value as strings of at most 255 octets each (RFC 1035 §3.3.14)."""
+    octets = value.encode()
+    pieces = [octets[at : at + _MAX_STRING] for at in range(0, len(octets), _MAX_STRING)] or [b""]
+    return b"".join(bytes((len(piece),)) + piece for piece in pieces)
