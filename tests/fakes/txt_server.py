@@ -1,8 +1,8 @@
 """A tiny real DNS server for TXT records, so that a CA has something to ask."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import dns.flags

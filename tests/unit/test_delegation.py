@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.builders import a_domain
 
 from firstparty.config import Address
 from firstparty.model.claims import nameserver_names
@@ -10,7 +11,6 @@ from firstparty.model.findings import Severity
 from firstparty.model.status import DnsStatus
 from firstparty.reconciler.delegation import Delegation, Judgement, judge_delegation
 from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
-from tests.builders import a_domain
 
 OURS = frozenset(nameserver_names("tokenofthisclaim0001", "fp.test"))
 OLD = frozenset(nameserver_names("tokenofanoldclaim001", "fp.test"))
@@ -120,7 +120,8 @@ def test_findings_name_the_records_to_add_and_to_delete() -> None:
     st.booleans(),
 )
 def test_nothing_but_the_exact_set_everywhere_proves_and_whatever_does_not_has_a_finding(
-    servers: list[ServerAnswer], was_proved: bool
+    servers: list[ServerAnswer],
+    was_proved: bool,  # noqa: FBT001 - hypothesis passes by position
 ) -> None:
     judgement = judge(*servers, was_proved=was_proved)
     is_exact = bool(servers) and all(

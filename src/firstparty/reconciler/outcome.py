@@ -41,7 +41,8 @@ def observe(
     ``facts`` are other fields of the observation; ``statuses`` fields of its statuses. A step
     that was reached before keeps its first time.
     """
-    stopwatch = dict.fromkeys(reached, at) | dict(before.stopwatch)
+    fresh = [step for step in reached if step not in before.stopwatch]
+    stopwatch = dict(before.stopwatch) | dict.fromkeys(fresh, at)
     changed: Statuses = replace(before.statuses, **statuses)
     return replace(
         before,
