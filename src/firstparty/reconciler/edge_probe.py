@@ -105,10 +105,10 @@ def _describe(error: Exception) -> str:
     """Why there was no answer, for a person; never more of the error than its kind."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its certificate is not one to trust for this name"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "the TLS handshake was refused"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "nobody listens there"
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return "nobody listens there"
+        return "the TLS handshake was refused"
     return f"the connection broke off ({type(error).__name__})"
