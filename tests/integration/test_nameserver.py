@@ -11,7 +11,6 @@ import dns.message
 import dns.rcode
 import msgspec
 import pytest
-from tests.fakes.dns_server import bind_both
 
 from firstparty.config import Address
 from firstparty.model.feed import Topic, Zone
@@ -23,6 +22,7 @@ from firstparty.resolver.observed import Transport, Trouble
 from firstparty.resolver.own import fetch_txt, probe_own_servers
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from tests.fakes.dns_server import bind_both
 
 SHOP = Zone(
     apex="cdp.shop.test",

@@ -7,12 +7,12 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from tests.fakes.dns_server import DnsServer, Manner, bind_both, by_the_rules, listening
 
 from firstparty.config import Address
 from firstparty.resolver.budget import Budget
 from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
 from firstparty.resolver.parent import probe_parent
+from tests.fakes.dns_server import DnsServer, Manner, bind_both, by_the_rules, listening
 
 NAME = "cdp.shop.test"
 OURS = frozenset({"a-tok.ns.fp.test", "b-tok.ns.fp.test"})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, async_playwright
+
 from tests.running import RunningDemo, until
 
 FLAGS = [

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from tests.running import RunningDemo, running_demo, trusting, until
 
 VISITORS = 16

@@ -3,6 +3,7 @@
 import os
 
 import httpx
+
 from tests.running import RunningDemo, until
 
 

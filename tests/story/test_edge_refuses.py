@@ -5,6 +5,7 @@ import socket
 import ssl
 
 import pytest
+
 from tests.running import RunningDemo, trusting
 
 MESSAGE = json.dumps({"type": "track", "event": "x", "userId": "u"}).encode()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.running import REPOSITORY, RunningDemo, until
 
 SDK = Path(__file__).parents[1] / "sdk"

@@ -1,6 +1,9 @@
 import dns.message
 import dns.name
+import dns.rrset
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firstparty.resolver.probe import build_query, read_reply
 from firstparty.resolver.referral import Cut, Lame, NoCut, as_text, read_cut
@@ -148,3 +151,39 @@ def test_a_query_is_iterative_and_its_case_is_random() -> None:
 
     assert len(names) > 1
     assert not a_query().flags
+
+
+def a_full_answer() -> dns.message.Message:
+    query = a_query()
+    answer = dns.message.make_response(query)
+    name = query.question[0].name
+    answer.authority.append(dns.rrset.from_text(name, 60, "IN", "NS", "ns.shop.test."))
+    answer.additional.append(dns.rrset.from_text("ns.shop.test.", 60, "IN", "A", "192.0.2.1"))
+    answer.additional.append(dns.rrset.from_text("ns.shop.test.", 60, "IN", "TXT", "x"))
+    return answer
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=6),
+    st.integers(0, 40),
+    st.binary(max_size=30),
+)
+@settings(max_examples=300)
+def test_no_bytes_from_a_server_make_reading_raise(
+    changes: list[tuple[int, int]], cut: int, surplus: bytes
+) -> None:
+    answer = a_full_answer()
+    octets = bytearray(answer.to_wire())
+    for at, octet in changes:
+        octets[at % len(octets)] = octet
+    wire = bytes(octets[: len(octets) - cut]) + surplus
+    read = read_reply(answer, wire, needs_case=False)  # its question is the query's
+
+    assert read is None or isinstance(
+        read_cut(read, zone=ZONE, name=answer.question[0].name), Cut | NoCut | Lame
+    )
+
+
+@given(st.binary(max_size=100))
+def test_rubbish_is_not_an_answer(wire: bytes) -> None:
+    assert read_reply(a_query(), wire, needs_case=False) is None

@@ -1,4 +1,4 @@
-"""``firstparty serve`` and the hidden ``firstparty role``: settings in, exit code out."""
+"""``firstparty serve``: settings in, supervised processes, exit code out."""
 
 import asyncio
 import signal
@@ -13,7 +13,6 @@ from firstparty.serve.directories import prepare_directories
 from firstparty.serve.first_start import FirstStart, prepare_store
 from firstparty.serve.processes import Process, Role, parse_roles, plan_processes
 from firstparty.serve.profile import write_profile
-from firstparty.serve.run import run_process
 from firstparty.serve.sockets import bind_socket
 from firstparty.serve.supervisor import Supervisor
 from firstparty.telemetry import configure_logs
@@ -32,14 +31,6 @@ def run_serve(*, config: Path | None, roles: Sequence[str]) -> int:
     except Refused as refused:
         return _fail(refused.sentence, EXIT_USAGE)
     except ConfigError as error:
-        return _fail(str(error), EXIT_FAILING)
-
-
-def run_role(*, config: Path | None, roles: Sequence[str]) -> int:
-    """Run these roles in this process, on the sockets that a supervisor handed down."""
-    try:
-        return run_process(load_settings(config), parse_roles(roles))
-    except (ConfigError, Refused) as error:
         return _fail(str(error), EXIT_FAILING)
 
 

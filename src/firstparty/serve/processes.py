@@ -93,7 +93,7 @@ def _python_process(group: tuple[Role, ...], *, config: Path | None, copy: int) 
     return Process(
         name=name,
         roles=tuple(role if copy == 0 else f"{role}-{copy}" for role in group),
-        command=(sys.executable, "-m", "firstparty", "role", *group, *options),
+        command=(sys.executable, "-m", "firstparty.serve.run", *options, *group),
         sockets=sockets,
     )
 

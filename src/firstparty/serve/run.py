@@ -1,18 +1,39 @@
-"""One process of roles: starts them together, and leaves when told to or when one fails."""
+"""One process of roles: starts them together, and leaves when told to or when one fails.
 
+``python -m firstparty.serve.run [--config FILE] ROLE ...`` is how the supervisor starts it: a role
+has no use for the command line's libraries.
+"""
+
+import argparse
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import uvloop
 
-from firstparty.config import Settings
-from firstparty.serve.processes import Role
+from firstparty.config import ConfigError, Settings, load_settings
+from firstparty.errors import Refused
+from firstparty.serve.processes import Role, parse_roles
 from firstparty.serve.roles import STARTERS, Surroundings
 from firstparty.serve.sockets import inherit_sockets
 from firstparty.telemetry import Log, configure_logs
+
+
+def main() -> int:
+    """Run the roles on the command line, on the sockets that a supervisor handed down."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--config", type=Path)
+    arguments.add_argument("roles", nargs="+")
+    given = arguments.parse_args()
+    try:
+        return run_process(load_settings(given.config), parse_roles(given.roles))
+    except (ConfigError, Refused) as error:
+        sys.stderr.write(f"firstparty: {error}\n")
+        return 1
 
 
 def run_process(settings: Settings, roles: Sequence[Role]) -> int:
@@ -46,3 +67,7 @@ async def _run_until_told(here: Surroundings, roles: Sequence[Role]) -> None:
         async with asyncio.TaskGroup() as tasks:
             for role in roles:
                 tasks.create_task(STARTERS[role](here), name=role)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

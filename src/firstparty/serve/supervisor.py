@@ -23,6 +23,8 @@ from firstparty.telemetry import Log
 RESTART_PAUSES: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _GOOD_LIFE_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 10.0
+# glibc keeps a heap for each of many threads; two are enough for ours and take far less memory.
+_ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
@@ -121,7 +123,7 @@ class Supervisor:
         return await child.wait()
 
     async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
-        environment = dict(os.environ)
+        environment = {**_ENVIRONMENT, **os.environ}
         descriptors = [self._sockets[name].fileno() for name in process.sockets]
         environment[handed.VARIABLE] = handed.describe_sockets(self._sockets, process.sockets)
         output = self._open_log(process)

@@ -1,0 +1,118 @@
+"""An asset, or the lack of one, as an HTTP answer: encoding, validators, caching, CORS.
+
+Every answer depends on host, path and Accept-Encoding alone, so that any cache in between may
+keep it. No cookies, no redirects, nothing of the request in the answer.
+"""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from firstparty.cdn.assets import Asset
+
+# The text that client code in the field compares with.
+NOT_FOUND_TEXT: Final = b"Cannot GET - Invalid path or write key provided."
+
+# Wanted by every answer: scripts and settings are read from other origins, also from pages with
+# COEP, and a body is never taken for another type than the one it says.
+COMMON_HEADERS: Final = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Server", "firstparty"),
+)
+JSON: Final = "application/json; charset=utf-8"
+METHODS: Final = "GET, HEAD, OPTIONS"
+_PLAIN_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
+_LIST_ITEM: Final = re.compile(r"\s*,\s*")
+_REFUSING_WEIGHT: Final = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Status, headers beside the common ones, and body."""
+
+    status: HTTPStatus
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+NOT_FOUND: Final = Answer(
+    status=HTTPStatus.NOT_FOUND,
+    # Short: a source that was just added must not stay unknown for long.
+    headers=(_PLAIN_TEXT, ("Cache-Control", "public, max-age=5")),
+    body=NOT_FOUND_TEXT,
+)
+NO_SCRIPT: Final = Answer(
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    headers=(_PLAIN_TEXT, ("Cache-Control", "no-store"), ("Retry-After", "30")),
+    body=b"Analytics.js is not installed on this edge yet.",
+)
+FAILED: Final = Answer(
+    status=HTTPStatus.INTERNAL_SERVER_ERROR,
+    headers=(_PLAIN_TEXT, ("Cache-Control", "no-store")),
+    body=b"This request could not be answered; the operator's log says why.",
+)
+WRONG_METHOD: Final = Answer(
+    status=HTTPStatus.METHOD_NOT_ALLOWED,
+    headers=(_PLAIN_TEXT, ("Cache-Control", "no-store"), ("Allow", METHODS)),
+    body=b"This host answers GET, HEAD and OPTIONS only.",
+)
+PREFLIGHT: Final = Answer(
+    status=HTTPStatus.NO_CONTENT,
+    headers=(
+        ("Access-Control-Allow-Methods", METHODS),
+        ("Access-Control-Allow-Headers", "*"),
+        ("Access-Control-Max-Age", "86400"),
+    ),
+)
+
+
+def uncached_json(body: bytes) -> Answer:
+    """A JSON answer that no cache may keep."""
+    return Answer(
+        status=HTTPStatus.OK,
+        headers=(
+            ("Content-Type", JSON),
+            ("Cache-Control", "no-store"),
+        ),
+        body=body,
+    )
+
+
+def answer_asset(asset: Asset, *, accept_encoding: str, if_none_match: str) -> Answer:
+    """The asset in the best encoding that the client takes; 304 where it has that one already."""
+    is_gzip = asset.always_gzipped
+    body = asset.body
+    if asset.gzipped is not None and accepts_gzip(accept_encoding):
+        body, is_gzip = asset.gzipped, True
+    # A strong validator names one representation, so each encoding has its own (RFC 9110 §8.8.3).
+    etag = f'"{asset.digest}-gzip"' if is_gzip else f'"{asset.digest}"'
+    headers = [("ETag", etag), ("Cache-Control", asset.cache_control)]
+    if asset.gzipped is not None:
+        headers.append(("Vary", "Accept-Encoding"))
+    if matches(if_none_match, etag):
+        return Answer(status=HTTPStatus.NOT_MODIFIED, headers=tuple(headers))
+    headers.append(("Content-Type", asset.content_type))
+    if is_gzip:
+        headers.append(("Content-Encoding", "gzip"))
+    return Answer(status=HTTPStatus.OK, headers=tuple(headers), body=body)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether this Accept-Encoding takes gzip (RFC 9110 §12.5.3): named, or ``*``, unless q=0."""
+    weights = {}
+    for item in _LIST_ITEM.split(accept_encoding.strip()):
+        coding = item.partition(";")[0].strip().lower()
+        weights[coding] = _REFUSING_WEIGHT.search(item) is None
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """Whether If-None-Match names this entity tag, compared weakly (RFC 9110 §13.1.2).
+
+    Our tags hold no comma, so a list can be cut at its commas.
+    """
+    tags = _LIST_ITEM.split(if_none_match.strip())
+    return "*" in tags or etag in (tag.removeprefix("W/") for tag in tags)

@@ -1,0 +1,99 @@
+"""The CDN host's role: a socket, the feed, and what a CDN host answers in between.
+
+It follows the feed and knows nothing else of the store; with the database away it serves what
+its snapshot has. TLS, HTTP/2 and limits are the edge's, in front of the socket.
+"""
+
+import asyncio
+import logging
+import socket
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from firstparty.cdn import answers
+from firstparty.cdn.bundles import open_library
+from firstparty.cdn.directory import Directory
+from firstparty.cdn.host import CdnHost
+from firstparty.model.feed import Topic
+from firstparty.store.engine import Store
+from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.telemetry import Log
+
+# A site's cookies come with each script load, all of them, and are not ours to limit: as much as
+# the edge lets through.
+_MAX_HEADER_BYTES: Final = 64 * 1024
+_KEEP_ALIVE_SECONDS: Final = 3_660.0  # longer than the edge keeps an idle connection
+_DRAIN_SECONDS: Final = 2.0
+
+
+async def serve_cdn(
+    *,
+    listener: socket.socket,
+    store: Store,
+    snapshot: Path,
+    packages: Path,
+    state: Path,
+    https_port: int,
+) -> None:
+    """Serve CDN hosts on ``listener`` until cancelled.
+
+    ``snapshot`` is the file of the feed's last good state; ``packages`` a ``node_modules``;
+    ``state`` the folder where scripts and bundles are kept for ever; ``https_port`` the edge's
+    port as the public sees it. Without any good package the role runs, and answers 503 for
+    scripts alone.
+    """
+    library = await asyncio.to_thread(open_library, packages, state)
+    directory = Directory(https_port=https_port)
+    # Before the first accept, so that a restart never answers 404 for what it is about to learn.
+    last_good = FeedSnapshot(snapshot)
+    await asyncio.to_thread(last_good.load)
+    directory.apply(last_good.entries.values())
+    cdn = CdnHost(directory, library)
+    server = web.Server(
+        partial(_handle, cdn),
+        access_log=None,  # addresses of visitors
+        logger=_silent_logger(),
+        keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        max_line_size=_MAX_HEADER_BYTES,
+        max_field_size=_MAX_HEADER_BYTES,
+    )
+    runner = web.ServerRunner(server, shutdown_timeout=_DRAIN_SECONDS)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        Log("cdn").info(
+            "cdn.serving",
+            script=library.script.version if library.script else None,
+            bundles=len(library.bundles),
+        )
+        await follow_feed(store, (Topic.EDGE,), snapshot, directory.apply)
+    finally:
+        await runner.cleanup()
+
+
+async def _handle(cdn: CdnHost, request: web.BaseRequest) -> web.StreamResponse:
+    try:
+        answer = await cdn.answer(
+            method=request.method,
+            host=request.headers.get("Host", ""),
+            path=request.raw_path.partition("?")[0],
+            headers=request.headers,
+        )
+    except Exception:  # noqa: BLE001 - the rim: one request fails, logged, and the others go on
+        Log("cdn").exception("cdn.request_failed")
+        answer = answers.FAILED
+    return web.Response(
+        status=answer.status,
+        headers=[*answers.COMMON_HEADERS, *answer.headers],
+        body=answer.body or None,
+    )
+
+
+def _silent_logger() -> logging.Logger:
+    """Nothing: what aiohttp logs of an unreadable request quotes it, a visitor's cookies too."""
+    logger = logging.getLogger("firstparty.cdn.unreadable")
+    logger.disabled = True
+    return logger

@@ -1,0 +1,174 @@
+"""How Envoy treats an HTTP connection: limits, what it refuses, which headers go behind.
+
+Envoy's defaults are for a mesh of trusted services; these are for strangers
+(https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge).
+"""
+
+from typing import Any, Final
+
+from firstparty.edge.local_replies import build_local_replies
+
+EXTENSION: Final = "type.googleapis.com/envoy.extensions."
+_MAX_BODY_BYTES: Final = 600 * 1024  # above ingest's own 512 KiB, so that it answers first
+
+# Browsers send requests for both hosts of a domain over one connection, since both are on its
+# certificate. Any other host than the one the handshake was for is another domain's.
+GATE: Final = """\
+local allowed = {GET = true, HEAD = true, POST = true, OPTIONS = true}
+local function parent(name) return (name:lower():gsub("^[^.]*%.", "")) end
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  if not allowed[headers:get(":method")] then
+    handle:respond({[":status"] = "405", ["allow"] = "GET, HEAD, POST, OPTIONS"}, "")
+    return
+  end
+  local authority = headers:get(":authority")
+  if SECURE and parent(authority) ~= parent(handle:streamInfo():requestedServerName()) then
+    handle:respond({[":status"] = "421"}, "")
+    return
+  end
+  if authority ~= authority:lower() then headers:replace(":authority", authority:lower()) end
+end
+"""
+
+# What a stranger may say about who he is and what he asked for; Envoy's own are set afterwards.
+_CLAIMED: Final = (
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-http-method-override",
+    "true-client-ip",
+    "x-request-id",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "via",
+)
+_CLAIMED_PREFIXES: Final = ("x-forwarded-", "x-envoy-")
+
+
+def build_connection_manager(
+    *, name: str, is_secure: bool, has_access_log: bool = False
+) -> dict[str, Any]:
+    """The network filter that speaks HTTP on the listener ``name``, whose routes come over ADS.
+
+    ``is_secure``: TLS ends here, so HTTP/2 is spoken and the server name is compared.
+    """
+    manager: dict[str, Any] = {
+        "@type": EXTENSION + "filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": name,
+        "codec_type": "AUTO" if is_secure else "HTTP1",
+        **_IDENTITY,
+        **_LIMITS,
+        "local_reply_config": build_local_replies(),
+        "early_header_mutation_extensions": [_remove_claims()],
+        "http_filters": _http_filters(is_secure=is_secure),
+        "rds": {
+            "route_config_name": name,
+            # Without routes the listener stays shut: a 404 would be a lie.
+            "config_source": {
+                "ads": {},
+                "resource_api_version": "V3",
+                "initial_fetch_timeout": "0s",
+            },
+        },
+    }
+    if has_access_log:
+        manager["access_log"] = [_access_log()]
+    return {"name": "http", "typed_config": manager}
+
+
+_IDENTITY: Final = {
+    "use_remote_address": True,
+    # Nobody is one of our own services. An empty list would mean every private address (measured
+    # with 1.40), so it has an address that no visitor can have (RFC 5737).
+    "internal_address_config": {"cidr_ranges": [{"address_prefix": "192.0.2.1", "prefix_len": 32}]},
+    "generate_request_id": False,
+    "server_header_transformation": "PASS_THROUGH",
+    "strip_any_host_port": True,
+    "strip_trailing_host_dot": True,
+    "normalize_path": True,
+    "merge_slashes": True,
+    "path_with_escaped_slashes_action": "REJECT_REQUEST",  # a redirect would lose POST bodies
+}
+
+_LIMITS: Final = {
+    "max_request_headers_kb": 32,
+    "request_headers_timeout": "10s",
+    "request_timeout": "30s",
+    "stream_idle_timeout": "60s",
+    "common_http_protocol_options": {
+        "idle_timeout": "75s",
+        "max_headers_count": 100,
+        "headers_with_underscores_action": "REJECT_REQUEST",
+        "max_requests_per_connection": 10_000,
+    },
+    "http2_protocol_options": {
+        "max_concurrent_streams": 100,
+        "initial_stream_window_size": 65_536,
+        "initial_connection_window_size": 1_048_576,
+    },
+}
+
+
+def _remove_claims() -> dict[str, Any]:
+    exact = [{"remove": header} for header in _CLAIMED]
+    prefixes = [
+        {"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _CLAIMED_PREFIXES
+    ]
+    return {
+        "name": "claims",
+        "typed_config": {
+            "@type": EXTENSION + "http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            "mutations": exact + prefixes,
+        },
+    }
+
+
+def _http_filters(*, is_secure: bool) -> list[dict[str, Any]]:
+    gate = f"local SECURE = {'true' if is_secure else 'false'}\n{GATE}"
+    return [
+        # First, so that not even a preflight passes under a wrong name.
+        _filter("lua", "filters.http.lua.v3.Lua", default_source_code={"inline_string": gate}),
+        _filter("buffer", "filters.http.buffer.v3.Buffer", max_request_bytes=_MAX_BODY_BYTES),
+        _filter(
+            "router",
+            "filters.http.router.v3.Router",
+            suppress_envoy_headers=True,
+            dynamic_stats=False,
+        ),
+    ]
+
+
+def _filter(name: str, kind: str, **config: Any) -> dict[str, Any]:
+    return {"name": name, "typed_config": {"@type": EXTENSION + kind, **config}}
+
+
+def _access_log() -> dict[str, Any]:
+    """One JSON line a request on stdout.
+
+    No address, no cookie, no query, and no path either: a script's path has its write key.
+    """
+    fields = {
+        "at": "%START_TIME%",
+        "event": "http.request",
+        "host": "%REQ(:AUTHORITY)%",
+        "method": "%REQ(:METHOD)%",
+        "route": "%ROUTE_NAME%",
+        "protocol": "%PROTOCOL%",
+        "status": "%RESPONSE_CODE%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "received_bytes": "%BYTES_RECEIVED%",
+        "sent_bytes": "%BYTES_SENT%",
+        "milliseconds": "%DURATION%",
+    }
+    return {
+        "name": "stdout",
+        "typed_config": {
+            "@type": EXTENSION + "access_loggers.stream.v3.StdoutAccessLog",
+            "log_format": {"json_format": fields},
+        },
+    }

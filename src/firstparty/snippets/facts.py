@@ -1,0 +1,45 @@
+"""What a snippet says of one source of one domain."""
+
+from dataclasses import dataclass
+
+from firstparty.model.hosts import HTTPS_PORT, build_authority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnippetFacts:
+    """A source's write key, and where its domain is served.
+
+    ``alias`` is the script's path without slash in front and without extension. ``https_port``
+    is the edge's port as the public sees it.
+    """
+
+    write_key: str
+    cdn_host: str
+    api_host: str
+    alias: str
+    https_port: int = HTTPS_PORT
+
+    @property
+    def cdn_origin(self) -> str:
+        """``https://evs.example.com``, no slash at the end."""
+        return f"https://{build_authority(self.cdn_host, self.https_port)}"
+
+    @property
+    def api_origin(self) -> str:
+        """``https://api.example.com``: for SDKs that add the path themselves."""
+        return f"https://{build_authority(self.api_host, self.https_port)}"
+
+    @property
+    def api_base(self) -> str:
+        """``api.example.com/v1``: for Analytics.js, which wants no scheme and the ``/v1``."""
+        return f"{build_authority(self.api_host, self.https_port)}/v1"
+
+    @property
+    def script_url(self) -> str:
+        """The script by its standard path, which names the write key."""
+        return f"{self.cdn_origin}/analytics.js/v1/{self.write_key}/analytics.min.js"
+
+    @property
+    def alias_url(self) -> str:
+        """The script by its alias."""
+        return f"{self.cdn_origin}/{self.alias}.min.js"

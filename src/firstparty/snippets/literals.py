@@ -1,0 +1,55 @@
+"""Values as literals of the languages that snippets are written in.
+
+A template's placeholder is replaced by a whole literal, quotes included, so nothing in a value
+can end the string that it stands in.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+# In an HTML script element "</script" and "<!--" end or change the element whatever the
+# JavaScript around them means; "&" matters where the page is XHTML. The rest are line ends in old
+# JavaScript, and escaped by ASCII output already.
+_HTML: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+class Language(StrEnum):
+    """A language with literals of its own."""
+
+    HTML = "html"
+    JAVASCRIPT = "javascript"
+    PYTHON = "python"
+
+
+def build_literal(language: Language, value: Any) -> str:
+    """``value`` (JSON types) as a literal; ValueError for what JSON cannot say, such as NaN."""
+    return _LITERALS[language](value)
+
+
+def _javascript(value: Any) -> str:
+    # ASCII only: U+2028 and U+2029 end a line in JavaScript before ES2019.
+    return json.dumps(value, allow_nan=False)
+
+
+def _html(value: Any) -> str:
+    # Also outside strings these are escapes: none of the three is JSON syntax.
+    return _javascript(value).translate(_HTML)
+
+
+def _python(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"no Python literal for {value!r}")
+    # JSON's own escapes mean the same in Python, but for pairs of surrogates: so not ASCII only.
+    return json.dumps(value, ensure_ascii=False)
+
+
+_LITERALS: Final[Mapping[Language, Callable[[Any], str]]] = MappingProxyType(
+    {
+        Language.HTML: _html,
+        Language.JAVASCRIPT: _javascript,
+        Language.PYTHON: _python,
+    }
+)

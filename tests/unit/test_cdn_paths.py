@@ -1,0 +1,57 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstparty.cdn.paths import (
+    AliasedScript,
+    BundleNamed,
+    Health,
+    IntegrationsOf,
+    ScriptOf,
+    SettingsOf,
+    Wanted,
+    parse_path,
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("/analytics.js/v1/WK/analytics.min.js", ScriptOf("WK")),
+        ("/analytics.js/v1/WK/platform/analytics.min.js", ScriptOf("WK")),
+        ("/mU51Acorm/go18rexsDt.min.js", AliasedScript("mU51Acorm/go18rexsDt")),
+        ("/mU51Acorm/go18rexsDt.js", AliasedScript("mU51Acorm/go18rexsDt")),
+        ("/v1/projects/WK/settings", SettingsOf("WK")),
+        ("/v1/projects/WK/integrations", IntegrationsOf("WK")),
+        ("/analytics-next/bundles/407.bundle.61ef.js", BundleNamed("407.bundle.61ef.js")),
+        ("/_firstparty/health", Health()),
+    ],
+)
+def test_each_path_of_the_contract_is_understood(path: str, wanted: Wanted) -> None:
+    assert parse_path(path) == wanted
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "",
+        "/analytics.js/v1/WK/analytics.classic.js",
+        "/analytics.js/v1//analytics.min.js",
+        "/v1/projects/WK/settings/",
+        "/analytics-next/bundles/../scripts/1.js",
+        "/next-integrations/integrations/vendor/commons.1.js.gz",
+        "/one/two/three.min.js",
+        "/../two.min.js",
+        "/mU51Acorm/go18rexsDt.min.js\n",
+    ],
+)
+def test_any_other_path_is_nothing_of_ours(path: str) -> None:
+    assert parse_path(path) is None
+
+
+@given(st.text())
+def test_any_text_gets_an_answer_whose_name_is_one_path_segment(path: str) -> None:
+    wanted = parse_path(path)
+
+    assert not isinstance(wanted, BundleNamed) or "/" not in wanted.name
