@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.fakes.accounts import AccountsInMemory
-from tests.fakes.authority import AuthorityInMemory
-from tests.fakes.ports import free_ports
-from tests.fakes.txt_server import TxtServer, run_txt_server
 
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.certs.keys import build_csr, new_private_key
@@ -20,6 +16,10 @@ from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending
 from firstparty.demo.pebble import Pebble, PebblePorts, find_pebble, run_pebble
 from firstparty.model.certificates import DnsChallenge
 from firstparty.reconciler.ports import CertificateAuthority
+from tests.fakes.accounts import AccountsInMemory
+from tests.fakes.authority import AuthorityInMemory
+from tests.fakes.ports import free_ports
+from tests.fakes.txt_server import TxtServer, run_txt_server
 
 NAMES = ("api.cdp.shop.test", "evs.cdp.shop.test")
 

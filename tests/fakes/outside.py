@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
-from tests.builders import NOW
-from tests.fakes.authority import AuthorityInMemory
 
 from firstparty.config import Address
 from firstparty.model.certificates import DnsChallenge
@@ -28,6 +26,8 @@ from firstparty.resolver.observed import (
 )
 from firstparty.store import feed
 from firstparty.store.engine import Store
+from tests.builders import NOW
+from tests.fakes.authority import AuthorityInMemory
 
 SERVER = Address("127.0.0.1", 53)
 

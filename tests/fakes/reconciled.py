@@ -7,9 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.builders import a_domain, a_source, a_workspace
-from tests.fakes.outside import Outside
-
 from firstparty.model.claims import nameserver_names
 from firstparty.model.domains import Domain
 from firstparty.model.observations import Observation
@@ -21,6 +18,8 @@ from firstparty.reconciler.reconcile import Reconciler
 from firstparty.store import domains, tables, work, workspaces
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
+from tests.builders import a_domain, a_source, a_workspace
+from tests.fakes.outside import Outside
 
 SERVICE = Service(domain="fp.test", edge_addresses=("127.0.0.1",))
 EDGE_SEALER = Sealer(b"e" * 32)

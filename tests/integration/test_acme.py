@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.fakes.accounts import AccountsInMemory
-from tests.fakes.ports import free_ports
 
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.certs.keys import build_csr, new_private_key
 from firstparty.certs.progress import Challenged, TryLater
 from firstparty.config import Address
 from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble
+from tests.fakes.accounts import AccountsInMemory
+from tests.fakes.ports import free_ports
 
 NAMES = ("evs.cdp.shop.test",)
 

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.builders import an_edge_domain
-from tests.fakes.ports import free_ports
-from tests.fakes.tls_edge import TlsEdge, run_tls_edge
 
 from firstparty.certs.keys import build_csr, new_private_key
 from firstparty.certs.local import LocalAuthority, new_local_root
@@ -23,6 +20,9 @@ from firstparty.reconciler.probed import Check, HostsAnswer, ProbeTarget
 from firstparty.reconciler.trust import Trust
 from firstparty.reconciler.watch import judge_hosts
 from firstparty.store.sealing import Sealer
+from tests.builders import an_edge_domain
+from tests.fakes.ports import free_ports
+from tests.fakes.tls_edge import TlsEdge, run_tls_edge
 
 SEALER = Sealer(b"e" * 32)
 HOSTS = ("evs.cdp.shop.test", "api.cdp.shop.test")

@@ -10,10 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography import x509
-from tests.builders import a_domain, a_source, a_workspace
-from tests.fakes.dns_server import DnsServer, bind_both, listening
-from tests.fakes.ports import free_ports
-from tests.fakes.tls_edge import TlsEdge, run_tls_edge
 
 from firstparty.config import (
     Address,
@@ -36,6 +32,10 @@ from firstparty.store import certificates, domains, tables, work, workspaces
 from firstparty.store.engine import Store
 from firstparty.store.follow import follow_feed
 from firstparty.store.sealing import Sealer
+from tests.builders import a_domain, a_source, a_workspace
+from tests.fakes.dns_server import DnsServer, bind_both, listening
+from tests.fakes.ports import free_ports
+from tests.fakes.tls_edge import TlsEdge, run_tls_edge
 
 EDGE_SEALER, CONTROL_SEALER = Sealer(b"e" * 32), Sealer(b"c" * 32)
 SERVICE_DOMAIN = "fp.test"

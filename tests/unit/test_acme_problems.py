@@ -3,11 +3,11 @@ from datetime import timedelta
 import pytest
 import requests
 from acme import errors, messages
-from tests.builders import NOW
 
 from firstparty.certs.problems import is_account_lost, read_fault
 from firstparty.certs.progress import Rejected, TryLater
 from firstparty.certs.session import parse_retry_after
+from tests.builders import NOW
 
 MINUTE = timedelta(minutes=1)
 

@@ -2,10 +2,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.reconciled import World
 
 from firstparty.model.claims import ClaimState
 from firstparty.model.status import Word
+from tests.fakes.reconciled import World
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import a_domain
 
 from firstparty.config import Address
 from firstparty.model.claims import nameserver_names
@@ -11,6 +10,7 @@ from firstparty.model.findings import Severity
 from firstparty.model.status import DnsStatus
 from firstparty.reconciler.delegation import Delegation, Judgement, judge_delegation
 from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
+from tests.builders import a_domain
 
 OURS = frozenset(nameserver_names("tokenofthisclaim0001", "fp.test"))
 OLD = frozenset(nameserver_names("tokenofanoldclaim001", "fp.test"))
@@ -130,3 +130,11 @@ def test_nothing_but_the_exact_set_everywhere_proves_and_whatever_does_not_has_a
 
     assert (judgement.dns is DnsStatus.PROVED) == is_exact
     assert bool(judgement.findings) == (not is_exact)
+
+
+def test_a_parent_with_hundreds_of_records_makes_no_endless_finding() -> None:
+    many = frozenset(f"ns{number}.dns.test" for number in range(500))
+    (finding,) = judge(says(nameservers=OURS | many)).findings
+
+    assert len(finding.sentence) < 200
+    assert len(finding.surplus) <= 20

@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import NOW
 
 from firstparty.certs.keys import build_csr, load_private_key, new_private_key
 from firstparty.certs.local import ROOT_NAME, LocalAuthority, new_local_root
 from firstparty.certs.pair import BadPair, GoodPair, check_pair
 from firstparty.certs.progress import Issued
+from tests.builders import NOW
 
 NAMES = ("evs.cdp.shop.test", "api.cdp.shop.test")
 KEY = new_private_key()

@@ -3,7 +3,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fakes.reconciled import World
 
 from firstparty.certs.progress import Rejected, TryLater
 from firstparty.model.claims import ClaimState
@@ -11,6 +10,7 @@ from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus, DnsStatus, Intent, Word
 from firstparty.reconciler.pauses import WATCH
 from firstparty.store import tables
+from tests.fakes.reconciled import World
 
 
 @pytest.fixture
@@ -268,3 +268,65 @@ async def test_a_removed_domain_is_nowhere_and_its_claim_is_over(world: World) -
     assert world.codes(domain) == ["records-left"]
     assert case.observation.statuses.certificate is CertificateStatus.NONE
     assert world.due_at_next() is None
+
+
+async def test_an_outage_of_the_ca_that_lasts_hours_fails_no_order(world: World) -> None:
+    domain = world.ask_for()
+    world.delegate(domain)
+    world.outside.authority.misbehave = [TryLater(reason="down")] * 40
+    while world.outside.authority.misbehave:
+        await world.step()
+    await world.until(domain, Word.LIVE)
+
+    assert world.count(tables.orders) == 1
+
+
+async def test_an_order_that_does_not_move_for_an_hour_is_given_up(world: World) -> None:
+    domain = world.ask_for()
+    world.delegate(domain)
+    while not world.outside.authority.orders:
+        await world.step()
+    world.outside.are_servers_behind = True
+    world.outside.clock.advance(timedelta(hours=2))
+    await world.step()
+    codes = world.codes(domain)
+    world.outside.are_servers_behind = False
+    await world.until(domain, Word.LIVE)
+
+    assert codes == ["order-stuck"]
+    assert world.count(tables.orders) == 2
+    assert world.count(tables.certificates) == 1
+
+
+async def test_the_days_of_waiting_are_counted_anew_after_a_pause(world: World) -> None:
+    domain = world.ask_for()
+    await world.step()
+    world.change_intent(domain, Intent.PAUSED)
+    await world.step()
+    world.outside.clock.advance(timedelta(days=30))
+    world.change_intent(domain, Intent.ACTIVE)
+    await world.step()
+
+    assert world.due_at_next() == timedelta(seconds=2)
+
+
+async def test_a_live_domain_is_watched_while_its_renewal_waits_for_the_ca(world: World) -> None:
+    domain = world.ask_for()
+    world.delegate(domain)
+    await world.until(domain, Word.LIVE)
+    certificate = world.case(domain).certificate
+    assert certificate is not None
+    world.outside.clock.now = certificate.not_after - timedelta(days=29)
+    refused = Rejected(problem="unauthorized", detail="No.")
+    for _ in range(4):
+        world.outside.authority.misbehave = [refused]
+        while world.outside.authority.misbehave:
+            await world.step()
+    pauses = []
+    for _ in range(4):
+        await world.step()
+        pauses.append(world.due_at_next())
+
+    assert pauses == [WATCH] * 4
+    assert world.word(domain) is Word.LIVE
+    assert world.codes(domain) == ["ca-refused"]

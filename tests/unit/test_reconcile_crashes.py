@@ -5,13 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fakes.mortality import Mortal
-from tests.fakes.reconciled import World
 
 from firstparty.model.domains import Domain
 from firstparty.model.status import Word
 from firstparty.reconciler.loop import LEASE
 from firstparty.store import tables
+from tests.fakes.mortality import Mortal
+from tests.fakes.reconciled import World
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ any point. The library blocks: each call runs in a thread with a session of its 
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,9 +20,11 @@ from firstparty.certs.problems import FAULTS, describe, is_account_lost, name_pr
 from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending, Rejected
 from firstparty.certs.session import Session
 from firstparty.model.certificates import DnsChallenge
+from firstparty.telemetry import Log
 
+_LOG: Final = Log("certs")
 _SOON: Final = timedelta(milliseconds=200)
-_MAX_IDLE_SESSIONS: Final = 4
+_MAX_SESSIONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class AcmeAuthority:
         self._server = server
         self._accounts = accounts
         self._idle: list[Session] = []
+        # Its own threads: a CA that hangs must not keep the process's others from the store.
+        self._threads = ThreadPoolExecutor(_MAX_SESSIONS, thread_name_prefix="acme")
 
     async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
         """Make an order for exactly ``names``, which are those of the request (PEM)."""
@@ -52,7 +57,7 @@ class AcmeAuthority:
                 str(order.uri), order.body, authorizations, names=names, session=session
             )
 
-        return await asyncio.to_thread(self._run, work)
+        return await self._in_thread(work)
 
     async def answer(self, url: str) -> OrderProgress:
         """Tell the CA that the challenges of this order may be validated now. May be repeated."""
@@ -64,7 +69,7 @@ class AcmeAuthority:
                     session.acme.answer_challenge(body, body.chall.response(session.account.key))
             return Pending(url=url, again=_SOON)
 
-        return await asyncio.to_thread(self._run, work)
+        return await self._in_thread(work)
 
     async def advance(self, url: str, csr: bytes) -> OrderProgress:
         """Look at the order and take our next move in it: finalize, or fetch the certificate."""
@@ -83,12 +88,16 @@ class AcmeAuthority:
                 return _read_invalid_order(order, session)
             return Pending(url=url, again=session.network.last_retry_after)
 
-        return await asyncio.to_thread(self._run, work)
+        return await self._in_thread(work)
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Close idle connections and let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         while self._idle:
             self._idle.pop().close()
+
+    async def _in_thread(self, work: Callable[[Session], OrderProgress]) -> OrderProgress:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
     def _run(self, work: Callable[[Session], OrderProgress]) -> OrderProgress:
         """Do ``work`` in a session, in this thread; what goes wrong becomes a value."""
@@ -102,6 +111,7 @@ class AcmeAuthority:
                     retry_after = session.network.last_retry_after
                     raise
         except FAULTS as error:
+            _LOG.warning("ca.fault", authority=self.name, status=status, error=type(error).__name__)
             if is_account_lost(error):
                 self._accounts.save_url("")
             return read_fault(error, status=status, retry_after=retry_after)
@@ -113,7 +123,7 @@ class AcmeAuthority:
         is_good = False
         try:
             yield session
-            is_good = len(self._idle) < _MAX_IDLE_SESSIONS
+            is_good = True
         finally:
             if is_good:
                 self._idle.append(session)

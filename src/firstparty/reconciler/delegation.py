@@ -4,7 +4,7 @@ Only exactly this claim's nameservers, at every server of the parent, prove it. 
 said with the records as they should be, and those that should go away.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,9 @@ from firstparty.model.domains import Domain, build_records
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.status import DnsStatus
 from firstparty.resolver.observed import ParentAnswer
+
+_MAX_RECORDS: Final = 20
+_MAX_NAMES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class Delegation:
     def _ns_records(self, nameservers: frozenset[str]) -> tuple[DnsRecord, ...]:
         return tuple(
             DnsRecord(name=f"{self.domain.name}.", type="NS", value=f"{nameserver}.")
-            for nameserver in sorted(nameservers)
+            for nameserver in sorted(nameservers)[:_MAX_RECORDS]
         )
 
 
@@ -92,7 +95,7 @@ def could_not_check(delegation: Delegation) -> Finding | None:
     if answer.is_complete:
         return None
     if answer.heard:
-        silent = ", ".join(sorted({one.server for one in answer.unheard}))
+        silent = _enumerate({one.server for one in answer.unheard})
         what = f"These nameservers of {answer.parent or 'the root'} gave no answer: {silent}."
     elif answer.trouble is not None or answer.parent is None:
         what = f"The zone above {delegation.domain.name} could not be found ({answer.trouble})."
@@ -166,12 +169,12 @@ def partly_delegated(delegation: Delegation) -> Finding | None:
     answer, wanted = delegation.answer, delegation.wanted
     if not answer.nameservers & wanted:
         return None
-    missing = sorted(wanted - answer.nameservers)
-    behind = sorted({one.server for one in answer.heard if not wanted <= one.nameservers})
+    missing = wanted - answer.nameservers
+    behind = {one.server for one in answer.heard if not wanted <= one.nameservers}
     if missing:
-        what = f"NS records are missing: {', '.join(missing)}."
+        what = f"NS records are missing: {_enumerate(missing)}."
     elif behind:
-        what = f"Not every nameserver of {answer.parent} has the records yet: {', '.join(behind)}."
+        what = f"Not every nameserver of {answer.parent} has the records yet: {_enumerate(behind)}."
     else:
         return None
     return _owner_finding(delegation, code="partly-delegated", sentence=what)
@@ -181,7 +184,7 @@ def delegated_to_others_too(delegation: Delegation) -> Finding | None:
     """Shared control: whoever runs the other servers answers for the name as well."""
     if not delegation.answer.nameservers & delegation.wanted or not delegation.surplus:
         return None
-    others = ", ".join(record.value.removesuffix(".") for record in delegation.surplus)
+    others = _enumerate(delegation.answer.nameservers - delegation.wanted)
     return _owner_finding(
         delegation,
         code="delegated-to-others-too",
@@ -201,6 +204,13 @@ def stale_ds(delegation: Delegation) -> Finding | None:
         "or no resolver that validates will find the domain.",
         surplus=(DnsRecord(name=f"{delegation.domain.name}.", type="DS", value="(all of them)"),),
     )
+
+
+def _enumerate(names: Iterable[str]) -> str:
+    """Some names in a sentence; a parent may say hundreds."""
+    told = sorted(names)
+    more = len(told) - _MAX_NAMES
+    return ", ".join(told[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _owner_finding(

@@ -81,7 +81,7 @@ class Issuance:
             return fail(case, order, say.key_unreadable(), now=now)
         if order.authority != self._authority.name or set(order.names) != set(case.domain.hosts):
             return drop(case, order, now=now)
-        if now - order.changed_at > ORDER_MAX_AGE:
+        if _is_stuck(case, order, now):
             return fail(case, order, say.order_stuck(order), now=now)
         csr = build_csr(key, order.names)
         if order.state is OrderState.NEW:
@@ -118,6 +118,12 @@ class Issuance:
             return self._sealer.open(order.sealed_key, context=sealing_context(order.id))
         except SealBroken:
             return None
+
+
+def _is_stuck(case: Case, order: Order, now: datetime) -> bool:
+    """Whether an order that the CA has does not move, although the CA can be reached."""
+    is_old = now - order.changed_at > ORDER_MAX_AGE
+    return is_old and order.state is not OrderState.NEW and not case.observation.ca_outages
 
 
 def _apply(
@@ -160,7 +166,9 @@ def _wait_for_records(case: Case, now: datetime) -> Outcome:
 def _wait_for_ca(case: Case, progress: Pending, now: datetime) -> Outcome:
     tries = case.observation.tries + 1
     findings = case.observation.findings
-    observation = observe(case.observation, at=now, findings=findings, tries=tries)
+    observation = observe(
+        case.observation, at=now, findings=findings, tries=tries, facts={"ca_outages": 0}
+    )
     return Outcome(observation=observation, again=progress.again or pause_for_validation(tries))
 
 

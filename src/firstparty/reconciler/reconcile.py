@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from firstparty.model.claims import ClaimState
-from firstparty.model.status import DnsStatus, Intent, Statuses
+from firstparty.model.status import DnsStatus, Intent, Statuses, Word, derive_word
 from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.issuance import Issuance, needs_certificate, wait_until_allowed
 from firstparty.reconciler.outcome import Outcome
@@ -25,8 +25,10 @@ from firstparty.reconciler.watch import ask_hosts, first_probe, watch
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 from firstparty.store.work import Lease
+from firstparty.telemetry import Log
 
 Clock = Callable[[], datetime]
+_LOG: Final = Log("reconciler")
 
 
 class Need(StrEnum):
@@ -103,13 +105,19 @@ class Reconciler:
         """Take one step and save it; False if somebody else had the domain by then."""
         case = await asyncio.to_thread(self._load, lease.domain_id)
         outcome = await self._step(case)
-        return await asyncio.to_thread(self._save, lease, outcome)
+        word = await asyncio.to_thread(self._save, lease, outcome)
+        if word is not None and word is not derive_word(
+            case.domain.intent, case.observation.statuses
+        ):
+            codes = [finding.code for finding in outcome.observation.findings]
+            _LOG.info("domain.word", domain=lease.domain_id, word=word, findings=codes)
+        return word is not None
 
     def _load(self, domain_id: str) -> Case:
         with self.store.read() as connection:
             return load_case(connection, domain_id)
 
-    def _save(self, lease: Lease, outcome: Outcome) -> bool:
+    def _save(self, lease: Lease, outcome: Outcome) -> Word | None:
         with self.store.write() as connection:
             return save_outcome(connection, lease, outcome, now=self.clock(), service=self.service)
 

@@ -1,30 +1,27 @@
 """Domains that nothing is done for: paused, removed, or no longer theirs."""
 
-from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from firstparty.model.certificates import OrderState, move_order
 from firstparty.model.claims import ClaimState, move_claim
 from firstparty.model.findings import Actor, Finding, Severity
-from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.outcome import Outcome, observe
+
+PAUSED: Final = "paused"
 
 
 def pause(case: Case, *, now: datetime) -> Outcome:
     """Keep everything, do nothing, until the owner resumes."""
     finding = Finding(
-        code="paused",
+        code=PAUSED,
         sentence="The domain is paused: what is published stays, nothing is checked or renewed.",
         acts=Actor.OWNER,
     )
-    # The days of waiting are counted anew after it.
-    stopwatch: dict[Step, datetime] = {
-        step: at for step, at in case.observation.stopwatch.items() if step is not Step.ASKED
-    }
     observation = observe(case.observation, at=now, findings=(finding,))
-    return Outcome(observation=replace(observation, stopwatch=stopwatch), again=None)
+    return Outcome(observation=observation, again=None)
 
 
 def remove(case: Case, *, now: datetime) -> Outcome:

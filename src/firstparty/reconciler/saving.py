@@ -15,7 +15,7 @@ from firstparty.model.claims import ClaimState
 from firstparty.model.feed import Topic
 from firstparty.model.findings import Finding
 from firstparty.model.observations import Observation
-from firstparty.model.status import DnsStatus, EdgeStatus, derive_word
+from firstparty.model.status import DnsStatus, EdgeStatus, Word, derive_word
 from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.conflicts import find_conflict, release_earlier_claims
 from firstparty.reconciler.outcome import Outcome
@@ -29,10 +29,10 @@ _OVER: Final = frozenset({OrderState.ISSUED, OrderState.FAILED})
 
 def save_outcome(
     connection: Connection, lease: work.Lease, outcome: Outcome, *, now: datetime, service: Service
-) -> bool:
-    """Store an outcome and give the lease back; False, and nothing changed, if it was lost."""
+) -> Word | None:
+    """Store an outcome and give the lease back; the word now, or None if the lease was lost."""
     if not work.is_held(connection, lease):
-        return False
+        return None
     stored = load_case(connection, lease.domain_id)  # intent may have changed since the step began
     if outcome.claim is not None and outcome.claim.state is ClaimState.PROVED:
         lock_feed(connection)
@@ -48,11 +48,10 @@ def save_outcome(
         findings=tuple(replace(one, look_again_at=due_at) for one in observation.findings),
     )
     if not work.save_observation(connection, lease, observation, due_at=due_at):
-        return False
+        return None
     _write(connection, outcome, now=now)
     _publish(connection, after, publication)
-    _keep_history(connection, after, observation, now=now)
-    return True
+    return _keep_history(connection, after, observation, now=now)
 
 
 def _refuse(outcome: Outcome, conflict: Finding) -> Outcome:
@@ -106,9 +105,10 @@ def _publish(connection: Connection, after: Case, publication: Publication) -> N
 
 def _keep_history(
     connection: Connection, after: Case, observation: Observation, *, now: datetime
-) -> None:
+) -> Word:
     word = derive_word(after.domain.intent, observation.statuses)
     newest = work.list_history(connection, after.domain.id, limit=1)
     if not newest or newest[0].word != word:
         codes = [finding.code for finding in observation.findings]
         work.add_history(connection, after.domain.id, word, at=now, codes=codes)
+    return word

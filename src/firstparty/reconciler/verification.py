@@ -15,6 +15,7 @@ from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import pause_for_broken, pause_for_own, pause_for_parent
 from firstparty.reconciler.ports import DelegationProbe
 from firstparty.reconciler.publication import Service
+from firstparty.reconciler.resting import PAUSED
 from firstparty.resolver.observed import OwnServerAnswer
 
 _PATIENCE: Final = 40  # tries, about two seconds, before the operator is told
@@ -35,11 +36,11 @@ async def ask_parent(case: Case, probe: DelegationProbe, service: Service) -> Ju
 def prove(case: Case, judgement: Judgement, *, service: Service, now: datetime) -> Outcome:
     """Prove the claim if the parent has its records; otherwise say why not yet."""
     before = case.observation
-    # After a pause the time counts anew: a resumed domain is looked at as often as a new one.
-    since = before.stopwatch.get(Step.ASKED, now)
-    before = replace(
-        before, seen=judgement.seen, stopwatch={Step.ASKED: now} | dict(before.stopwatch)
-    )
+    # After a pause the days are counted anew: a resumed domain is looked at like a new one.
+    was_paused = any(finding.code == PAUSED for finding in before.findings)
+    since = now if was_paused else before.stopwatch.get(Step.ASKED, now)
+    stopwatch = dict(before.stopwatch) | {Step.ASKED: since}
+    before = replace(before, seen=judgement.seen, stopwatch=stopwatch)
     if judgement.dns is DnsStatus.PROVED:
         return _proved(case, before, now)
     tries = before.tries + 1

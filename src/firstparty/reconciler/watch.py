@@ -43,6 +43,15 @@ async def ask_hosts(case: Case, edge: EdgeProbe) -> HostsAnswer:
 def judge_hosts(answer: HostsAnswer, *, has_been_live: bool) -> tuple[Finding, ...]:
     """What is wrong with the hosts, one finding for each kind; empty: both answer as they must."""
     severity = Severity.FAILING if has_been_live else Severity.PENDING
+    if not answer.answers:
+        return (
+            Finding(
+                code="edge-not-probed",
+                sentence="The setting edge.probe names no address, so the hosts cannot be tried.",
+                acts=Actor.OPERATOR,
+                severity=severity,
+            ),
+        )
     findings: dict[str, Finding] = {}
     for one in answer.answers:
         fault = _fault(one, severity)
