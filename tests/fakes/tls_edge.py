@@ -71,3 +71,15 @@ async def run_tls_edge(edge: TlsEdge) -> AsyncIterator[Address]:
         yield Address(*runner.addresses[0])
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def run_back_end(edge: TlsEdge, path: Path) -> AsyncIterator[None]:
+    """Its answers without TLS on a Unix socket, as a back end of the real edge."""
+    runner = web.ServerRunner(web.Server(edge.handle))
+    await runner.setup()
+    await web.UnixSite(runner, str(path)).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()

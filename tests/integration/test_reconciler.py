@@ -1,8 +1,9 @@
 """The reconciler with real parts around it: parent, nameserver, TLS, and Pebble where it is."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,10 +36,12 @@ from firstparty.store.sealing import Sealer
 from tests.builders import a_domain, a_source, a_workspace
 from tests.fakes.dns_server import DnsServer, bind_both, listening
 from tests.fakes.ports import free_ports
-from tests.fakes.tls_edge import TlsEdge, run_tls_edge
+from tests.fakes.tls_edge import TlsEdge, run_back_end, run_tls_edge
+from tests.integration.edge_rig import Edge
 
 EDGE_SEALER, CONTROL_SEALER = Sealer(b"e" * 32), Sealer(b"c" * 32)
 SERVICE_DOMAIN = "fp.test"
+RunEdge = Callable[[Path, Store], AbstractAsyncContextManager[Address]]
 
 
 @dataclass
@@ -89,16 +92,15 @@ def settings_for(folder: Path, *, dns: Address, edge: Address, parent: Address) 
 
 
 @asynccontextmanager
-async def run_installation(folder: Path) -> AsyncIterator[Installation]:
+async def run_installation(folder: Path, run_edge: RunEdge) -> AsyncIterator[Installation]:
     """All but the reconciler."""
     store = Store(f"sqlite:///{folder / 'store.db'}")
     tables.metadata.create_all(store.engine)
     parent = DnsServer({"shop.test": "@ 60 NS ns.shop.test.\n"})
-    edge = TlsEdge(folder, EDGE_SEALER)
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         parent_address = await stack.enter_async_context(listening(parent))
-        edge_address = await stack.enter_async_context(run_tls_edge(edge))
+        edge_address = await stack.enter_async_context(run_edge(folder, store))
         udp, tcp = bind_both()
         stack.callback(udp.close)
         stack.callback(tcp.close)
@@ -113,7 +115,6 @@ async def run_installation(folder: Path) -> AsyncIterator[Installation]:
                     nameserver_addresses=["127.0.0.1"],
                 )
             ),
-            asyncio.create_task(follow_feed(store, [Topic.EDGE], folder / "edge.feed", edge.apply)),
         ]
         stack.push_async_callback(stop, tasks)
         dns = Address(*udp.getsockname())
@@ -125,6 +126,44 @@ async def stop(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def small_edge(folder: Path, store: Store) -> AsyncIterator[Address]:
+    """A TLS server of the tests, which follows the feed."""
+    edge = TlsEdge(folder, EDGE_SEALER)
+    async with run_tls_edge(edge) as address:
+        following = follow_feed(store, [Topic.EDGE], folder / "edge.feed", edge.apply)
+        task = asyncio.create_task(following)
+        try:
+            yield address
+        finally:
+            await stop([task])
+
+
+@asynccontextmanager
+async def envoy_edge(folder: Path, store: Store) -> AsyncIterator[Address]:
+    """The real edge, Envoy and its discovery server, before back ends of the tests."""
+    with tempfile.TemporaryDirectory() as short:  # a Unix socket's path has 108 octets
+        rig = Edge(Path(short), "127.0.0.1")
+        rig.store.close()
+        rig.store, rig.sealer = store, EDGE_SEALER
+        back_end = TlsEdge(folder, EDGE_SEALER)
+        following = follow_feed(store, [Topic.EDGE], folder / "back-end.feed", back_end.apply)
+        task = asyncio.create_task(following)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(stop, [task])
+            for path in (rig.layout.cdn_socket, *rig.layout.ingest_sockets):
+                await stack.enter_async_context(run_back_end(back_end, path))
+            stack.callback(rig.acme.close)
+            rig.start_ads()
+            stack.push_async_callback(rig.stop_ads)
+            stack.push_async_callback(rig.stop_envoy)
+            await rig.start_envoy()
+            yield Address("127.0.0.1", rig.https_port)
+
+
+EDGES = pytest.mark.parametrize("run_edge", [small_edge, envoy_edge])
 
 
 @asynccontextmanager
@@ -143,10 +182,11 @@ async def run_reconciler(here: Installation) -> AsyncIterator[None]:
         await stop([task])
 
 
+@EDGES
 async def test_a_domain_goes_live_with_the_local_ca_after_its_records_are_added(
-    tmp_path: Path,
+    run_edge: RunEdge, tmp_path: Path
 ) -> None:
-    async with run_installation(tmp_path) as here, run_reconciler(here):
+    async with run_installation(tmp_path, run_edge) as here, run_reconciler(here):
         domain = here.ask_for()
         async with asyncio.timeout(60):
             while not (before := here.seen(domain)).findings:
@@ -166,7 +206,7 @@ async def test_a_domain_goes_live_with_the_local_ca_after_its_records_are_added(
 async def test_a_domain_goes_live_with_acme_by_dns01_through_our_own_nameserver(
     tmp_path: Path,
 ) -> None:
-    async with run_installation(tmp_path) as here:
+    async with run_installation(tmp_path, small_edge) as here:
         acme, management, http, tls = free_ports(4)
         (dns_server,) = here.settings.nameserver.check
         host, _, port = dns_server.rpartition(":")
