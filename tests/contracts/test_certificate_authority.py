@@ -13,7 +13,7 @@ from firstparty.certs.keys import build_csr, new_private_key
 from firstparty.certs.local import LocalAuthority, new_local_root
 from firstparty.certs.pair import BadPair, GoodPair, check_pair
 from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending, Rejected
-from firstparty.demo.pebble import Pebble, PebblePorts, find_pebble, run_pebble
+from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble
 from firstparty.model.certificates import DnsChallenge
 from firstparty.reconciler.ports import CertificateAuthority
 from tests.fakes.accounts import AccountsInMemory
@@ -54,8 +54,6 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     elif request.param == "fake":
         yield Subject(AuthorityInMemory())
     else:
-        if find_pebble() is None:
-            pytest.skip("pebble is not installed")
         async with acme_subject(tmp_path) as (made, _accounts):
             yield made
 

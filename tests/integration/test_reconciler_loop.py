@@ -35,6 +35,21 @@ class BrokenForOne:
         return answer
 
 
+class NeverAnswers:
+    """A probe that hangs."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask_parent(self, name: str) -> ParentAnswer:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError(name)
+
+    async def ask_own_servers(self, apex: str, hosts: Any) -> OwnAnswer:
+        raise AssertionError(apex, hosts)
+
+
 def a_world(folder: Path) -> World:
     world = World.make(folder)
     world.outside.clock.now = datetime.now(UTC)
@@ -104,3 +119,22 @@ async def test_a_domain_that_trips_over_a_bug_does_not_stop_the_others(tmp_path:
     world.store.close()
 
     assert found == {"dom_0", "dom_2"}
+
+
+async def test_a_reconciler_that_is_stopped_gives_its_domains_back_at_once(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    ask_for_many(world, 3)
+    ports = world.outside.ports()
+    stuck = NeverAnswers()
+    async with running(world, ports=replace(ports, delegation=stuck)):
+        async with asyncio.timeout(20):
+            while stuck.asked < 3:
+                await asyncio.sleep(0.01)
+        world.outside.clock.now = datetime.now(UTC)
+        while_it_works = world.lease()
+    world.outside.clock.now = datetime.now(UTC)
+    afterwards = world.lease()
+    world.store.close()
+
+    assert while_it_works == []
+    assert len(afterwards) == 3

@@ -77,6 +77,9 @@ class LocalAuthority:
         del csr
         return Rejected(problem="orderUnknown", detail=f"The local CA has no order {url!r}.")
 
+    def close(self) -> None:
+        """It holds nothing open."""
+
     def _issue(
         self, names: Sequence[str], request: x509.CertificateSigningRequest
     ) -> x509.Certificate:

@@ -14,7 +14,6 @@ from firstparty.certs.account import Account
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.certs.local import LocalAuthority, new_local_root
 from firstparty.config import Settings
-from firstparty.reconciler.ports import CertificateAuthority
 from firstparty.store.certificates import (
     AccountRow,
     add_account,
@@ -33,7 +32,9 @@ def local_root_file(settings: Settings) -> Path:
     return settings.state_directory / "ca.pem"
 
 
-def build_authority(settings: Settings, store: Store, sealer: Sealer) -> CertificateAuthority:
+def build_authority(
+    settings: Settings, store: Store, sealer: Sealer
+) -> LocalAuthority | AcmeAuthority:
     """The authority in use. ``sealer`` is control's: no edge ever opens these keys."""
     name = settings.certificates.authority
     if name == LOCAL:

@@ -4,6 +4,7 @@ A domain that needs nothing costs nothing but its place in the index of what is 
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Final
 
@@ -27,11 +28,17 @@ class Loop:
         self._reconciler = reconciler
         self._store = reconciler.store
         self._log = Log("reconciler")
-        self._working = 0
+        self._held: set[work.Lease] = set()
         self._freed = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until cancelled; steps under way are then cancelled, and their leases run out."""
+        """Work until cancelled; steps under way are cancelled then, and their leases given back."""
+        try:
+            await self._work_for_ever()
+        finally:
+            await asyncio.to_thread(self._give_back, frozenset(self._held))
+
+    async def _work_for_ever(self) -> None:
         is_reachable = True
         async with asyncio.TaskGroup() as group:
             while True:
@@ -46,7 +53,7 @@ class Loop:
                     continue
                 is_reachable = True
                 for lease in leases:
-                    self._working += 1
+                    self._held.add(lease)
                     group.create_task(self._work_on(lease))
                 if not leases:
                     await self._sleep(pause)
@@ -54,7 +61,7 @@ class Loop:
     def _lease(self) -> tuple[list[work.Lease], timedelta]:
         """What to work on now, and if nothing, how long there is nothing to do."""
         poll = _POLL.get(self._store.engine.dialect.name, _POLL_OF_A_SERVER)
-        free = CONCURRENCY - self._working
+        free = CONCURRENCY - len(self._held)
         if free <= 0:
             return [], poll
         now = self._reconciler.clock()
@@ -73,6 +80,13 @@ class Loop:
         except TimeoutError:
             pass
 
+    def _give_back(self, leases: frozenset[work.Lease]) -> None:
+        """Let somebody else go on at once; without the store they wait for the leases' end."""
+        now = self._reconciler.clock()
+        with contextlib.suppress(SQLAlchemyError), self._store.write() as connection:
+            for lease in leases:
+                work.release(connection, lease, now=now)
+
     async def _work_on(self, lease: work.Lease) -> None:
         """One step. What goes wrong with one domain must not stop the others."""
         try:
@@ -84,6 +98,6 @@ class Loop:
             )
         except Exception:  # noqa: BLE001 - a bug: said, and tried again when the lease runs out
             self._log.exception("domain.step_failed", domain=lease.domain_id)
-        finally:
-            self._working -= 1
-            self._freed.set()
+        # Not when cancelled: then it is still held, and given back when all have stopped.
+        self._held.discard(lease)
+        self._freed.set()

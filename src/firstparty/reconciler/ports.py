@@ -4,7 +4,7 @@ None of these raises for what the other side does: that is in the values. Each c
 time by whoever implements it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,11 +55,16 @@ class EdgeProbe(Protocol):
         """Ask every address of the edge for both hosts."""
 
 
+def _nothing() -> None:
+    """What there is to close by default."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """One of each."""
+    """One of each. ``close`` gives back what they hold, once nobody calls them any more."""
 
     delegation: DelegationProbe
     challenges: ChallengeRecords
     authority: CertificateAuthority
     edge: EdgeProbe
+    close: Callable[[], None] = _nothing

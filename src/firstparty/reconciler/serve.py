@@ -26,11 +26,13 @@ def build_ports(settings: Settings, store: Store, control_sealer: Sealer) -> Por
     """The real ports. With the local CA, its root is made if need be and ``ca.pem`` written."""
     dns = build_public_dns(settings)
     addresses = tuple(parse_address(text, key="edge.probe") for text in settings.edge.probe)
+    authority = build_authority(settings, store, control_sealer)
     return Ports(
         delegation=dns,
         challenges=dns,
-        authority=build_authority(settings, store, control_sealer),
+        authority=authority,
         edge=HttpsEdgeProbe(addresses, Trust(_roots(settings))),
+        close=authority.close,
     )
 
 
@@ -53,11 +55,15 @@ async def serve_reconciler(
     clock: Callable[[], datetime] = utc_now,
 ) -> None:
     """Drive due domains until cancelled. Several may run on one store, on several machines."""
+    ports = ports or build_ports(settings, store, control_sealer)
     reconciler = Reconciler(
         store=store,
-        ports=ports or build_ports(settings, store, control_sealer),
+        ports=ports,
         service=Service(domain=settings.service.domain, edge_addresses=settings.edge.addresses),
         edge_sealer=edge_sealer,
         clock=clock,
     )
-    await Loop(reconciler).run()
+    try:
+        await Loop(reconciler).run()
+    finally:
+        ports.close()

@@ -98,6 +98,18 @@ def save_observation(
     return saved.rowcount == 1
 
 
+def release(connection: Connection, lease: Lease, *, now: datetime) -> None:
+    """Give a lease back without a result: the domain is due now, for whoever comes."""
+    connection.execute(
+        update(tables.statuses)
+        .where(
+            tables.statuses.c.domain_id == lease.domain_id,
+            tables.statuses.c.fence == lease.fence,
+        )
+        .values(leased_until=None, due_at=now)
+    )
+
+
 def is_held(connection: Connection, lease: Lease) -> bool:
     """Whether nobody took the domain over: to be asked inside the transaction that acts."""
     fence = connection.execute(
