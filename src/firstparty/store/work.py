@@ -99,6 +99,18 @@ def save_observation(
     return saved.rowcount == 1
 
 
+def release(connection: Connection, lease: Lease, *, now: datetime) -> None:
+    """Give a lease back without a result: the domain is due now, for whoever comes."""
+    connection.execute(
+        update(tables.statuses)
+        .where(
+            tables.statuses.c.domain_id == lease.domain_id,
+            tables.statuses.c.fence == lease.fence,
+        )
+        .values(leased_until=None, due_at=now)
+    )
+
+
 def is_held(connection: Connection, lease: Lease) -> bool:
     """Whether nobody took the domain over: to be asked inside the transaction that acts."""
     fence = connection.execute(
@@ -173,6 +185,9 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "tries": observation.tries,
                 "checked_at": observation.checked_at,
                 "stopwatch": dict(observation.stopwatch),
+                "ca_refusals": observation.ca_refusals,
+                "ca_outages": observation.ca_outages,
+                "ca_not_before": observation.ca_not_before,
             }
         ),
     }
@@ -193,4 +208,7 @@ def _observation(row: Row[Any]) -> Observation:
         tries=row.facts["tries"],
         checked_at=msgspec.convert(row.facts["checked_at"], datetime | None),
         stopwatch=msgspec.convert(row.facts["stopwatch"], dict[Step, datetime]),
+        ca_refusals=row.facts["ca_refusals"],
+        ca_outages=row.facts["ca_outages"],
+        ca_not_before=msgspec.convert(row.facts["ca_not_before"], datetime | None),
     )
