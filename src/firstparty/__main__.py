@@ -1,4 +1,4 @@
-"""``python -m firstparty`` is the command line: the supervisor starts its roles this way."""
+"""``python -m firstparty`` is the command line."""
 
 from firstparty.cli.main import main
 

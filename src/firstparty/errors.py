@@ -7,6 +7,7 @@ Exception
     │   ├── Forbidden    … because their role does not allow it
     │   └── Conflict     … because it clashes with what is there
     └── Unavailable      try again, after a while
+        └── TooMany      … because the caller asked too often
 """
 
 from datetime import timedelta
@@ -51,3 +52,12 @@ class Unavailable(FirstpartyError):
     def __init__(self, message: str, *, retry_after: timedelta) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooMany(Unavailable):
+    """The caller asked too often; ``code`` is stable, as in Refused."""
+
+    def __init__(self, code: str, sentence: str, *, retry_after: timedelta) -> None:
+        super().__init__(sentence, retry_after=retry_after)
+        self.code = code
+        self.sentence = sentence

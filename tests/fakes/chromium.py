@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or ""
 WITHOUT_CHROMIUM: Final = "chromium is not installed: run make setup"
@@ -36,8 +36,8 @@ def whole_internet_at(port: int, *, spki: str) -> tuple[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def running_tab(*flags: str) -> AsyncIterator[Tab]:
-    """A tab of a fresh Chromium that was started with these flags beside the quiet ones."""
+async def running_chromium(*flags: str) -> AsyncIterator[Browser]:
+    """A fresh Chromium that was started with these flags beside the quiet ones."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -51,15 +51,22 @@ async def running_tab(*flags: str) -> AsyncIterator[Tab]:
             ],
         )
         try:
-            tab = Tab(page=await browser.new_page())
-            tab.page.on("request", lambda request: tab.note(request.url))
-            tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
-            tab.page.on(
-                "console",
-                lambda said: (
-                    tab.complaints.append(said.text) if said.type in {"error", "warning"} else None
-                ),
-            )
-            yield tab
+            yield browser
         finally:
             await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def running_tab(*flags: str) -> AsyncIterator[Tab]:
+    """A tab of a fresh Chromium that was started with these flags."""
+    async with running_chromium(*flags) as browser:
+        tab = Tab(page=await browser.new_page())
+        tab.page.on("request", lambda request: tab.note(request.url))
+        tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.page.on(
+            "console",
+            lambda said: (
+                tab.complaints.append(said.text) if said.type in {"error", "warning"} else None
+            ),
+        )
+        yield tab

@@ -12,7 +12,7 @@ import dns.rcode
 import msgspec
 import pytest
 
-from firstparty.config import Address
+from firstparty.config import Address, ConfigError
 from firstparty.model.feed import Topic, Zone
 from firstparty.nameserver.answers import Answers
 from firstparty.nameserver.server import serve_nameserver
@@ -68,6 +68,23 @@ def has_answer(message: dns.message.Message) -> bool:
 
 def is_refused(message: dns.message.Message) -> bool:
     return message.rcode() == dns.rcode.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("service_domain", "address"), [("fp test", "192.0.2.53"), ("fp.test", "192.0.2.530")]
+)
+async def test_settings_that_cannot_be_answered_are_named(
+    store: Store, tmp_path: Path, service_domain: str, address: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"service\.domain or nameserver\.addresses"):
+        await serve_nameserver(
+            udp=[],
+            tcp=[],
+            store=store,
+            snapshot=tmp_path / "zones.snapshot",
+            service_domain=service_domain,
+            nameserver_addresses=[address],
+        )
 
 
 def has_ipv6() -> bool:

@@ -1,11 +1,13 @@
 """Certificates and orders for them: states, and when to renew."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from firstparty.model.claims import IllegalTransition
 
 _SHORT: Final = timedelta(days=10)
 
@@ -72,6 +74,13 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     created_at: datetime
+
+
+def move_order(order: Order, state: OrderState, *, at: datetime) -> Order:
+    """The order in its next state; raises IllegalTransition for a step not in the table."""
+    if state not in TRANSITIONS[order.state]:
+        raise IllegalTransition(f"order {order.id}: {order.state} -> {state}")
+    return replace(order, state=state, changed_at=at)
 
 
 def sealing_context(certificate_id: str) -> str:

@@ -64,6 +64,15 @@ def parse_domain_name(text: str, policy: NamePolicy) -> str:
     return name
 
 
+def canonical_name(text: str) -> str:
+    """The name as it would be stored, for looking it up: whatever cannot be one stays as it is."""
+    typed = text.strip().removesuffix(".")
+    try:
+        return idna.encode(typed, uts46=True, transitional=False).decode().lower()
+    except idna.IDNAError:
+        return typed
+
+
 def parse_label(text: str, *, field: str) -> str:
     """One label for a host under the domain, such as ``evs``; raises Refused."""
     label = text.strip().lower()

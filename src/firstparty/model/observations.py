@@ -26,7 +26,8 @@ class Observation:
 
     ``seen`` are the records found at the parent. ``tries`` counts looks in a row that changed
     nothing: it picks the next pause from the back-off table. ``stopwatch`` has the first time
-    that each step was reached.
+    that each step was reached. ``ca_refusals`` and ``ca_outages`` count the CA's in a row; it is
+    not asked again before ``ca_not_before``.
     """
 
     domain_id: str
@@ -36,3 +37,6 @@ class Observation:
     tries: int = 0
     checked_at: datetime | None = None
     stopwatch: Mapping[Step, datetime] = field(default_factory=dict)
+    ca_refusals: int = 0
+    ca_outages: int = 0
+    ca_not_before: datetime | None = None

@@ -26,7 +26,6 @@ _NO_RECORDS: Final = Tail(_ONE_QUESTION, _ONE_QUESTION_AND_OPT, b"")
 
 # RFC 6891 §6.1.2: root owner, type 41, payload; extended rcode, version, flags; no options.
 _OPT_START: Final = b"\x00\x00\x29"
-_OPT_LENGTH: Final = 11
 _OPT: Final = _OPT_START + MAX_UDP_PAYLOAD.to_bytes(2, "big") + b"\x00\x00\x00\x00\x00\x00"
 _OPT_DO: Final = _OPT[:7] + b"\x80\x00\x00\x00"  # RFC 3225 §3: DO is copied
 _OPT_BADVERS: Final = _OPT[:5] + b"\x01\x00\x00\x00\x00\x00"  # rcode 16: 1 here, 0 in the header
@@ -37,14 +36,31 @@ _AA: Final = 0x04
 _TC: Final = 0x02
 _RD: Final = 0x01
 _CD: Final = 0x10
-_DO: Final = 0x80
 
-# Flags of an ordinary query to those of its answer: QR, AA, and RD and CD as they came.
-_HIT_FLAGS: Final = {
-    bytes((rd, low)): bytes((_QR | _AA | rd, low & _CD))
-    for rd in (0, _RD)
-    for low in (0x00, 0x10, 0x20, 0x30)  # CD, AD
-}
+# Payload sizes that resolvers announce; any other takes the slower path.
+_COMMON_PAYLOADS: Final = (512, 1220, 1232, 1400, 1410, 1432, 1440, 1452, 1472, 4096)
+
+
+def _build_forms() -> dict[bytes, tuple[bytes, bytes]]:
+    """What is around name and type in an ordinary query, to its answer's flags and OPT.
+
+    The key is flags, counts, class, and the OPT if there is one. Flags of the answer: QR, AA, and
+    RD and CD as they came.
+    """
+    ends = {_ONE_QUESTION + _CLASS_IN: b""}
+    for payload in _COMMON_PAYLOADS:
+        start = _ONE_QUESTION_AND_OPT + _CLASS_IN + _OPT_START + payload.to_bytes(2, "big")
+        ends[start + b"\x00\x00\x00\x00\x00\x00"] = _OPT
+        ends[start + b"\x00\x00\x80\x00\x00\x00"] = _OPT_DO
+    return {
+        bytes((rd, low)) + end: (bytes((_QR | _AA | rd, low & _CD)), opt)
+        for rd in (0, _RD)
+        for low in (0x00, 0x10, 0x20, 0x30)  # CD, AD
+        for end, opt in ends.items()
+    }
+
+
+_FORMS: Final = _build_forms()
 
 
 def look_up(answers: Answers, query: bytes, *, is_udp: bool) -> bytes | None:
@@ -53,40 +69,27 @@ def look_up(answers: Answers, query: bytes, *, is_udp: bool) -> bytes | None:
     # A zero byte inside a label ends the name too early; what is left is then no name of ours.
     # Lower-casing the length bytes does no harm: at most 63, they are below "A".
     found = answers.index.get(query[HEADER_LENGTH:end].lower())
-    flags = _HIT_FLAGS.get(query[2:4])
-    if found is None or flags is None or query[end + 2 : end + 4] != _CLASS_IN:
+    if found is None:
         return _look_up_slowly(answers, query, is_udp=is_udp)
-    tails, nodata = found
+    form = _FORMS.get(query[2:HEADER_LENGTH] + query[end + 2 :])
+    if form is None:
+        return _look_up_slowly(answers, query, is_udp=is_udp)
     qtype = query[end : end + 2]
-    tail = tails.get(qtype)
+    tail = found[0].get(qtype)
     if tail is None:
         if qtype in _ZONE_TRANSFERS:
             return _look_up_slowly(answers, query, is_udp=is_udp)
-        tail = nodata
-    end += 4
-    counts = query[4:HEADER_LENGTH]
-    if counts == _ONE_QUESTION and len(query) == end:
-        answer = query[:2] + flags + tail.counts + query[HEADER_LENGTH:end] + tail.records
-    elif counts == _ONE_QUESTION_AND_OPT and _is_plain_opt(query, end):
-        opt = _OPT_DO if query[end + 7] & _DO else _OPT
-        question = query[HEADER_LENGTH:end]
-        answer = query[:2] + flags + tail.counts_with_edns + question + tail.records + opt
+        tail = found[1]
+    flags, opt = form
+    counts, counts_with_edns, records = tail
+    question = query[HEADER_LENGTH : end + 4]
+    if opt:
+        answer = query[:2] + flags + counts_with_edns + question + records + opt
     else:
-        return _look_up_slowly(answers, query, is_udp=is_udp)
+        answer = query[:2] + flags + counts + question + records
     if is_udp and len(answer) > MIN_UDP_PAYLOAD:
         return _look_up_slowly(answers, query, is_udp=is_udp)
     return answer
-
-
-def _is_plain_opt(query: bytes, at: int) -> bool:
-    """Whether all that is left is one OPT of version 0, whose options we do not look at."""
-    left = len(query) - at
-    return (
-        left >= _OPT_LENGTH
-        and query[at : at + 3] == _OPT_START
-        and query[at + 6] == 0
-        and int.from_bytes(query[at + 9 : at + 11], "big") == left - _OPT_LENGTH
-    )
 
 
 def _look_up_slowly(answers: Answers, wire: bytes, *, is_udp: bool) -> bytes | None:

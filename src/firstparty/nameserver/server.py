@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from firstparty.config import ConfigError
 from firstparty.model.feed import FeedEntry, Topic
+from firstparty.nameserver.names import BadName
 from firstparty.nameserver.tcp import TcpListener
 from firstparty.nameserver.udp import UdpListener
+from firstparty.nameserver.zone import BadZone
 from firstparty.nameserver.zones import Zones
 from firstparty.store.engine import Store
 from firstparty.store.follow import FeedSnapshot, follow_feed
@@ -30,9 +33,13 @@ async def serve_nameserver(
     """Answer DNS queries on bound sockets until cancelled; the sockets stay open.
 
     ``snapshot`` is the file of the last good zones. ``nameserver_addresses`` are what the
-    nameserver names under ``service_domain`` resolve to.
+    nameserver names under ``service_domain`` resolve to. Raises ConfigError where these two
+    settings cannot be answered as records.
     """
-    zones = Zones(service_domain=service_domain, nameserver_addresses=nameserver_addresses)
+    try:
+        zones = Zones(service_domain=service_domain, nameserver_addresses=nameserver_addresses)
+    except (BadName, BadZone) as error:
+        raise ConfigError(f"service.domain or nameserver.addresses: {error}") from error
     # Before the first query is read: after a restart no name that is ours may be refused.
     zones.apply(await asyncio.to_thread(_load, snapshot))
     async with AsyncExitStack() as stack:

@@ -8,7 +8,7 @@ is redelivered or has to be made again after a restart.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -23,6 +23,7 @@ from nats.js.api import DiscardPolicy, RePublish, RetentionPolicy, StorageType, 
 
 from firstparty.errors import Refused, Unavailable
 from firstparty.spool.durability import check_servers, check_stream
+from firstparty.spool.publisher import RETRY_AFTER, Publisher
 from firstparty.telemetry import Log
 
 STREAM: Final = "log"
@@ -31,7 +32,6 @@ APPEND_TIMEOUT: Final = timedelta(seconds=5)
 _STORED: Final = "log-stored"  # headers of each stored group: what wakes a reader
 _CALL_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 3.0
-_RETRY_AFTER: Final = timedelta(seconds=2)
 _RECONNECT_SECONDS: Final = 0.2
 
 
@@ -55,8 +55,9 @@ class LogState:
 class DurableLog:
     """One connection to the log. Append, read and truncate; all raise Unavailable."""
 
-    def __init__(self, connection: Client) -> None:
+    def __init__(self, connection: Client, publisher: Publisher) -> None:
         self.connection: Final = connection
+        self._publisher = publisher
         self.jetstream: Final[JetStreamContext] = connection.jetstream(timeout=_CALL_SECONDS)
 
     @property
@@ -64,20 +65,13 @@ class DurableLog:
         """How big a group may be: half of what the server takes, at most MAX_GROUP_BYTES."""
         return min(MAX_GROUP_BYTES, self.connection.max_payload // 2)
 
-    async def append(self, group: bytes) -> int:
-        """Store ``group``; its sequence, once it is on disk.
+    def append(self, group: bytes) -> asyncio.Future[int]:
+        """Begin to store ``group``; the future has its sequence once it is on disk.
 
-        Raises Unavailable when the log is away, full, or late; the group may be in the log all
-        the same when it was late.
+        It raises Unavailable when the log is away, full, or late; the group may be in the log all
+        the same when it was late or the connection broke.
         """
-        with unavailable("append"):
-            # While away nats-py would keep the group and send it later, after the caller gave up.
-            if not self.connection.is_connected:
-                raise nats.errors.ConnectionReconnectingError
-            stored = await self.jetstream.publish(
-                STREAM, group, timeout=APPEND_TIMEOUT.total_seconds()
-            )
-        return stored.seq
+        return self._publisher.publish(group)
 
     async def read(
         self,
@@ -108,9 +102,9 @@ class DurableLog:
 
     @contextlib.asynccontextmanager
     async def arrivals(self) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever a group was stored, and when the connection is back.
+        """An event that is set whenever a group was stored.
 
-        A hint, which may be lost: wait for it with a time-out and then read.
+        A hint, which may be lost with the connection: wait for it with a time-out, then read.
         """
         event = asyncio.Event()
 
@@ -138,10 +132,12 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     Unavailable while the server is away, NotDurable when it does not flush before it
     acknowledges.
     """
-    connection = await connect(url)
-    log = DurableLog(connection)
+    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
+    connection = await connect(url, on_lost=publisher.fail_all)
+    log = DurableLog(connection, publisher)
     try:
         with unavailable("open"):
+            await publisher.start(connection)
             await check_servers(connection)
             await ensure_stream(
                 log.jetstream,
@@ -163,11 +159,15 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     return log
 
 
-async def connect(url: str) -> Client:
-    """A connection that comes back by itself for ever. Raises Unavailable if it cannot begin."""
+async def connect(url: str, *, on_lost: Callable[[], None]) -> Client:
+    """A connection that comes back by itself for ever. Raises Unavailable if it cannot begin.
+
+    ``on_lost`` is called each time it breaks.
+    """
     log = Log("spool")
 
     async def on_disconnect() -> None:
+        on_lost()
         log.warning("spool.disconnected")
 
     async def on_reconnect() -> None:
@@ -252,4 +252,4 @@ def unavailable(what: str) -> Iterator[None]:
         yield
     except (nats.errors.Error, OSError, TimeoutError) as error:
         reason = str(error) or type(error).__name__
-        raise Unavailable(f"log: {what}: {reason}", retry_after=_RETRY_AFTER) from error
+        raise Unavailable(f"log: {what}: {reason}", retry_after=RETRY_AFTER) from error

@@ -1,13 +1,15 @@
 """Domains and claims as intent: rows to values and back."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode
-from firstparty.model.status import Intent
+from firstparty.model.names import registrable_domain
+from firstparty.model.status import EdgeStatus, Intent
 from firstparty.store import tables
 
 
@@ -18,6 +20,7 @@ def add_domain(connection: Connection, domain: Domain) -> None:
             id=domain.id,
             workspace_id=domain.workspace_id,
             name=domain.name,
+            registrable=_registrable(domain.name),
             mode=domain.mode,
             cdn_label=domain.cdn_label,
             api_label=domain.api_label,
@@ -44,8 +47,8 @@ def add_domain(connection: Connection, domain: Domain) -> None:
 
 def load_domain(connection: Connection, domain_id: str) -> Domain | None:
     """The domain of this id."""
-    row = connection.execute(_DOMAIN.where(tables.domains.c.id == domain_id)).first()
-    return None if row is None else _domain(connection, row)
+    rows = connection.execute(_DOMAIN.where(tables.domains.c.id == domain_id))
+    return next(iter(_domains(connection, rows)), None)
 
 
 def list_domains(
@@ -57,31 +60,78 @@ def list_domains(
         .order_by(tables.domains.c.id)
         .limit(limit)
     )
-    return [_domain(connection, row) for row in rows]
+    return _domains(connection, rows)
 
 
-def find_active_domain(connection: Connection, workspace_id: str, name: str) -> Domain | None:
-    """The domain of this name that the workspace asked for and has not removed."""
-    row = connection.execute(
-        _DOMAIN.where(
-            tables.domains.c.workspace_id == workspace_id,
-            tables.domains.c.name == name,
+def list_present_domains(
+    connection: Connection,
+    workspace_id: str,
+    *,
+    name: str | None = None,
+    after: str = "",
+    limit: int = 100,
+) -> list[Domain]:
+    """Domains of a workspace by id, from after a cursor: wanted, or still draining at the edge.
+
+    Given a ``name``, those of exactly this name.
+    """
+    query = _DOMAIN.join(tables.statuses, tables.statuses.c.domain_id == tables.domains.c.id).where(
+        tables.domains.c.workspace_id == workspace_id,
+        tables.domains.c.id > after,
+        or_(
             tables.domains.c.intent != Intent.REMOVED,
-        )
-    ).first()
-    return None if row is None else _domain(connection, row)
+            tables.statuses.c.edge == EdgeStatus.PUBLISHED,
+        ),
+    )
+    if name is not None:
+        query = query.where(tables.domains.c.name == name)
+    rows = connection.execute(query.order_by(tables.domains.c.id).limit(limit))
+    return _domains(connection, rows)
 
 
-def find_domain_of_source(connection: Connection, source_id: str) -> str | None:
-    """The name of the domain, not removed, that serves this source."""
-    return connection.execute(
-        select(tables.domains.c.name)
+def list_clashing_domains(
+    connection: Connection, workspace_id: str, name: str, ancestors: Collection[str]
+) -> list[Domain]:
+    """Domains at, above or below a name: the workspace's own that it wants, and proved ones.
+
+    A claim of another workspace that is not proved is never in the answer.
+    """
+    rows = connection.execute(
+        _DOMAIN.where(
+            tables.domains.c.registrable == _registrable(name),
+            or_(
+                tables.domains.c.name.in_([name, *ancestors]),
+                tables.domains.c.name.endswith(f".{name}", autoescape=True),
+            ),
+            or_(
+                and_(
+                    tables.domains.c.workspace_id == workspace_id,
+                    tables.domains.c.intent != Intent.REMOVED,
+                ),
+                and_(
+                    tables.domains.c.workspace_id != workspace_id,
+                    tables.claims.c.state == ClaimState.PROVED,
+                ),
+            ),
+        ).order_by(tables.domains.c.id)
+    )
+    return _domains(connection, rows)
+
+
+def load_domains_of_sources(
+    connection: Connection, source_ids: Collection[str]
+) -> dict[str, Domain]:
+    """The domain, not removed, of each of these sources that has one."""
+    rows = connection.execute(
+        _DOMAIN.add_columns(tables.domain_sources.c.source_id)
         .join(tables.domain_sources, tables.domain_sources.c.domain_id == tables.domains.c.id)
         .where(
-            tables.domain_sources.c.source_id == source_id,
+            tables.domain_sources.c.source_id.in_(source_ids),
             tables.domains.c.intent != Intent.REMOVED,
         )
-    ).scalar()
+    ).all()
+    domains = _domains(connection, rows)
+    return {row.source_id: domain for row, domain in zip(rows, domains, strict=True)}
 
 
 def save_intent(connection: Connection, domain_id: str, intent: Intent) -> None:
@@ -134,27 +184,40 @@ _DOMAIN = select(tables.domains, tables.claims.c.token).join(
 )
 
 
-def _domain(connection: Connection, row: Row[Any]) -> Domain:
-    sources = connection.execute(
-        select(tables.sources.c.id)
-        .join(tables.domain_sources, tables.domain_sources.c.source_id == tables.sources.c.id)
-        .where(tables.domain_sources.c.domain_id == row.id)
+def _domains(connection: Connection, rows: Iterable[Row[Any]]) -> list[Domain]:
+    """The domains of these rows; their sources come in one query for all of them."""
+    rows = list(rows)
+    served: dict[str, list[str]] = {row.id: [] for row in rows}
+    if not rows:
+        return []
+    for domain_id, source_id in connection.execute(
+        select(tables.domain_sources.c.domain_id, tables.sources.c.id)
+        .join(tables.sources, tables.domain_sources.c.source_id == tables.sources.c.id)
+        .where(tables.domain_sources.c.domain_id.in_(served))
         .order_by(tables.sources.c.number)
-    )
-    return Domain(
-        id=row.id,
-        workspace_id=row.workspace_id,
-        name=row.name,
-        token=row.token,
-        mode=Mode(row.mode),
-        cdn_label=row.cdn_label,
-        api_label=row.api_label,
-        source_ids=tuple(sources.scalars()),
-        description=row.description,
-        has_csp=row.has_csp,
-        intent=Intent(row.intent),
-        created_at=row.created_at,
-    )
+    ):
+        served[domain_id].append(source_id)
+    return [
+        Domain(
+            id=row.id,
+            workspace_id=row.workspace_id,
+            name=row.name,
+            token=row.token,
+            mode=Mode(row.mode),
+            cdn_label=row.cdn_label,
+            api_label=row.api_label,
+            source_ids=tuple(served[row.id]),
+            description=row.description,
+            has_csp=row.has_csp,
+            intent=Intent(row.intent),
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
+
+
+def _registrable(name: str) -> str:
+    return registrable_domain(name) or name
 
 
 def _claim(row: Row[Any]) -> Claim:

@@ -16,7 +16,8 @@ from firstparty.store import tables
 def publish(connection: Connection, topic: Topic, key: str, body: bytes | None) -> int:
     """Replace (``None``: remove) the entry of ``key``; the revision it got.
 
-    Publishing what is there already changes nothing and answers the revision it has.
+    Publishing what is there already, or removing what never was, changes nothing and answers the
+    revision it has (0: none).
     """
     there = connection.execute(
         select(tables.feed.c.revision, tables.feed.c.body).where(
@@ -25,6 +26,8 @@ def publish(connection: Connection, topic: Topic, key: str, body: bytes | None) 
     ).first()
     if there is not None and there.body == body:
         return int(there.revision)
+    if there is None and body is None:
+        return 0
     revision = _next_revision(connection)
     values = {"topic": topic, "key": key, "revision": revision, "body": body}
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -36,6 +39,19 @@ def publish(connection: Connection, topic: Topic, key: str, body: bytes | None) 
         )
     )
     return revision
+
+
+def load_body(connection: Connection, topic: Topic, key: str) -> bytes | None:
+    """The body of the entry of ``key``; None if there is none or it was removed."""
+    body: bytes | None = connection.execute(
+        select(tables.feed.c.body).where(tables.feed.c.topic == topic, tables.feed.c.key == key)
+    ).scalar()
+    return body
+
+
+def lock_feed(connection: Connection) -> None:
+    """Let nobody else publish before this transaction ends (SQLite: so it is anyway)."""
+    connection.execute(select(tables.revision.c.number).with_for_update())
 
 
 def current_revision(connection: Connection) -> int:

@@ -60,6 +60,16 @@ def find_role(connection: Connection, workspace_id: str, person_id: str) -> Role
     return None if role is None else Role(role)
 
 
+def list_roles(connection: Connection, person_id: str) -> dict[str, Role]:
+    """The roles of a person, by the ids of the workspaces they belong to."""
+    rows = connection.execute(
+        select(tables.memberships.c.workspace_id, tables.memberships.c.role).where(
+            tables.memberships.c.person_id == person_id
+        )
+    )
+    return {row.workspace_id: Role(row.role) for row in rows}
+
+
 def add_session(connection: Connection, secret_hash: str, session: Session) -> None:
     """Store a signed-in browser."""
     connection.execute(
@@ -89,6 +99,11 @@ def remove_session(connection: Connection, secret_hash: str) -> None:
     connection.execute(delete(tables.sessions).where(tables.sessions.c.secret_hash == secret_hash))
 
 
+def remove_old_sessions(connection: Connection, *, now: datetime) -> None:
+    """Forget the sessions that are over."""
+    connection.execute(delete(tables.sessions).where(tables.sessions.c.expires_at <= now))
+
+
 def add_token(connection: Connection, secret_hash: str, token: Token) -> None:
     """Store a new API token."""
     connection.execute(
@@ -110,6 +125,12 @@ def find_token(connection: Connection, secret_hash: str) -> Token | None:
     row = connection.execute(
         select(tables.tokens).where(tables.tokens.c.secret_hash == secret_hash)
     ).first()
+    return None if row is None else _token(row)
+
+
+def load_token(connection: Connection, token_id: str) -> Token | None:
+    """The API token of this id, also a revoked one."""
+    row = connection.execute(select(tables.tokens).where(tables.tokens.c.id == token_id)).first()
     return None if row is None else _token(row)
 
 

@@ -136,6 +136,8 @@ domains: Final = Table(
     _identifier(),
     _owned_by("workspaces"),
     Column("name", String(253), nullable=False),
+    # Whoever clashes with a name shares its registrable domain: found without reading all names.
+    Column("registrable", String(253), nullable=False),
     Column("mode", String(20), nullable=False),
     Column("cdn_label", String(63), nullable=False),
     Column("api_label", String(63), nullable=False),
@@ -144,6 +146,7 @@ domains: Final = Table(
     Column("intent", String(20), nullable=False),
     Column("created_at", Instant, nullable=False),
     Index("ix_domains_name", "name"),
+    Index("ix_domains_registrable", "registrable"),
     Index("ix_domains_workspace_id", "workspace_id"),
 )
 
@@ -178,6 +181,26 @@ audit: Final = Table(
     Column("subject", String(80), nullable=False),
     Column("detail", JSON, nullable=False),
     Index("ix_audit_workspace_id_number", "workspace_id", "number"),
+)
+
+tries: Final = Table(  # to sign in
+    "tries",
+    metadata,
+    Column("key", String(64), primary_key=True),  # a hash of account and address
+    Column("number", Integer, nullable=False),
+    Column("until", Instant, nullable=False),
+    Index("ix_tries_until", "until"),
+)
+
+answers: Final = Table(  # to requests that carried an Idempotency-Key
+    "answers",
+    metadata,
+    Column("key", String(64), primary_key=True),  # a hash of key, token, method and path
+    Column("fingerprint", String(64), nullable=False),  # a hash of the request's query and body
+    Column("status", Integer, nullable=True),  # none: the request is still running
+    Column("sealed_body", LargeBinary, nullable=True),
+    Column("until", Instant, nullable=False),
+    Index("ix_answers_until", "until"),
 )
 
 # --- status, written by the reconciler --------------------------------------------------------

@@ -5,6 +5,7 @@ number that only grows; a save under an old fence changes nothing, so a worker t
 its lease does no harm.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,6 +99,18 @@ def save_observation(
     return saved.rowcount == 1
 
 
+def release(connection: Connection, lease: Lease, *, now: datetime) -> None:
+    """Give a lease back without a result: the domain is due now, for whoever comes."""
+    connection.execute(
+        update(tables.statuses)
+        .where(
+            tables.statuses.c.domain_id == lease.domain_id,
+            tables.statuses.c.fence == lease.fence,
+        )
+        .values(leased_until=None, due_at=now)
+    )
+
+
 def is_held(connection: Connection, lease: Lease) -> bool:
     """Whether nobody took the domain over: to be asked inside the transaction that acts."""
     fence = connection.execute(
@@ -112,6 +125,16 @@ def load_observation(connection: Connection, domain_id: str) -> Observation:
         select(tables.statuses).where(tables.statuses.c.domain_id == domain_id)
     ).one()
     return _observation(row)
+
+
+def load_observations(
+    connection: Connection, domain_ids: Collection[str]
+) -> dict[str, Observation]:
+    """What was seen last of these domains, by id."""
+    rows = connection.execute(
+        select(tables.statuses).where(tables.statuses.c.domain_id.in_(domain_ids))
+    )
+    return {row.domain_id: _observation(row) for row in rows}
 
 
 def next_due_at(connection: Connection) -> datetime | None:
@@ -162,6 +185,9 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "tries": observation.tries,
                 "checked_at": observation.checked_at,
                 "stopwatch": dict(observation.stopwatch),
+                "ca_refusals": observation.ca_refusals,
+                "ca_outages": observation.ca_outages,
+                "ca_not_before": observation.ca_not_before,
             }
         ),
     }
@@ -182,4 +208,7 @@ def _observation(row: Row[Any]) -> Observation:
         tries=row.facts["tries"],
         checked_at=msgspec.convert(row.facts["checked_at"], datetime | None),
         stopwatch=msgspec.convert(row.facts["stopwatch"], dict[Step, datetime]),
+        ca_refusals=row.facts["ca_refusals"],
+        ca_outages=row.facts["ca_outages"],
+        ca_not_before=msgspec.convert(row.facts["ca_not_before"], datetime | None),
     )

@@ -1,6 +1,6 @@
 """Workspaces and their sources: rows to values and back."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
@@ -29,15 +29,36 @@ def load_workspace(connection: Connection, workspace_id: str) -> Workspace | Non
     return None if row is None else _workspace(row)
 
 
+def load_workspaces(connection: Connection, workspace_ids: Collection[str]) -> dict[str, Workspace]:
+    """The workspaces of these ids that exist, by id."""
+    rows = connection.execute(
+        select(tables.workspaces).where(tables.workspaces.c.id.in_(workspace_ids))
+    )
+    return {row.id: _workspace(row) for row in rows}
+
+
+def lock_workspace(connection: Connection, workspace_id: str) -> Workspace | None:
+    """The workspace of this id, held until the end of the transaction: one at a time may write.
+
+    SQLite has one writer at a time anyway.
+    """
+    row = connection.execute(
+        select(tables.workspaces).where(tables.workspaces.c.id == workspace_id).with_for_update()
+    ).first()
+    return None if row is None else _workspace(row)
+
+
 def list_workspaces(
-    connection: Connection, *, person_id: str | None = None, after: str = "", limit: int = 100
+    connection: Connection,
+    *,
+    only: Collection[str] | None = None,
+    after: str = "",
+    limit: int = 100,
 ) -> list[Workspace]:
-    """Workspaces by id, all of them or those a person belongs to, from after a cursor."""
+    """Workspaces by id, all of them or ``only`` some, from after a cursor."""
     query = select(tables.workspaces).where(tables.workspaces.c.id > after)
-    if person_id is not None:
-        query = query.join(
-            tables.memberships, tables.memberships.c.workspace_id == tables.workspaces.c.id
-        ).where(tables.memberships.c.person_id == person_id)
+    if only is not None:
+        query = query.where(tables.workspaces.c.id.in_(only))
     rows = connection.execute(query.order_by(tables.workspaces.c.id).limit(limit))
     return [_workspace(row) for row in rows]
 

@@ -23,6 +23,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("authority", name=op.f("pk_accounts")),
     )
     op.create_table(
+        "answers",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("sealed_body", sa.LargeBinary(), nullable=True),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_answers")),
+    )
+    with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.create_index("ix_answers_until", ["until"], unique=False)
+
+    op.create_table(
         "audit",
         sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("at", Instant(), nullable=False),
@@ -66,6 +78,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("only", name=op.f("pk_revision")),
     )
     op.create_table(
+        "tries",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_tries")),
+    )
+    with op.batch_alter_table("tries", schema=None) as batch_op:
+        batch_op.create_index("ix_tries_until", ["until"], unique=False)
+
+    op.create_table(
         "workspaces",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -79,6 +101,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("workspace_id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=253), nullable=False),
+        sa.Column("registrable", sa.String(length=253), nullable=False),
         sa.Column("mode", sa.String(length=20), nullable=False),
         sa.Column("cdn_label", sa.String(length=63), nullable=False),
         sa.Column("api_label", sa.String(length=63), nullable=False),
@@ -93,6 +116,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("domains", schema=None) as batch_op:
         batch_op.create_index("ix_domains_name", ["name"], unique=False)
+        batch_op.create_index("ix_domains_registrable", ["registrable"], unique=False)
         batch_op.create_index("ix_domains_workspace_id", ["workspace_id"], unique=False)
 
     op.create_table(
@@ -300,10 +324,15 @@ def downgrade() -> None:
     op.drop_table("memberships")
     with op.batch_alter_table("domains", schema=None) as batch_op:
         batch_op.drop_index("ix_domains_workspace_id")
+        batch_op.drop_index("ix_domains_registrable")
         batch_op.drop_index("ix_domains_name")
 
     op.drop_table("domains")
     op.drop_table("workspaces")
+    with op.batch_alter_table("tries", schema=None) as batch_op:
+        batch_op.drop_index("ix_tries_until")
+
+    op.drop_table("tries")
     op.drop_table("revision")
     op.drop_table("people")
     with op.batch_alter_table("feed", schema=None) as batch_op:
@@ -314,5 +343,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_audit_workspace_id_number")
 
     op.drop_table("audit")
+    with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.drop_index("ix_answers_until")
+
+    op.drop_table("answers")
     op.drop_table("accounts")
     # ### end Alembic commands ###

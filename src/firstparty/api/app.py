@@ -1,0 +1,96 @@
+"""The REST API, put together."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+import firstparty
+from firstparty.api import domains, health, sources, tokens, workspaces
+from firstparty.api.context import Clock, Installation
+from firstparty.api.idempotency import HEADER
+from firstparty.api.limits import Limits
+from firstparty.api.problems import Problem, add_problems
+from firstparty.config import Settings
+from firstparty.control.rules import build_rules
+from firstparty.store.engine import Store
+
+_DESCRIPTION = """
+Everything that the console does. Authenticate with `Authorization: Bearer TOKEN`.
+
+Lists come in pages: send `next` back as `after`. A POST with an `Idempotency-Key` may be sent
+again for a day: it gets the same answer and does nothing twice. What is not a success is a problem
+document (RFC 9457) whose `code` is stable and whose `detail` says what to do.
+"""
+
+_IDEMPOTENCY_KEY: Final = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Sent again within a day, the request gets the same answer and does it once",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "5f0c1b5e-7d0e-4b7e-9a53-2f1f6f3b8a10",
+}
+
+
+def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """The application under the console's address. Pages may be mounted at its root.
+
+    ``clock`` answers the time, aware UTC.
+    """
+    app = FastAPI(
+        title="Firstparty",
+        version=firstparty.__version__,
+        description=_DESCRIPTION,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        generate_unique_id_function=_name_of,
+    )
+    app.state.installation = Installation(
+        store=store, rules=build_rules(settings), clock=clock or _now
+    )
+    api = APIRouter(prefix="/api/v1")
+    for noun in (workspaces, sources, domains, tokens):
+        api.include_router(noun.router)
+    api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
+    app.include_router(api)
+    app.include_router(health.router)
+    add_problems(app)
+    app.add_middleware(Limits)
+    _complete_document(app)
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
+
+
+def _nothing_here(path: str) -> None:
+    # Without this, a page mounted at the root would answer for an API path that does not exist.
+    del path
+    raise HTTPException(404)
+
+
+def _complete_document(app: FastAPI) -> None:
+    """Add to the OpenAPI document what no endpoint declares itself."""
+    build = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = build()
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas = document["components"]["schemas"]
+            schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+            for operations in document["paths"].values():
+                if "post" in operations:
+                    operations["post"].setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it

@@ -1,0 +1,90 @@
+"""What every endpoint is given: the store, the rules, the time, and who asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from firstparty.api.problems import Unauthenticated
+from firstparty.control.access import find_bearer
+from firstparty.control.callers import Caller
+from firstparty.control.rules import Rules
+from firstparty.control.tokens import is_bearer
+from firstparty.control.workspaces import choose_workspace
+from firstparty.model.workspaces import Workspace
+from firstparty.store.engine import Store
+
+Clock = Callable[[], datetime]
+
+_BEARER = HTTPBearer(
+    bearerFormat="fp_<id>_<secret>",
+    description="An API token: `Authorization: Bearer fp_…`, made by `firstparty tokens add`.",
+    auto_error=False,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What all requests share."""
+
+    store: Store
+    rules: Rules
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One request of somebody known."""
+
+    store: Store
+    rules: Rules
+    now: datetime
+    caller: Caller
+
+    def choose_workspace(self, workspace_id: str | None) -> Workspace:
+        """The workspace named, or the only one that the caller sees."""
+        return choose_workspace(self.store, self.caller, workspace_id or None)
+
+
+def authenticate(installation: Installation, bearer: str | None) -> Caller:
+    """Who sends this bearer token; raises Unauthenticated."""
+    caller = None
+    if bearer is not None and is_bearer(bearer):
+        caller = find_bearer(installation.store, bearer, now=installation.clock())
+    if caller is None:
+        raise Unauthenticated(
+            "token-needed",
+            "Send an API token that is neither revoked nor expired: Authorization: Bearer fp_…",
+        )
+    return caller
+
+
+def get_context(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+) -> Context:
+    """The context of this request; raises Unauthenticated."""
+    installation: Installation = request.app.state.installation
+    bearer = credentials.credentials if credentials else None
+    caller = authenticate(installation, bearer)
+    return Context(
+        store=installation.store, rules=installation.rules, now=installation.clock(), caller=caller
+    )
+
+
+Here = Annotated[Context, Depends(get_context)]
+ChosenWorkspace = Annotated[
+    str | None,
+    Query(
+        description="The workspace's id; not needed where the token sees just one.",
+        examples=["wsp_8Qm2xT4nB7vK1cD5sW9e"],
+        max_length=64,
+    ),
+]
+After = Annotated[
+    str, Query(description="`next` of the page before; empty for the first page", max_length=64)
+]
+Limit = Annotated[int, Query(description="The most items on the page", ge=1, le=200)]

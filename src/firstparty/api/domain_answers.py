@@ -1,0 +1,130 @@
+"""A domain as the API shows it: intent, what was observed, and what the owner must do."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field
+
+from firstparty.api.source_answers import SourceAnswer
+from firstparty.control.views import DomainView
+from firstparty.model.domains import Mode
+from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
+from firstparty.model.observations import Step
+from firstparty.model.status import CertificateStatus, DnsStatus, EdgeStatus, ProbeStatus, Word
+
+
+class Record(BaseModel):
+    """A DNS record. Names end with a dot."""
+
+    type: Annotated[str, Field(examples=["NS"])]
+    name: Annotated[str, Field(examples=["cdp.shop.com."])]
+    value: Annotated[str, Field(examples=["a-4kq0sxbt4nb7vk1cd5sw.ns.fp.example.net."])]
+    ttl: Annotated[int, Field(description="Seconds", examples=[3600])]
+
+    @classmethod
+    def of(cls, record: DnsRecord) -> Self:
+        """The answer for this record."""
+        return cls(type=record.type, name=record.name, value=record.value, ttl=record.ttl)
+
+
+class WantedRecord(Record):
+    """A record that the owner adds at the parent zone."""
+
+    found: Annotated[
+        bool, Field(description="Whether the parent zone's own servers had it when last asked")
+    ]
+
+
+class FindingAnswer(BaseModel):
+    """Why a domain is not, or not quite, live."""
+
+    code: Annotated[str, Field(description="Stable, for programs", examples=["not-delegated"])]
+    sentence: Annotated[
+        str, Field(examples=["The parent zone has no NS records for this name yet."])
+    ]
+    acts: Annotated[Actor, Field(description="Who must act for it to go away")]
+    severity: Severity
+    records: Annotated[list[Record], Field(description="Records as they should be")]
+    surplus: Annotated[list[Record], Field(description="Records that should go away")]
+    look_again_at: Annotated[datetime | None, Field(description="When we look again by ourselves")]
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        """The answer for this finding."""
+        return cls(
+            code=finding.code,
+            sentence=finding.sentence,
+            acts=finding.acts,
+            severity=finding.severity,
+            records=[Record.of(record) for record in finding.records],
+            surplus=[Record.of(record) for record in finding.surplus],
+            look_again_at=finding.look_again_at,
+        )
+
+
+class Advice(BaseModel):
+    """Something that is allowed, and that the owner should know."""
+
+    code: Annotated[str, Field(examples=["label-trackerish"])]
+    sentence: str
+
+
+class DomainAnswer(BaseModel):
+    """A customer's subdomain."""
+
+    id: Annotated[str, Field(examples=["dom_8Qm2xT4nB7vK1cD5sW9e"])]
+    workspace_id: Annotated[str, Field(examples=["wsp_8Qm2xT4nB7vK1cD5sW9e"])]
+    name: Annotated[str, Field(description="A-labels", examples=["cdp.shop.com"])]
+    mode: Mode
+    status: Annotated[Word, Field(description="One word, derived from the four statuses")]
+    dns: Annotated[DnsStatus, Field(description="What the parent zone and our servers say")]
+    certificate: Annotated[CertificateStatus, Field(description="Where the certificate stands")]
+    edge: Annotated[EdgeStatus, Field(description="Whether the edge knows the hosts")]
+    probe: Annotated[ProbeStatus, Field(description="What a request over HTTPS got")]
+    findings: list[FindingAnswer]
+    records: Annotated[
+        list[WantedRecord], Field(description="Exactly the records to add at the parent zone")
+    ]
+    cdn_host: Annotated[str, Field(examples=["evs.cdp.shop.com"])]
+    api_host: Annotated[str, Field(examples=["api.cdp.shop.com"])]
+    source_ids: list[str]
+    sources: list[SourceAnswer]
+    warnings: list[Advice]
+    description: str
+    has_csp: Annotated[bool, Field(description="The site has a Content Security Policy")]
+    stopwatch: Annotated[
+        dict[Step, datetime], Field(description="When each step to live was first reached")
+    ]
+    checked_at: Annotated[datetime | None, Field(description="When we last looked")]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, view: DomainView) -> Self:
+        """The answer for this domain."""
+        domain, seen = view.domain, view.observation
+        return cls(
+            id=domain.id,
+            workspace_id=domain.workspace_id,
+            name=domain.name,
+            mode=domain.mode,
+            status=view.word,
+            dns=seen.statuses.dns,
+            certificate=seen.statuses.certificate,
+            edge=seen.statuses.edge,
+            probe=seen.statuses.probe,
+            findings=[FindingAnswer.of(finding) for finding in seen.findings],
+            records=[
+                WantedRecord(**Record.of(one.record).model_dump(), found=one.found)
+                for one in view.records
+            ],
+            cdn_host=domain.cdn_host,
+            api_host=domain.api_host,
+            source_ids=list(domain.source_ids),
+            sources=[SourceAnswer.of(source) for source in view.sources],
+            warnings=[Advice(code=one.code, sentence=one.sentence) for one in view.warnings],
+            description=domain.description,
+            has_csp=domain.has_csp,
+            stopwatch=dict(seen.stopwatch),
+            checked_at=seen.checked_at,
+            created_at=domain.created_at,
+        )

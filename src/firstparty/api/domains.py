@@ -1,0 +1,134 @@
+"""The operations of /api/v1/domains."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from firstparty.api.context import After, ChosenWorkspace, Here, Limit
+from firstparty.api.domain_answers import DomainAnswer
+from firstparty.api.idempotency import IdempotentRoute
+from firstparty.api.pages import Page, build_page
+from firstparty.api.problems import describe_problems
+from firstparty.control import domains
+from firstparty.control.domains import DomainRequest as Asked
+from firstparty.model.domains import Mode
+
+router = APIRouter(
+    prefix="/domains",
+    tags=["domains"],
+    route_class=IdempotentRoute,
+    responses=describe_problems(401, 403, 404, 409, 422),
+)
+
+
+class DomainRequest(BaseModel):
+    """A domain to ask for."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "cdp.shop.com", "source_ids": ["src_8Qm2xT4nB7vK1cD5sW9e"]},
+            ]
+        },
+    )
+
+    name: Annotated[
+        str, Field(description="The subdomain, as A-labels or Unicode", max_length=1_000)
+    ]
+    source_ids: Annotated[
+        list[str],
+        Field(description="The sources to serve, a javascript source first", max_length=500),
+    ]
+    mode: Annotated[Mode, Field(description="How the name is pointed at us")] = Mode.DELEGATION
+    cdn_label: Annotated[str, Field(description="Label of the CDN host")] = "evs"
+    api_label: Annotated[str, Field(description="Label of the API host")] = "api"
+    has_csp: Annotated[StrictBool, Field(description="The site has a Content Security Policy")] = (
+        False
+    )
+    description: Annotated[str, Field(description="For people, up to 2,000 characters")] = ""
+    workspace_id: Annotated[
+        str | None, Field(description="Where; not needed where you see just one", max_length=64)
+    ] = None
+
+
+@router.get("")
+def list_domains(
+    here: Here,
+    workspace: ChosenWorkspace = None,
+    name: Annotated[
+        str | None, Query(description="Only the domain of this name", max_length=1_000)
+    ] = None,
+    after: After = "",
+    limit: Limit = 50,
+) -> Page[DomainAnswer]:
+    """The domains of a workspace, without those that are gone."""
+    found = domains.list_domains(
+        here.store,
+        here.caller,
+        workspace_id=here.choose_workspace(workspace).id,
+        rules=here.rules,
+        name=name,
+        after=after,
+        limit=limit + 1,
+    )
+    return build_page(found, limit, build=DomainAnswer.of, cursor=lambda view: view.domain.id)
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+def request_domain(here: Here, asked: DomainRequest) -> DomainAnswer:
+    """Ask for a domain. The answer has the records to add; needs the role editor."""
+    view = domains.request_domain(
+        here.store,
+        here.caller,
+        workspace_id=here.choose_workspace(asked.workspace_id).id,
+        asked=Asked(
+            name=asked.name,
+            source_ids=tuple(asked.source_ids),
+            mode=asked.mode,
+            cdn_label=asked.cdn_label,
+            api_label=asked.api_label,
+            has_csp=asked.has_csp,
+            description=asked.description,
+        ),
+        rules=here.rules,
+        now=here.now,
+    )
+    return DomainAnswer.of(view)
+
+
+@router.get("/{domain_id}")
+def show_domain(here: Here, domain_id: str) -> DomainAnswer:
+    """One domain, also a removed one."""
+    view = domains.show_domain(here.store, here.caller, domain_id, rules=here.rules)
+    return DomainAnswer.of(view)
+
+
+@router.post("/{domain_id}/check")
+def check_domain(here: Here, domain_id: str) -> DomainAnswer:
+    """Look at the domain now. What is found shows in the domain a moment later."""
+    view = domains.check_domain(here.store, here.caller, domain_id, rules=here.rules, now=here.now)
+    return DomainAnswer.of(view)
+
+
+@router.post("/{domain_id}/pause")
+def pause_domain(here: Here, domain_id: str) -> DomainAnswer:
+    """Keep everything, do nothing; again changes nothing."""
+    view = domains.pause_domain(here.store, here.caller, domain_id, rules=here.rules, now=here.now)
+    return DomainAnswer.of(view)
+
+
+@router.post("/{domain_id}/resume")
+def resume_domain(here: Here, domain_id: str) -> DomainAnswer:
+    """Go on after a pause; again changes nothing."""
+    view = domains.resume_domain(here.store, here.caller, domain_id, rules=here.rules, now=here.now)
+    return DomainAnswer.of(view)
+
+
+@router.delete("/{domain_id}")
+def remove_domain(here: Here, domain_id: str) -> DomainAnswer:
+    """Drain and forget the domain; its records prove nothing afterwards."""
+    view = domains.remove_domain(here.store, here.caller, domain_id, rules=here.rules, now=here.now)
+    return DomainAnswer.of(view)

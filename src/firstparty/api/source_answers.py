@@ -1,0 +1,91 @@
+"""A source as the API shows it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field
+
+from firstparty.control.sources import SourceView
+from firstparty.model.workspaces import SourceType
+
+
+class DomainOfSource(BaseModel):
+    """The domain that serves a source."""
+
+    id: Annotated[str, Field(examples=["dom_8Qm2xT4nB7vK1cD5sW9e"])]
+    name: Annotated[str, Field(examples=["cdp.shop.com"])]
+    cdn_host: Annotated[str, Field(examples=["evs.cdp.shop.com"])]
+    api_host: Annotated[str, Field(examples=["api.cdp.shop.com"])]
+
+
+class SourceAnswer(BaseModel):
+    """One site or app that sends messages."""
+
+    id: Annotated[str, Field(examples=["src_8Qm2xT4nB7vK1cD5sW9e"])]
+    workspace_id: Annotated[str, Field(examples=["wsp_8Qm2xT4nB7vK1cD5sW9e"])]
+    name: Annotated[str, Field(examples=["Web shop"])]
+    type: SourceType
+    region: Annotated[str, Field(examples=["us"])]
+    upstream: Annotated[
+        str, Field(description="Where messages go on to", examples=["https://api.segment.io"])
+    ]
+    write_key: Annotated[str, Field(examples=["kLzq0sXbT4nB7vK1cD5sW9eQm2xT4nB7"])]
+    alias: Annotated[
+        str,
+        Field(
+            description="The script's path on the CDN host, without extension",
+            examples=["mU51AcorMiom6E8j2m1UJi/go18rexsDtdqGBkYKzwMqA"],
+        ),
+    ]
+    domain: Annotated[DomainOfSource | None, Field(description="null: no domain serves it")]
+    script_url: Annotated[str | None, Field(description="The script, by its standard path")]
+    alias_url: Annotated[str | None, Field(description="The script, by its alias")]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, view: SourceView) -> Self:
+        """The answer for this source."""
+        return cls(**_parts(view))
+
+
+class SourceDetail(SourceAnswer):
+    """A source with its settings."""
+
+    settings: Annotated[dict[str, Any], Field(description="As they were stored, not rewritten")]
+
+    @classmethod
+    def of(cls, view: SourceView) -> Self:
+        """The answer for this source."""
+        return cls(**_parts(view), settings=view.source.settings)
+
+
+class SnippetAnswer(BaseModel):
+    """Code to copy, and what to know with it."""
+
+    format: Annotated[str, Field(examples=["html"])]
+    title: Annotated[str, Field(examples=["HTML snippet"])]
+    language: Annotated[str, Field(examples=["html"])]
+    install: Annotated[str, Field(description="A command to run first, if one is needed")]
+    notes: list[str]
+    code: str
+
+
+def _parts(view: SourceView) -> dict[str, Any]:
+    source, domain, facts = view.source, view.domain, view.facts
+    return {
+        "id": source.id,
+        "workspace_id": source.workspace_id,
+        "name": source.name,
+        "type": source.type,
+        "region": source.region,
+        "upstream": source.upstream,
+        "write_key": source.write_key,
+        "alias": view.alias_path,
+        "domain": domain
+        and DomainOfSource(
+            id=domain.id, name=domain.name, cdn_host=domain.cdn_host, api_host=domain.api_host
+        ),
+        "script_url": facts and facts.script_url,
+        "alias_url": facts and facts.alias_url,
+        "created_at": source.created_at,
+    }

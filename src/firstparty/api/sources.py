@@ -1,0 +1,135 @@
+"""The operations of /api/v1/sources."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from firstparty.api.context import After, ChosenWorkspace, Here, Limit
+from firstparty.api.idempotency import IdempotentRoute
+from firstparty.api.pages import Page, build_page
+from firstparty.api.problems import describe_problems
+from firstparty.api.source_answers import SnippetAnswer, SourceAnswer, SourceDetail
+from firstparty.control import sources
+from firstparty.control.sources import SourceRequest as Asked
+from firstparty.model.workspaces import SourceType
+from firstparty.snippets.catalogue import list_forms
+from firstparty.snippets.html import DEFAULT_GLOBAL
+
+router = APIRouter(
+    prefix="/sources",
+    tags=["sources"],
+    route_class=IdempotentRoute,
+    responses=describe_problems(401, 403, 404, 409, 422),
+)
+
+
+class SourceRequest(BaseModel):
+    """A source to make."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"name": "Web shop", "type": "javascript", "region": "us"}]
+        },
+    )
+
+    name: Annotated[str, Field(description="What people call it, up to 100 characters")]
+    type: Annotated[SourceType, Field(description="The SDK that sends; it decides the snippet")]
+    region: Annotated[str, Field(description="us or eu", examples=["us"])] = "us"
+    upstream: Annotated[
+        str | None,
+        Field(
+            description="The origin that messages go on to; the region's, if left out",
+            examples=["https://events.example.com"],
+        ),
+    ] = None
+    write_key: Annotated[
+        str | None,
+        Field(
+            description="The write key that the source has upstream; a new one, if left out",
+            examples=["kLzq0sXbT4nB7vK1cD5sW9eQm2xT4nB7"],
+        ),
+    ] = None
+    settings: Annotated[
+        dict[str, Any],
+        Field(description="The source's settings JSON, as exported upstream; up to 256 KB"),
+    ] = {}
+    workspace_id: Annotated[
+        str | None, Field(description="Where; not needed where you see just one", max_length=64)
+    ] = None
+
+
+@router.get("")
+def list_sources(
+    here: Here, workspace: ChosenWorkspace = None, after: After = "", limit: Limit = 50
+) -> Page[SourceAnswer]:
+    """The sources of a workspace, oldest first."""
+    found = sources.list_sources(
+        here.store,
+        here.caller,
+        workspace_id=here.choose_workspace(workspace).id,
+        rules=here.rules,
+        after=after,
+        limit=limit + 1,
+    )
+    return build_page(found, limit, build=SourceAnswer.of, cursor=lambda view: view.source.id)
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+def add_source(here: Here, asked: SourceRequest) -> SourceDetail:
+    """Make a source. Needs the role editor."""
+    view = sources.add_source(
+        here.store,
+        here.caller,
+        workspace_id=here.choose_workspace(asked.workspace_id).id,
+        asked=Asked(
+            name=asked.name,
+            type=asked.type,
+            region=asked.region,
+            upstream=asked.upstream,
+            write_key=asked.write_key,
+            settings=asked.settings,
+        ),
+        rules=here.rules,
+        now=here.now,
+    )
+    return SourceDetail.of(view)
+
+
+@router.get("/{source_id}")
+def show_source(here: Here, source_id: str) -> SourceDetail:
+    """One source, with its settings."""
+    return SourceDetail.of(
+        sources.show_source(here.store, here.caller, source_id, rules=here.rules)
+    )
+
+
+@router.get("/{source_id}/snippet")
+def show_snippet(
+    here: Here,
+    source_id: str,
+    form: Annotated[
+        str, Query(alias="format", description="html, npm, python or node", max_length=40)
+    ] = "html",
+    path: Annotated[
+        Literal["alias", "standard"],
+        Query(description="html: the script's alias, or the path with the write key"),
+    ] = "alias",
+    name: Annotated[
+        str, Query(alias="global", description="html: the name of the global", max_length=200)
+    ] = DEFAULT_GLOBAL,
+) -> SnippetAnswer:
+    """The code to copy, with this source's hosts and write key in it."""
+    view = sources.show_source(here.store, here.caller, source_id, rules=here.rules)
+    code = sources.show_snippet(view, form, is_standard=path == "standard", global_name=name)
+    facts = list_forms()[form]
+    return SnippetAnswer(
+        format=form,
+        title=facts.title,
+        language=facts.language,
+        install=facts.install,
+        notes=list(facts.notes),
+        code=code,
+    )

@@ -1,0 +1,66 @@
+"""The ACME account: one for each authority, its key stored before the CA first sees it.
+
+A crash between storing the key and learning the account's URL costs nothing: asking for a new
+account with a known key answers the URL of the one there is (RFC 8555 §7.3).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from acme import client, errors, messages
+from josepy.jwa import ES256
+from josepy.jwk import JWKEC
+
+from firstparty.certs.keys import load_private_key, new_private_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account's private key, PEM, and its URL at the CA: empty until the CA has told it."""
+
+    key_pem: bytes
+    url: str = ""
+
+    @property
+    def key(self) -> JWKEC:
+        """The private key, for signing requests and for key authorizations."""
+        return JWKEC(key=load_private_key(self.key_pem))
+
+
+class AccountKeeper(Protocol):
+    """Where the account of one authority is kept. Called from worker threads."""
+
+    def load(self) -> Account | None:
+        """The account, if its key has been stored."""
+
+    def add(self, key_pem: bytes) -> Account:
+        """Store a new key, sealed and durably, before returning; MUST keep one that is there."""
+
+    def save_url(self, url: str) -> None:
+        """Store the URL the CA gave the account; empty: the CA does not know it any more."""
+
+
+ALGORITHM: Final = ES256
+
+
+def load_or_add_account(keeper: AccountKeeper) -> Account:
+    """The account with its key stored, whether the CA knows it yet or not."""
+    return keeper.load() or keeper.add(new_private_key())
+
+
+def register(acme: client.ClientV2, keeper: AccountKeeper, account: Account, email: str) -> str:
+    """The URL of the account at the CA, made there if need be. Raises what the library raises.
+
+    The operator agreed to the CA's terms by choosing it in the settings.
+    """
+    if not account.url:
+        wanted = messages.NewRegistration.from_data(
+            email=email or None, terms_of_service_agreed=True
+        )
+        try:
+            url = str(acme.new_account(wanted).uri)
+        except errors.ConflictError as error:  # it knows the key: the account is there already
+            url = error.location
+        keeper.save_url(url)
+        return url
+    return account.url

@@ -1,0 +1,195 @@
+"""An ACME certificate authority (RFC 8555), by certbot's library, validated by dns-01.
+
+Every call is one short piece of an order, so that an order goes on, by its URL, after a crash at
+any point. The library blocks: each call runs in a thread with a session of its own.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from acme import challenges, messages
+from cryptography import x509
+
+from firstparty.certs.account import AccountKeeper, load_or_add_account, register
+from firstparty.certs.problems import FAULTS, describe, is_account_lost, name_problem, read_fault
+from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending, Rejected
+from firstparty.certs.session import Session
+from firstparty.model.certificates import DnsChallenge
+from firstparty.telemetry import Log
+
+_LOG: Final = Log("certs")
+_SOON: Final = timedelta(milliseconds=200)
+_MAX_SESSIONS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcmeServer:
+    """Where a CA is and whom it may write to. ``ca_bundle``: PEM of roots; empty: the public's."""
+
+    directory: str
+    email: str = ""
+    ca_bundle: str = ""
+
+
+class AcmeAuthority:
+    """Orders certificates for the operator's one account."""
+
+    def __init__(self, name: str, server: AcmeServer, accounts: AccountKeeper) -> None:
+        self.name: Final = name
+        self._server = server
+        self._accounts = accounts
+        self._idle: list[Session] = []
+        # Its own threads: a CA that hangs must not keep the process's others from the store.
+        self._threads = ThreadPoolExecutor(_MAX_SESSIONS, thread_name_prefix="acme")
+
+    async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
+        """Make an order for exactly ``names``, which are those of the request (PEM)."""
+
+        def work(session: Session) -> OrderProgress:
+            order = session.acme.new_order(csr)
+            authorizations = [one.body for one in order.authorizations]
+            return _read_new_order(
+                str(order.uri), order.body, authorizations, names=names, session=session
+            )
+
+        return await self._in_thread(work)
+
+    async def answer(self, url: str) -> OrderProgress:
+        """Tell the CA that the challenges of this order may be validated now. May be repeated."""
+
+        def work(session: Session) -> OrderProgress:
+            for authorization in session.fetch_authorizations(session.fetch_order(url)):
+                body = _find_dns01(authorization)
+                if body is not None and _is(authorization, body, messages.STATUS_PENDING):
+                    session.acme.answer_challenge(body, body.chall.response(session.account.key))
+            return Pending(url=url, again=_SOON)
+
+        return await self._in_thread(work)
+
+    async def advance(self, url: str, csr: bytes) -> OrderProgress:
+        """Look at the order and take our next move in it: finalize, or fetch the certificate."""
+
+        def work(session: Session) -> OrderProgress:
+            order = session.fetch_order(url)
+            if order.status == messages.STATUS_READY:
+                request = messages.CertificateRequest(csr=x509.load_pem_x509_csr(csr))
+                session.network.post(
+                    order.finalize, request, new_nonce_url=session.acme.directory["newNonce"]
+                )
+                order = session.fetch_order(url)
+            if order.status == messages.STATUS_VALID:
+                return Issued(url=url, chain=session.fetch(str(order.certificate)).text)
+            if order.status == messages.STATUS_INVALID:
+                return _read_invalid_order(order, session)
+            return Pending(url=url, again=session.network.last_retry_after)
+
+        return await self._in_thread(work)
+
+    def close(self) -> None:
+        """Close idle connections and let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _in_thread(self, work: Callable[[Session], OrderProgress]) -> OrderProgress:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+
+    def _run(self, work: Callable[[Session], OrderProgress]) -> OrderProgress:
+        """Do ``work`` in a session, in this thread; what goes wrong becomes a value."""
+        status, retry_after = 0, None
+        try:
+            with self._session() as session:
+                try:
+                    return work(session)
+                except FAULTS:
+                    status = session.network.last_status
+                    retry_after = session.network.last_retry_after
+                    raise
+        except FAULTS as error:
+            _LOG.warning("ca.fault", authority=self.name, status=status, error=type(error).__name__)
+            if is_account_lost(error):
+                self._accounts.save_url("")
+            return read_fault(error, status=status, retry_after=retry_after)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """A session that nobody else uses; kept for the next one only if nothing went wrong."""
+        session = self._idle.pop() if self._idle else self._open_session()
+        is_good = False
+        try:
+            yield session
+            is_good = True
+        finally:
+            if is_good:
+                self._idle.append(session)
+            else:
+                session.close()
+
+    def _open_session(self) -> Session:
+        account = load_or_add_account(self._accounts)
+        session = Session(self._server.directory, account, ca_bundle=self._server.ca_bundle)
+        try:
+            url = register(session.acme, self._accounts, account, self._server.email)
+        except BaseException:
+            session.close()
+            raise
+        session.act_as(url)
+        return session
+
+
+def _read_new_order(
+    url: str,
+    order: messages.Order,
+    authorizations: Sequence[messages.Authorization],
+    *,
+    names: Sequence[str],
+    session: Session,
+) -> OrderProgress:
+    """The challenges of a new order; an order or authorization may be an earlier one, reused."""
+    if order.status == messages.STATUS_INVALID:
+        return _read_invalid_order(order, session)
+    wanted = []
+    for authorization in authorizations:
+        if authorization.status == messages.STATUS_VALID:
+            continue
+        host = authorization.identifier.value
+        body = _find_dns01(authorization)
+        if host not in names or body is None:
+            return Rejected(
+                problem="noChallenge", detail=f"The CA offers no dns-01 challenge for {host}."
+            )
+        value = body.chall.validation(session.account.key)
+        wanted.append(DnsChallenge(host=host, value=value))
+    return Challenged(url=url, challenges=tuple(wanted))
+
+
+def _read_invalid_order(order: messages.Order, session: Session) -> Rejected:
+    """Why an order is invalid: its own error, or the first of its challenges'."""
+    if order.error is not None:
+        return Rejected(problem=name_problem(order.error), detail=describe(order.error))
+    for authorization in session.fetch_authorizations(order):
+        for body in authorization.challenges or ():
+            if body.error is not None:
+                host = authorization.identifier.value
+                return Rejected(
+                    problem=name_problem(body.error), detail=f"{host}: {describe(body.error)}"
+                )
+    return Rejected(problem="orderInvalid", detail="The CA does not say why.")
+
+
+def _find_dns01(authorization: messages.Authorization) -> messages.ChallengeBody | None:
+    for body in authorization.challenges or ():
+        if isinstance(body.chall, challenges.DNS01):
+            return body
+    return None
+
+
+def _is(
+    authorization: messages.Authorization, body: messages.ChallengeBody, status: messages.Status
+) -> bool:
+    return authorization.status == status and body.status == status

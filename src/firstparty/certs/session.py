@@ -1,0 +1,104 @@
+"""One ACME session: certbot's client with what it lacks, used by one thread at a time.
+
+It retries a refused nonce as often as need be, takes a file of roots to trust, and remembers the
+last status and Retry-After, which the library's errors do not carry.
+"""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, cast
+
+import requests
+from acme import client, messages
+
+from firstparty import __version__
+from firstparty.certs.account import ALGORITHM, Account
+
+_TIMEOUT_SECONDS: Final = 10
+_MAX_NONCE_TRIES: Final = 20  # with half of all nonces refused, one call in a million fails
+_MAX_RETRY_AFTER: Final = timedelta(days=1)
+
+
+class Network(client.ClientNetwork):
+    """Signed requests, as the library does them, with nonces retried and headers remembered."""
+
+    def __init__(self, account: Account, *, ca_bundle: str) -> None:
+        super().__init__(
+            account.key,
+            alg=ALGORITHM,
+            verify_ssl=cast("bool", ca_bundle or True),  # requests takes a path here too
+            user_agent=f"firstparty/{__version__}",
+            timeout=_TIMEOUT_SECONDS,
+        )
+        self.last_status = 0
+        self.last_retry_after: timedelta | None = None
+
+    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Like the library's, with more tries: RFC 8555 §6.5 asks to retry with a new nonce."""
+        for _ in range(_MAX_NONCE_TRIES):
+            try:
+                return self._post_once(*args, **kwargs)
+            except messages.Error as error:
+                if error.code != "badNonce":
+                    raise
+        return self._post_once(*args, **kwargs)
+
+    def _send_request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
+        self.last_status, self.last_retry_after = 0, None
+        response = super()._send_request(method, url, *args, **kwargs)
+        self.last_status = response.status_code
+        self.last_retry_after = parse_retry_after(
+            response.headers.get("Retry-After"), now=datetime.now(UTC)
+        )
+        return response
+
+
+def parse_retry_after(text: str | None, *, now: datetime) -> timedelta | None:
+    """A Retry-After (RFC 9110 §10.2.3), seconds or date, as a span of at most a day."""
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        wait = timedelta(seconds=min(int(text), _MAX_RETRY_AFTER.total_seconds()))
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    return min(max(wait, timedelta()), _MAX_RETRY_AFTER)
+
+
+class Session:
+    """The CA's directory and a connection to it, signing as the account."""
+
+    def __init__(self, directory_url: str, account: Account, *, ca_bundle: str) -> None:
+        """Fetches the directory; raises what the library raises."""
+        self.account = account
+        self.network = Network(account, ca_bundle=ca_bundle)
+        directory = client.ClientV2.get_directory(directory_url, self.network)
+        self.acme = client.ClientV2(directory, self.network)
+
+    def act_as(self, account_url: str) -> None:
+        """Sign with the account's URL from now on (RFC 8555 §6.2)."""
+        self.network.account = messages.RegistrationResource(
+            body=messages.Registration(), uri=account_url
+        )
+
+    def fetch(self, url: str) -> requests.Response:
+        """POST-as-GET (RFC 8555 §6.3)."""
+        return self.network.post(url, None, new_nonce_url=self.acme.directory["newNonce"])
+
+    def fetch_order(self, url: str) -> messages.Order:
+        """The order as it is now."""
+        order: messages.Order = messages.Order.from_json(self.fetch(url).json())
+        return order
+
+    def fetch_authorizations(self, order: messages.Order) -> list[messages.Authorization]:
+        """The authorizations of an order as they are now."""
+        return [
+            messages.Authorization.from_json(self.fetch(url).json()) for url in order.authorizations
+        ]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.network.session.close()

@@ -1,0 +1,56 @@
+"""A domain for a person at a terminal: what it is, what to add, what is missing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from firstparty.cli.errors import ExitCode
+from firstparty.cli.output import print_facts, print_line
+from firstparty.model.status import Word
+
+_EXIT_CODES: Final[Mapping[str, ExitCode]] = {
+    Word.FAILING: ExitCode.FAILING,
+    Word.WARNING: ExitCode.WARNING,
+}
+
+
+def exit_code_of(word: str) -> ExitCode:
+    """Good for every word that is neither a warning nor failing: waiting is no failure."""
+    return _EXIT_CODES.get(word, ExitCode.GOOD)
+
+
+def print_domain(domain: Mapping[str, Any]) -> None:
+    """The domain's facts, then its records, then what is missing."""
+    print_facts(
+        (
+            ("domain", domain["name"]),
+            ("id", domain["id"]),
+            ("status", domain["status"]),
+            ("dns", domain["dns"]),
+            ("certificate", domain["certificate"]),
+            ("edge", domain["edge"]),
+            ("probe", domain["probe"]),
+            ("CDN host", domain["cdn_host"]),
+            ("API host", domain["api_host"]),
+            ("sources", ", ".join(source["name"] for source in domain["sources"])),
+        )
+    )
+    print_line("\nRecords to add at the parent zone:")
+    for record in domain["records"]:
+        mark = "found" if record["found"] else "not found"
+        print_line(
+            f"  {record['name']} {record['ttl']} IN {record['type']} {record['value']}  ; {mark}"
+        )
+    for line in describe_reasons(domain):
+        print_line(line)
+
+
+def describe_reasons(domain: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each finding and each warning."""
+    for finding in domain["findings"]:
+        yield f"{finding['severity']}: {finding['sentence']} ({_who_acts(finding['acts'])})"
+    for warning in domain["warnings"]:
+        yield f"advice: {warning['sentence']}"
+
+
+def _who_acts(actor: str) -> str:
+    return "nobody must act: wait" if actor == "nobody" else f"{actor} acts"

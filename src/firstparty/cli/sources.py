@@ -1,0 +1,139 @@
+"""``firstparty sources``."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firstparty.cli.client import Client
+from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.output import print_facts, print_json, print_line, print_table
+from firstparty.model.workspaces import SourceType
+
+app = typer.Typer(help="Sites and apps that send messages.", no_args_is_help=True)
+SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
+
+
+@app.command()
+def add(  # noqa: PLR0913 - one parameter for each option
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    *,
+    kind: Annotated[SourceType, typer.Option("--type", help="The SDK that sends.")],
+    region: Annotated[str, typer.Option(help="us or eu.")] = "us",
+    upstream: Annotated[
+        str | None,
+        typer.Option(metavar="ORIGIN", help="Where messages go; the region's if unsaid."),
+    ] = None,
+    write_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="The one it has upstream; a new one if unsaid."),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its settings JSON; - is standard input.")
+    ] = None,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a source."""
+    client = Client.of_environment()
+    source = client.post(
+        "sources",
+        body={
+            "workspace_id": workspace or client.workspace,
+            "name": name,
+            "type": kind,
+            "region": region,
+            "upstream": upstream,
+            "write_key": write_key,
+            "settings": _read_settings(settings),
+        },
+    )
+    _print_source(source, as_json=as_json)
+
+
+@app.command("list")
+def list_(*, workspace: InWorkspace = None, as_json: AsJson = False) -> None:
+    """The sources of the workspace."""
+    client = Client.of_environment()
+    sources = list(client.list_all("sources", workspace=workspace or client.workspace))
+    if as_json:
+        print_json(sources)
+        return
+    print_table(
+        ("ID", "NAME", "TYPE", "WRITE KEY", "DOMAIN"),
+        (
+            (one["id"], one["name"], one["type"], one["write_key"], _domain_of(one))
+            for one in sources
+        ),
+        empty="There is no source yet: firstparty sources add NAME --type javascript",
+    )
+
+
+@app.command()
+def show(source_id: SourceId, *, as_json: AsJson = False) -> None:
+    """One source: its write key, addresses and upstream."""
+    _print_source(Client.of_environment().get("sources", source_id), as_json=as_json)
+
+
+@app.command()
+def snippet(
+    source_id: SourceId,
+    *,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORM", help="html, npm, python or node.")
+    ] = "html",
+    standard: Annotated[
+        bool, typer.Option("--standard", help="html: the path with the write key, not the alias.")
+    ] = False,
+    name: Annotated[
+        str, typer.Option("--global", metavar="NAME", help="html: another name for the global.")
+    ] = "analytics",
+    as_json: AsJson = False,
+) -> None:
+    """Print the code to copy, with the source's hosts and write key in it."""
+    path = "standard" if standard else "alias"
+    query = {"format": form, "path": path, "global": name}
+    found = Client.of_environment().get("sources", source_id, "snippet", **query)
+    if as_json:
+        print_json(found)
+    else:
+        # Not through a console: this is code, byte for byte.
+        sys.stdout.write(found["code"].rstrip("\n") + "\n")
+
+
+def _read_settings(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text()
+        settings = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{file}: {error}", param_hint="--settings") from error
+    if not isinstance(settings, dict):
+        raise typer.BadParameter(f"{file}: not a JSON object", param_hint="--settings")
+    return settings
+
+
+def _domain_of(source: dict[str, Any]) -> str:
+    return source["domain"]["name"] if source["domain"] else "-"
+
+
+def _print_source(source: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(source)
+        return
+    facts = [
+        ("source", source["id"]),
+        ("name", source["name"]),
+        ("type", source["type"]),
+        ("write key", source["write_key"]),
+        ("upstream", f"{source['upstream']} ({source['region']})"),
+        ("domain", _domain_of(source)),
+    ]
+    if source["domain"]:
+        facts += [("script", source["alias_url"]), ("API host", source["domain"]["api_host"])]
+    print_facts(facts)
+    if source["domain"]:
+        print_line(f"\nThe code to paste: firstparty sources snippet {source['id']}")

@@ -1,0 +1,133 @@
+"""The domains of a workspace, and asking for one more."""
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from firstparty.console.failures import status_of
+from firstparty.console.pages import redirect, render_page, workspace_values
+from firstparty.console.visits import Form, Visit
+from firstparty.control.callers import require_role
+from firstparty.control.domains import DomainRequest, list_domains, request_domain
+from firstparty.control.sources import list_sources
+from firstparty.errors import Forbidden, NotFound, Refused
+from firstparty.model.status import Word
+from firstparty.model.workspaces import Role, SourceType
+
+_PAGE: Final = 100
+_SOURCES_TO_CHOOSE: Final = 500
+_WORDS: Final = (
+    Word.WAITING,
+    Word.VERIFYING,
+    Word.ISSUING,
+    Word.LIVE,
+    Word.WARNING,
+    Word.FAILING,
+    Word.PAUSED,
+    Word.REMOVING,
+)
+
+
+def show_domains(visit: Visit) -> Response:
+    """The list, all of it or one word's. The word is derived, so it is filtered page by page."""
+    values = workspace_values(visit, area="domains", at_top=True)
+    asked = visit.query.get("status", "")
+    word = Word(asked) if asked in _WORDS else None
+    views = list_domains(
+        visit.place.store,
+        visit.caller,
+        workspace_id=visit.path["workspace_id"],
+        rules=visit.place.rules,
+        after=visit.query.get("after", ""),
+        limit=_PAGE,
+    )
+    next_page = ""
+    if len(views) == _PAGE:
+        query = {"after": views[-1].domain.id} | ({"status": word} if word else {})
+        next_page = f"{values['base']}/domains?{urlencode(query)}"
+    shown = sorted(
+        (view for view in views if word in {None, view.word}), key=lambda view: view.domain.name
+    )
+    return render_page(
+        visit,
+        "domains.html",
+        **values,
+        views=shown,
+        words=_WORDS,
+        word=word,
+        next_page=next_page,
+    )
+
+
+def show_new_domain(visit: Visit) -> Response:
+    """The empty form."""
+    typed = {"cdn_label": "evs", "api_label": "api", "has_csp": "no"}
+    chosen = tuple(visit.query.get("source", "").split())
+    return _render_form(visit, typed, chosen, None)
+
+
+def add_domain(visit: Visit) -> Response:
+    """Ask for the domain; what breaks a rule is said beside its field, nothing typed is lost."""
+    workspace_id, form = visit.path["workspace_id"], visit.form
+    try:
+        view = request_domain(
+            visit.place.store,
+            visit.caller,
+            workspace_id=workspace_id,
+            asked=parse_domain_form(form),
+            rules=visit.place.rules,
+            now=visit.now,
+        )
+    except (NotFound, Forbidden):
+        raise
+    except Refused as refused:
+        return _render_form(visit, form.typed(), form.texts("source_ids"), refused)
+    return redirect(
+        visit, f"/workspaces/{workspace_id}/domains/{view.domain.id}", flash="domain-added"
+    )
+
+
+def parse_domain_form(form: Form) -> DomainRequest:
+    """The request as typed; the rules are control's."""
+    return DomainRequest(
+        name=form.text("name"),
+        source_ids=form.texts("source_ids"),
+        cdn_label=form.text("cdn_label"),
+        api_label=form.text("api_label"),
+        has_csp=form.text("has_csp") == "yes",
+        description=form.text("description"),
+    )
+
+
+def _render_form(
+    visit: Visit, typed: dict[str, str], chosen: tuple[str, ...], wrong: Refused | None
+) -> Response:
+    values = workspace_values(visit, area="domains")
+    workspace_id = visit.path["workspace_id"]
+    require_role(visit.caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
+    sources = list_sources(
+        visit.place.store,
+        visit.caller,
+        workspace_id=workspace_id,
+        rules=visit.place.rules,
+        limit=_SOURCES_TO_CHOOSE,
+    )
+    free = [view.source for view in sources if view.domain is None]
+    free.sort(key=lambda source: source.type is not SourceType.JAVASCRIPT)  # what is needed first
+    if not chosen and wrong is None:
+        chosen = tuple(s.id for s in free if s.type is SourceType.JAVASCRIPT)[:1]
+    status = status_of(wrong) if wrong else HTTPStatus.OK
+    return render_page(
+        visit,
+        "domain_new.html",
+        **values,
+        status=status,
+        values=typed,
+        chosen_sources=chosen,
+        sources_to_choose=free,
+        has_sources=bool(sources),
+        has_javascript=any(source.type is SourceType.JAVASCRIPT for source in free),
+        wrong=wrong,
+    )

@@ -1,0 +1,120 @@
+"""From a template and values to an answer. Every value is escaped; a missing one is an error."""
+
+import hashlib
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from firstparty.console import words
+from firstparty.console.cookies import FLASH, delete_cookie, set_cookie
+from firstparty.console.visits import Visit
+from firstparty.control.callers import Caller
+from firstparty.control.workspaces import list_workspaces, show_workspace
+from firstparty.model.workspaces import Role, Workspace
+
+DIRECTORY: Final = Path(str(files("firstparty.console")))
+_IN_SWITCHER: Final = 50
+
+# A flash travels as its name in a cookie, so nobody can put words into our mouth.
+FLASHES: Final = {
+    "domain-added": "The domain is added. Now add its records at your DNS provider.",
+    "domain-checked": "We are looking now.",
+    "domain-paused": "The domain is paused.",
+    "domain-resumed": "The domain goes on. We are looking now.",
+    "domain-removed": "The domain is being removed.",
+    "source-added": "The source is added.",
+    "signed-out": "You are signed out.",
+}
+_NOTHING: Final[dict[str, Any]] = {
+    "signed_in": None,
+    "workspace": None,
+    "workspaces": [],
+    "area": "",
+    "at_top": False,
+    "may_edit": False,
+    "base": "",
+    "flash": "",
+    "wrong": None,
+}
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(DIRECTORY / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        static=static_url,
+        word_tone=words.WORD_TONES.__getitem__,
+        finding_tone=words.finding_tone,
+        actor=words.ACTORS.__getitem__,
+        source_type=words.SOURCE_TYPES.__getitem__,
+        say_clock=words.say_clock,
+        say_date=words.say_date,
+    )
+    return environment
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a file in ``static/``; it changes with the content, so it is kept for ever."""
+    digest = hashlib.sha256((DIRECTORY / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def render_page(
+    visit: Visit, template: str, *, status: int = HTTPStatus.OK, **values: Any
+) -> HTMLResponse:
+    """A whole page. The flash message, if there is one, is shown and forgotten."""
+    common = _NOTHING | {
+        "now": visit.now,
+        "csrf": visit.csrf,
+        "signed_in": visit.signed_in,
+        "flash": FLASHES.get(visit.flash, ""),
+    }
+    response = HTMLResponse(_templates().get_template(template).render(common | values), status)
+    if visit.flash:
+        delete_cookie(response, FLASH, is_https=visit.is_https)
+    return response
+
+
+def render_fragment(visit: Visit, template: str, **values: Any) -> HTMLResponse:
+    """A part of a page, for htmx."""
+    return HTMLResponse(_templates().get_template(template).render(now=visit.now, **values))
+
+
+def workspace_values(visit: Visit, *, area: str, at_top: bool = False) -> dict[str, Any]:
+    """What every page of a workspace needs; raises NotFound for one that is not the caller's."""
+    workspace = show_workspace(visit.place.store, visit.caller, visit.path["workspace_id"])
+    return {
+        "workspace": workspace,
+        "workspaces": list_workspaces(visit.place.store, visit.caller, limit=_IN_SWITCHER),
+        "area": area,
+        "at_top": at_top,
+        "may_edit": may_edit(visit.caller, workspace),
+        "base": f"/workspaces/{workspace.id}",
+    }
+
+
+def may_edit(caller: Caller, workspace: Workspace) -> bool:
+    """Whether the caller may change domains and sources there: control has the last word."""
+    role = caller.role_in(workspace.id)
+    return role is not None and role.includes(Role.EDITOR)
+
+
+def redirect(visit: Visit, path: str, *, flash: str = "") -> Response:
+    """Go on to another page of ours, by GET, with a message to show there."""
+    response = RedirectResponse(path, HTTPStatus.SEE_OTHER)
+    if flash:
+        assert flash in FLASHES
+        set_cookie(response, FLASH, flash, is_https=visit.is_https)
+    return response

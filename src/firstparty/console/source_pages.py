@@ -1,0 +1,116 @@
+"""The sources of a workspace, adding one, and a source's page."""
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from firstparty.console.failures import status_of
+from firstparty.console.pages import redirect, render_page, workspace_values
+from firstparty.console.snippet_cards import snippet_cards
+from firstparty.console.visits import Form, Visit
+from firstparty.console.words import SOURCE_TYPES
+from firstparty.control import sources
+from firstparty.control.callers import require_role
+from firstparty.control.domains import show_domain
+from firstparty.control.sources import SourceRequest
+from firstparty.errors import Forbidden, NotFound, Refused
+from firstparty.model.status import Word
+from firstparty.model.workspaces import Role, SourceType
+
+_PAGE: Final = 100
+
+
+def show_sources(visit: Visit) -> Response:
+    """The list, oldest first."""
+    values = workspace_values(visit, area="sources", at_top=True)
+    found = sources.list_sources(
+        visit.place.store,
+        visit.caller,
+        workspace_id=visit.path["workspace_id"],
+        rules=visit.place.rules,
+        after=visit.query.get("after", ""),
+        limit=_PAGE,
+    )
+    next_page = ""
+    if len(found) == _PAGE:
+        next_page = f"{values['base']}/sources?{urlencode({'after': found[-1].source.id})}"
+    return render_page(visit, "sources.html", **values, views=found, next_page=next_page)
+
+
+def show_new_source(visit: Visit) -> Response:
+    """The empty form."""
+    return _render_form(visit, {}, None)
+
+
+def add_source(visit: Visit) -> Response:
+    """Make the source; what breaks a rule is said beside its field, nothing typed is lost."""
+    workspace_id = visit.path["workspace_id"]
+    try:
+        view = sources.add_source(
+            visit.place.store,
+            visit.caller,
+            workspace_id=workspace_id,
+            asked=parse_source_form(visit.form),
+            rules=visit.place.rules,
+            now=visit.now,
+        )
+    except (NotFound, Forbidden):
+        raise
+    except Refused as refused:
+        return _render_form(visit, visit.form.typed(), refused)
+    return redirect(
+        visit, f"/workspaces/{workspace_id}/sources/{view.source.id}", flash="source-added"
+    )
+
+
+def show_source(visit: Visit) -> Response:
+    """Write key, where its script is, where its messages go, and its snippets."""
+    values = workspace_values(visit, area="sources")
+    source_id, place = visit.path["source_id"], visit.place
+    view = sources.show_source(place.store, visit.caller, source_id, rules=place.rules)
+    if view.source.workspace_id != visit.path["workspace_id"]:
+        raise NotFound("source", source_id)
+    is_live = False
+    if view.domain is not None:
+        home = show_domain(place.store, visit.caller, view.domain.id, rules=place.rules)
+        is_live = home.word in {Word.LIVE, Word.WARNING}
+    return render_page(
+        visit,
+        "source.html",
+        **values,
+        view=view,
+        snippets=snippet_cards(view.source, view.facts) if view.facts else (),
+        is_live=is_live,
+    )
+
+
+def parse_source_form(form: Form) -> SourceRequest:
+    """The request as typed; an empty optional field leaves the choice to us. Raises Refused."""
+    asked = form.text("type")
+    if asked not in set(SourceType):
+        raise Refused("type-unknown", "Choose one of the types in the list.", field="type")
+    return SourceRequest(
+        name=form.text("name"),
+        type=SourceType(asked),
+        region=form.text("region"),
+        upstream=form.text("upstream").strip() or None,
+        write_key=form.text("write_key").strip() or None,
+    )
+
+
+def _render_form(visit: Visit, typed: dict[str, str], wrong: Refused | None) -> Response:
+    values = workspace_values(visit, area="sources")
+    workspace_id = visit.path["workspace_id"]
+    require_role(visit.caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
+    return render_page(
+        visit,
+        "source_new.html",
+        **values,
+        status=status_of(wrong) if wrong else HTTPStatus.OK,
+        values=typed,
+        source_types=SOURCE_TYPES,
+        upstreams=visit.place.rules.upstreams,
+        wrong=wrong,
+    )

@@ -1,0 +1,66 @@
+"""One request of a browser, read and checked, as the pages see it: no sockets, no headers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from firstparty.control.access import SignedIn
+from firstparty.control.callers import Caller
+from firstparty.control.rules import Rules
+from firstparty.store.engine import Store
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the console runs; ``clock`` answers the time, aware UTC."""
+
+    store: Store
+    rules: Rules
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a form sent: text, as typed. A field that was not sent is empty."""
+
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """The first value of a field."""
+        return next(iter(self.fields.get(name, ())), "")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Every value of a field, such as the boxes that were checked."""
+        return tuple(self.fields.get(name, ()))
+
+    def typed(self) -> dict[str, str]:
+        """The first value of every field, to be shown again. Never a password."""
+        return {name: self.text(name) for name in self.fields if name != "password"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request. ``csrf`` is what forms on the answer carry; ``flash`` names a message to show.
+
+    ``address`` is the client's, for the sign-in throttle alone: never logged, never stored.
+    """
+
+    place: Place
+    now: datetime
+    csrf: str
+    address: str
+    is_https: bool
+    signed_in: SignedIn | None = None
+    session_secret: str = ""
+    flash: str = ""
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Form = field(default_factory=Form)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks, on a page that only signed-in people reach."""
+        assert self.signed_in is not None  # the rim let nobody else through
+        return self.signed_in.caller

@@ -1,0 +1,227 @@
+"""Domains: asked for, checked, paused, resumed, removed. All of it is intent; nothing is observed.
+
+Rules of who may have which name: ``model.names`` for the name itself, ``control.clashes`` for what
+is there already.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from firstparty.control.callers import Caller, require_role
+from firstparty.control.clashes import refuse_name_clash, refuse_sources
+from firstparty.control.fields import parse_description
+from firstparty.control.rules import Rules
+from firstparty.control.views import DomainView, load_views
+from firstparty.errors import Conflict, NotFound, Refused
+from firstparty.model.domains import Domain, Mode
+from firstparty.model.identifiers import new_identifier, random_dns_token
+from firstparty.model.names import (
+    MAX_NAME_OCTETS,
+    canonical_name,
+    parse_domain_name,
+    parse_label,
+)
+from firstparty.model.status import Intent
+from firstparty.model.workspaces import Role
+from firstparty.store import domains, work, workspaces
+from firstparty.store.engine import Store
+from firstparty.store.people import add_audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainRequest:
+    """A domain as asked for; names and labels as typed."""
+
+    name: str
+    source_ids: tuple[str, ...]
+    mode: Mode = Mode.DELEGATION
+    cdn_label: str = "evs"
+    api_label: str = "api"
+    has_csp: bool = False
+    description: str = ""
+
+
+def request_domain(
+    store: Store,
+    caller: Caller,
+    *,
+    workspace_id: str,
+    asked: DomainRequest,
+    rules: Rules,
+    now: datetime,
+) -> DomainView:
+    """Ask for a domain; the records to add are in the answer.
+
+    Raises Refused with the field and the rule, Conflict where a name or a source is taken,
+    NotFound for a workspace or source that is not there or not the caller's.
+    """
+    require_role(caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
+    domain = parse_request(asked, workspace_id=workspace_id, rules=rules, now=now)
+    with store.write() as connection:
+        # One request of a workspace at a time: what is checked here stays true until it is stored.
+        if workspaces.lock_workspace(connection, workspace_id) is None:
+            raise NotFound("workspace", workspace_id)
+        refuse_name_clash(connection, domain)
+        refuse_sources(connection, domain)
+        domains.add_domain(connection, domain)
+        work.start_work(connection, domain.id, now=now)
+        add_audit(
+            connection,
+            at=now,
+            workspace_id=workspace_id,
+            actor=caller.actor,
+            action="domain.requested",
+            subject=domain.id,
+            detail={"name": domain.name, "mode": domain.mode, "sources": list(domain.source_ids)},
+        )
+        return load_views(connection, [domain], rules)[0]
+
+
+def parse_request(
+    asked: DomainRequest, *, workspace_id: str, rules: Rules, now: datetime
+) -> Domain:
+    """The domain that a request means, with a new claim's token; raises Refused."""
+    cdn_label = parse_label(asked.cdn_label, field="cdn_label")
+    api_label = parse_label(asked.api_label, field="api_label")
+    if cdn_label == api_label:
+        raise Refused(
+            "labels-equal",
+            "The CDN host and the API host are two hosts: give them two different labels.",
+            field="api_label",
+        )
+    name = parse_domain_name(asked.name, rules.names)
+    for label in (cdn_label, api_label):
+        if len(f"{label}.{name}") > MAX_NAME_OCTETS:
+            raise Refused(
+                "name-too-long",
+                f"{label}.{name} is longer than the {MAX_NAME_OCTETS} octets that DNS allows.",
+                field="name",
+            )
+    return Domain(
+        id=new_identifier("dom"),
+        workspace_id=workspace_id,
+        name=name,
+        token=random_dns_token(),
+        mode=asked.mode,
+        cdn_label=cdn_label,
+        api_label=api_label,
+        source_ids=tuple(dict.fromkeys(asked.source_ids)),
+        description=parse_description(asked.description, field="description"),
+        has_csp=asked.has_csp,
+        created_at=now,
+    )
+
+
+def list_domains(
+    store: Store,
+    caller: Caller,
+    *,
+    workspace_id: str,
+    rules: Rules,
+    name: str | None = None,
+    after: str = "",
+    limit: int = 100,
+) -> list[DomainView]:
+    """The domains of a workspace by id, from after a cursor; not those that are gone.
+
+    Given a ``name``, those of this name, in whatever case it is written.
+    """
+    require_role(caller, workspace_id, Role.VIEWER, kind="workspace", identifier=workspace_id)
+    with store.read() as connection:
+        found = domains.list_present_domains(
+            connection,
+            workspace_id,
+            name=None if name is None else canonical_name(name),
+            after=after,
+            limit=limit,
+        )
+        return load_views(connection, found, rules)
+
+
+def show_domain(store: Store, caller: Caller, domain_id: str, *, rules: Rules) -> DomainView:
+    """One domain, also a removed one; raises NotFound."""
+    with store.read() as connection:
+        domain = _load(connection, caller, domain_id, Role.VIEWER)
+        return load_views(connection, [domain], rules)[0]
+
+
+def check_domain(
+    store: Store, caller: Caller, domain_id: str, *, rules: Rules, now: datetime
+) -> DomainView:
+    """Have the reconciler look at the domain now; raises Conflict for one not active."""
+    with store.write() as connection:
+        domain = _load(connection, caller, domain_id, Role.EDITOR)
+        if domain.intent is Intent.PAUSED:
+            raise Conflict(
+                "domain-paused", f"{domain.name} is paused: resume it, and it is checked at once."
+            )
+        _refuse_removed(domain)
+        work.wake(connection, domain.id, now=now)
+        return load_views(connection, [domain], rules)[0]
+
+
+def pause_domain(
+    store: Store, caller: Caller, domain_id: str, *, rules: Rules, now: datetime
+) -> DomainView:
+    """Keep everything, do nothing. Pausing a paused domain changes nothing."""
+    return _change(store, caller, domain_id, Intent.PAUSED, rules=rules, now=now)
+
+
+def resume_domain(
+    store: Store, caller: Caller, domain_id: str, *, rules: Rules, now: datetime
+) -> DomainView:
+    """Go on after a pause, with a look at once."""
+    return _change(store, caller, domain_id, Intent.ACTIVE, rules=rules, now=now)
+
+
+def remove_domain(
+    store: Store, caller: Caller, domain_id: str, *, rules: Rules, now: datetime
+) -> DomainView:
+    """Drain, revoke, forget; the claim stays as a tombstone."""
+    return _change(store, caller, domain_id, Intent.REMOVED, rules=rules, now=now)
+
+
+def _change(
+    store: Store,
+    caller: Caller,
+    domain_id: str,
+    intent: Intent,
+    *,
+    rules: Rules,
+    now: datetime,
+) -> DomainView:
+    with store.write() as connection:
+        domain = _load(connection, caller, domain_id, Role.EDITOR)
+        if domain.intent is not intent:
+            _refuse_removed(domain)
+            domains.save_intent(connection, domain.id, intent)
+            add_audit(
+                connection,
+                at=now,
+                workspace_id=domain.workspace_id,
+                actor=caller.actor,
+                action=f"domain.{intent}",
+                subject=domain.id,
+                detail={"name": domain.name, "before": domain.intent},
+            )
+            work.wake(connection, domain.id, now=now)
+            domain = replace(domain, intent=intent)
+        return load_views(connection, [domain], rules)[0]
+
+
+def _load(connection: Connection, caller: Caller, domain_id: str, role: Role) -> Domain:
+    domain = domains.load_domain(connection, domain_id)
+    if domain is None:
+        raise NotFound("domain", domain_id)
+    require_role(caller, domain.workspace_id, role, kind="domain", identifier=domain_id)
+    return domain
+
+
+def _refuse_removed(domain: Domain) -> None:
+    if domain.intent is Intent.REMOVED:
+        raise Conflict(
+            "domain-removed",
+            f"{domain.name} is removed, and its records prove nothing any more: ask for it again.",
+        )

@@ -1,0 +1,117 @@
+"""What a source is made of: region, upstream, write key, settings; parsed, or refused."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final, Never
+from urllib.parse import urlsplit
+
+import msgspec
+
+from firstparty.control.rules import Rules
+from firstparty.errors import Refused
+from firstparty.model.identifiers import random_base62
+
+WRITE_KEY_LENGTH: Final = 32
+MAX_SETTINGS_BYTES: Final = 256 * 1024
+MAX_SETTINGS_DEPTH: Final = 50
+_WRITE_KEY: Final = re.compile(r"[0-9A-Za-z_-]{6,64}")
+_HOST: Final = re.compile(r"[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
+
+
+def parse_route(region: str, upstream: str | None, rules: Rules) -> tuple[str, str]:
+    """The region, and the origin that messages go to; raises Refused."""
+    if region not in rules.upstreams:
+        known = " or ".join(sorted(rules.upstreams))
+        raise Refused("region-unknown", f"The region is {known}.", field="region")
+    if upstream is None:
+        return region, rules.upstreams[region]
+    origin = parse_origin(upstream)
+    others = {origin for name, origin in rules.upstreams.items() if name != region}
+    if origin in others and origin != rules.upstreams[region]:
+        raise Refused(
+            "upstream-of-other-region",
+            f"{origin} is the upstream of another region than {region}: messages of a source "
+            "stay in its region. Change the region or the upstream.",
+            field="upstream",
+        )
+    return region, origin
+
+
+def parse_origin(text: str) -> str:
+    """``https://HOST[:PORT]`` in lower case, without a path; raises Refused."""
+    try:
+        parts = urlsplit(text.strip())
+        port, host = parts.port, parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
+    except ValueError:
+        parts, port, host = urlsplit(""), None, ""
+    is_origin = (
+        parts.scheme in {"http", "https"}
+        and _HOST.fullmatch(host)
+        and parts.path in {"", "/"}
+        and not parts.query
+        and not parts.fragment
+        and port != 0
+    )
+    if not is_origin:
+        raise Refused(
+            "upstream-not-origin",
+            "The upstream is an origin such as https://events.example.com: "
+            "http or https, a host, perhaps a port, and no path.",
+            field="upstream",
+        )
+    return f"{parts.scheme}://{host.lower()}" + (f":{port}" if port else "")
+
+
+def parse_write_key(text: str | None) -> str:
+    """The owner's write key as it is, or a new one; raises Refused."""
+    if text is None:
+        return random_base62(WRITE_KEY_LENGTH)
+    write_key = text.strip()
+    if not _WRITE_KEY.fullmatch(write_key):
+        raise Refused(
+            "write-key-invalid",
+            "A write key has 6 to 64 letters, digits, hyphens and underscores: copy it from "
+            "the source's settings, or leave it out to get a new one.",
+            field="write_key",
+        )
+    return write_key
+
+
+def parse_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings if they are JSON that every reader takes; raises Refused."""
+    if not _is_shallow(settings, MAX_SETTINGS_DEPTH):
+        _refuse_settings(
+            "settings-too-deep", f"The settings nest deeper than {MAX_SETTINGS_DEPTH} levels."
+        )
+    try:
+        json.dumps(settings, allow_nan=False)
+        size = len(msgspec.json.encode(settings))  # as the feed writes them: no 65-bit integers
+    except (ValueError, OverflowError, TypeError) as error:
+        _refuse_settings(
+            "settings-not-json", f"The settings have a value that is not plain JSON: {error}."
+        )
+    if size > MAX_SETTINGS_BYTES:
+        _refuse_settings(
+            "settings-too-large",
+            f"The settings have {size:,} bytes; {MAX_SETTINGS_BYTES:,} is the most.",
+        )
+    return settings
+
+
+def _refuse_settings(code: str, sentence: str) -> Never:
+    raise Refused(
+        code, f"{sentence} Export them again from the source's settings.", field="settings"
+    )
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    children: Iterable[Any]
+    match value:
+        case dict():
+            children = value.values()
+        case list():
+            children = value
+        case _:
+            return True
+    return levels > 0 and all(_is_shallow(child, levels - 1) for child in children)

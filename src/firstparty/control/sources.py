@@ -1,0 +1,174 @@
+"""Sources: what sends messages, where its script is and where its messages go."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from firstparty.control.callers import Caller, require_role
+from firstparty.control.fields import parse_title
+from firstparty.control.rules import Rules
+from firstparty.control.source_rules import parse_route, parse_settings, parse_write_key
+from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
+from firstparty.errors import Conflict, NotFound, Refused
+from firstparty.model.domains import Domain
+from firstparty.model.identifiers import new_identifier, random_base62
+from firstparty.model.workspaces import Role, Source, SourceType, Workspace
+from firstparty.snippets.catalogue import build_snippet
+from firstparty.snippets.facts import SnippetFacts
+from firstparty.snippets.html import DEFAULT_GLOBAL
+from firstparty.store import workspaces
+from firstparty.store.domains import load_domains_of_sources
+from firstparty.store.engine import Store
+from firstparty.store.people import add_audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """A source as asked for. None: chosen by us (``upstream``: the region's, by settings)."""
+
+    name: str
+    type: SourceType
+    region: str = "us"
+    upstream: str | None = None
+    write_key: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceView:
+    """A source, the domain (not removed) that serves it, and what follows from both.
+
+    ``alias_path`` is the script's path without slash in front and without extension. ``facts``
+    has the addresses and what its snippets say; None while there is no domain.
+    """
+
+    source: Source
+    alias_path: str
+    domain: Domain | None = None
+    facts: SnippetFacts | None = None
+
+
+def add_source(
+    store: Store,
+    caller: Caller,
+    *,
+    workspace_id: str,
+    asked: SourceRequest,
+    rules: Rules,
+    now: datetime,
+) -> SourceView:
+    """Make a source in a workspace; raises Refused with the field, Conflict for a taken key."""
+    require_role(caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
+    region, upstream = parse_route(asked.region, asked.upstream, rules)
+    source = Source(
+        id=new_identifier("src"),
+        number=0,  # the store gives it
+        workspace_id=workspace_id,
+        name=parse_title(asked.name, field="name"),
+        type=asked.type,
+        write_key=parse_write_key(asked.write_key),
+        region=region,
+        upstream=upstream,
+        alias=random_base62(ALIAS_LENGTH),
+        created_at=now,
+        settings=parse_settings(asked.settings),
+    )
+    with store.write() as connection:
+        workspace = workspaces.load_workspace(connection, workspace_id)
+        if workspace is None:
+            raise NotFound("workspace", workspace_id)
+        try:
+            source = workspaces.add_source(connection, source)
+        except IntegrityError as error:
+            raise Conflict(
+                "write-key-in-use",
+                "Another source here has this write key: every source needs its own.",
+                field="write_key",
+            ) from error
+        add_audit(
+            connection,
+            at=now,
+            workspace_id=workspace_id,
+            actor=caller.actor,
+            action="source.added",
+            subject=source.id,
+            detail={"name": source.name, "type": source.type, "upstream": source.upstream},
+        )
+    return build_source_view(source, workspace, None, rules)
+
+
+def list_sources(
+    store: Store,
+    caller: Caller,
+    *,
+    workspace_id: str,
+    rules: Rules,
+    after: str = "",
+    limit: int = 100,
+) -> list[SourceView]:
+    """The sources of a workspace, oldest first, from after the source with the id ``after``."""
+    workspace = show_workspace(store, caller, workspace_id)
+    with store.read() as connection:
+        number = 0
+        if after:
+            last = workspaces.load_source(connection, after)
+            if last is None or last.workspace_id != workspace_id:
+                raise NotFound("source", after)
+            number = last.number
+        sources = workspaces.list_sources(connection, workspace_id, after=number, limit=limit)
+        domains = load_domains_of_sources(connection, [source.id for source in sources])
+    return [
+        build_source_view(source, workspace, domains.get(source.id), rules) for source in sources
+    ]
+
+
+def show_source(store: Store, caller: Caller, source_id: str, *, rules: Rules) -> SourceView:
+    """One source; raises NotFound, also for one of a workspace that the caller has no role in."""
+    with store.read() as connection:
+        source = workspaces.load_source(connection, source_id)
+        if source is None:
+            raise NotFound("source", source_id)
+        require_role(caller, source.workspace_id, Role.VIEWER, kind="source", identifier=source_id)
+        workspace = workspaces.load_workspace(connection, source.workspace_id)
+        domains = load_domains_of_sources(connection, [source_id])
+    assert workspace is not None  # a foreign key holds it
+    return build_source_view(source, workspace, domains.get(source_id), rules)
+
+
+def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name: str) -> str:
+    """The code to copy for a source; raises Refused for what the form cannot be or has not.
+
+    Raises Conflict while the source has no domain: then there is no host to name.
+    """
+    if view.facts is None:
+        raise Conflict(
+            "source-without-domain",
+            f"{view.source.name} has no domain yet, so its snippet has no host to name: "
+            "add a domain with this source first.",
+        )
+    if form != "html" and (is_standard or global_name != DEFAULT_GLOBAL):
+        raise Refused(
+            "option-not-of-form",
+            "The path and the global's name can be chosen for the html form alone: leave them out.",
+            field="path" if is_standard else "global",
+        )
+    return build_snippet(form, view.facts, is_standard=is_standard, global_name=global_name)
+
+
+def build_source_view(
+    source: Source, workspace: Workspace, domain: Domain | None, rules: Rules
+) -> SourceView:
+    """Put together what people see of a source."""
+    alias_path = f"{workspace.alias}/{source.alias}"
+    facts = None
+    if domain is not None:
+        facts = SnippetFacts(
+            write_key=source.write_key,
+            cdn_host=domain.cdn_host,
+            api_host=domain.api_host,
+            alias=alias_path,
+            https_port=rules.https_port,
+        )
+    return SourceView(source=source, alias_path=alias_path, domain=domain, facts=facts)

@@ -1,0 +1,100 @@
+"""A domain as every face shows it: REST, console and command line read the same values."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from firstparty.control.rules import Rules
+from firstparty.control.sources import SourceView, build_source_view
+from firstparty.model.domains import Domain, build_records
+from firstparty.model.findings import DnsRecord
+from firstparty.model.names import TRACKERISH_LABELS
+from firstparty.model.observations import Observation
+from firstparty.model.status import Word, derive_word
+from firstparty.store.work import load_observations
+from firstparty.store.workspaces import load_sources, load_workspaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordView:
+    """A record that the owner adds, and whether the parent's servers had it when last asked."""
+
+    record: DnsRecord
+    found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """Something allowed that the owner should know; ``code`` is stable."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainView:
+    """Intent, what was observed, and what follows from both. ``sources`` are in their order."""
+
+    domain: Domain
+    observation: Observation
+    word: Word
+    records: tuple[RecordView, ...]
+    sources: tuple[SourceView, ...]
+    warnings: tuple[Advice, ...]
+
+
+def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> list[DomainView]:
+    """The views of these domains, in their order; a few queries, however many there are."""
+    observations = load_observations(connection, [domain.id for domain in domains])
+    wanted = {source_id for domain in domains for source_id in domain.source_ids}
+    sources = {source.id: source for source in load_sources(connection, wanted)}
+    homes = load_workspaces(connection, {domain.workspace_id for domain in domains})
+    return [
+        build_view(
+            domain,
+            observations[domain.id],
+            tuple(
+                build_source_view(sources[one], homes[domain.workspace_id], domain, rules)
+                for one in domain.source_ids
+            ),
+            rules,
+        )
+        for domain in domains
+    ]
+
+
+def build_view(
+    domain: Domain, observation: Observation, sources: tuple[SourceView, ...], rules: Rules
+) -> DomainView:
+    """Put together what people see of a domain."""
+    seen = {_canonical(record) for record in observation.seen}
+    return DomainView(
+        domain=domain,
+        observation=observation,
+        word=derive_word(domain.intent, observation.statuses),
+        records=tuple(
+            RecordView(record=record, found=_canonical(record) in seen)
+            for record in build_records(domain, rules.service_domain)
+        ),
+        sources=sources,
+        warnings=advise(domain),
+    )
+
+
+def _canonical(record: DnsRecord) -> tuple[str, str, str]:
+    # Names in DNS are equal whatever their case (RFC 4343), with or without the root's dot.
+    return record.name.lower().rstrip("."), record.type, record.value.lower().rstrip(".")
+
+
+def advise(domain: Domain) -> tuple[Advice, ...]:
+    """What the owner should know about the names chosen."""
+    hosts = ((domain.cdn_label, domain.cdn_host), (domain.api_label, domain.api_host))
+    return tuple(
+        Advice(
+            code="label-trackerish",
+            sentence=f"Filter lists block hosts whose label is {label!r}, whoever runs them: "
+            f"another label than that of {host} reaches more visitors.",
+        )
+        for label, host in hosts
+        if label in TRACKERISH_LABELS
+    )

@@ -1,0 +1,119 @@
+"""Group commit: what arrives while a commit is under way goes into the next one.
+
+One group is in flight. Everybody in a group is told its fate together, after the log has answered
+and never before. Answers go out first and the next group begins a moment later: clients that wait
+for their answer then share one group, instead of forming two that take turns (measured with 64
+connections: 45 in a group instead of 30).
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import accumulate
+from typing import Final, Protocol
+
+from firstparty.errors import Unavailable
+from firstparty.spool.entries import build_group
+from firstparty.telemetry import Log
+
+_GROUP_OVERHEAD_BYTES: Final = 64  # more than a group's own header
+RETRY_AFTER: Final = timedelta(seconds=2)
+
+
+class Appender(Protocol):
+    """Where groups go."""
+
+    @property
+    def max_group_bytes(self) -> int:
+        """How big a group may be; one entry alone MAY be bigger and is then tried by itself."""
+
+    def append(self, group: bytes) -> asyncio.Future[int]:
+        """Begin to store ``group``.
+
+        MUST NOT raise. The future MUST end in bounded time: with the sequence once the group is
+        on disk, or with Unavailable when it may not be.
+        """
+
+
+Settle = Callable[[Unavailable | None], None]
+
+
+class Committer:
+    """Collects entries into groups and settles each once its group is on disk, or is not."""
+
+    def __init__(self) -> None:
+        self._appender: Appender | None = None
+        self._entries: list[bytes] = []
+        self._settles: list[Settle] = []
+        self._in_flight: asyncio.Future[int] | None = None
+        self._settling: list[Settle] = []
+        self._is_armed = False
+
+    def use(self, appender: Appender) -> None:
+        """Append to this log from now on."""
+        self._appender = appender
+
+    async def drain(self) -> None:
+        """Wait until everything that was submitted is settled."""
+        while self._in_flight is not None or self._entries:
+            if self._in_flight is not None:
+                await asyncio.wait([self._in_flight])
+            await asyncio.sleep(0)
+
+    def submit(self, entry: bytes, settle: Settle) -> None:
+        """Store a framed entry; ``settle`` is called once, never before this returns.
+
+        It gets None once the entry is on disk, and why not otherwise.
+        """
+        self._entries.append(entry)
+        self._settles.append(settle)
+        if self._in_flight is None and not self._is_armed:
+            self._is_armed = True
+            # Later in this turn of the loop, so that all requests read in it share one group.
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Hand the next group over, if there is one and none is in flight."""
+        self._is_armed = False
+        if self._in_flight is not None or not self._entries:
+            return
+        if self._appender is None:
+            reason = Unavailable("the log is not open yet", retry_after=RETRY_AFTER)
+            settles, self._settles, self._entries = self._settles, [], []
+            _settle_all(settles, reason)
+            return
+        entries, self._settling = self._take_group(self._appender.max_group_bytes)
+        self._in_flight = self._appender.append(build_group(entries))
+        self._in_flight.add_done_callback(self._finish)
+
+    def _take_group(self, max_bytes: int) -> tuple[list[bytes], list[Settle]]:
+        """As many entries as a group may hold, and who waits for them; at least one."""
+        entries, settles = self._entries, self._settles
+        count = len(entries)
+        if sum(map(len, entries)) + _GROUP_OVERHEAD_BYTES > max_bytes:
+            sizes = accumulate(map(len, entries), initial=_GROUP_OVERHEAD_BYTES)
+            count = max(1, bisect_right(list(sizes), max_bytes) - 1)
+        self._entries, self._settles = entries[count:], settles[count:]
+        return entries[:count], settles[:count]
+
+    def _finish(self, stored: asyncio.Future[int]) -> None:
+        settles, self._settling, self._in_flight = self._settling, [], None
+        error = None if stored.cancelled() else stored.exception()
+        if stored.cancelled():
+            reason: Unavailable | None = Unavailable("cancelled", retry_after=RETRY_AFTER)
+        elif error is None or isinstance(error, Unavailable):
+            reason = error
+        else:  # a bug of the appender must not leave anybody without an answer
+            Log("ingest").error("ingest.append_failed", error=repr(error))
+            reason = Unavailable(str(error), retry_after=RETRY_AFTER)
+        _settle_all(settles, reason)
+        # Two turns of the loop later the answers are written, and what came meanwhile is read.
+        self._is_armed = True
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._begin)
+
+
+def _settle_all(settles: list[Settle], reason: Unavailable | None) -> None:
+    for settle in settles:
+        settle(reason)

@@ -1,0 +1,113 @@
+"""The ingest role: a listener, the write keys it follows, the log it appends to."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from firstparty.errors import Unavailable
+from firstparty.ingest.accept import Committer
+from firstparty.ingest.exchange import Connections
+from firstparty.ingest.http import Connection
+from firstparty.ingest.tracking import TrackingApi
+from firstparty.ingest.write_keys import WriteKeys
+from firstparty.model.feed import Topic
+from firstparty.spool.log import APPEND_TIMEOUT, DurableLog, open_log
+from firstparty.store.engine import Store
+from firstparty.store.follow import follow_feed
+from firstparty.telemetry import Log
+
+_COUNTS_SECONDS: Final = 60
+_REOPEN_SECONDS: Final = 0.5
+_WRITE_KEYS_SECONDS: Final = 2.0
+_LAST_REQUESTS_SECONDS: Final = 1.0  # a client that has just sent one gets its answer
+_BACKLOG: Final = 1_024
+
+
+async def serve_ingest(
+    *, listener: socket.socket, store: Store, snapshot: Path, log_url: str, log_max_bytes: int
+) -> None:
+    """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
+
+    Needs neither the store (``snapshot`` is its last good state) nor the log to start: while the
+    log is away, requests get 503. Ends with NotDurable or Refused, in an exception group, when the
+    log cannot keep its promise. When cancelled it takes no new connections, answers what has
+    arrived, then leaves.
+    """
+    write_keys, committer = WriteKeys(), Committer()
+    tracking = TrackingApi(write_keys, committer)
+    connections = Connections(tracking)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow_feed(store, [Topic.EDGE], snapshot, write_keys.apply))
+            tasks.create_task(_keep_time(connections, tracking))
+            # First ready, then open: meanwhile clients wait in the socket's backlog.
+            log = await _open_log(log_url, max_bytes=log_max_bytes)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_WRITE_KEYS_SECONDS):
+                    await write_keys.loaded.wait()
+            if log is not None:
+                committer.use(log)
+            server = await _listen(listener, connections)
+            try:
+                while log is None:
+                    await asyncio.sleep(_REOPEN_SECONDS)
+                    log = await _open_log(log_url, max_bytes=log_max_bytes)
+                committer.use(log)
+                await asyncio.Future()  # until cancelled
+            finally:
+                await _finish(server, connections, committer)
+                if log is not None:
+                    await log.close()
+    finally:
+        listener.close()
+        connections.abort()
+
+
+async def _listen(listener: socket.socket, connections: Connections) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+
+    def connect() -> Connection:
+        return Connection(connections)
+
+    if listener.family == socket.AF_UNIX:
+        # Since Python 3.13 closing would remove the socket's file, which is the supervisor's.
+        keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+        return await loop.create_unix_server(connect, sock=listener, backlog=_BACKLOG, **keep)
+    return await loop.create_server(connect, sock=listener, backlog=_BACKLOG)
+
+
+async def _open_log(url: str, *, max_bytes: int) -> DurableLog | None:
+    """The log; None while it is away."""
+    try:
+        return await open_log(url, max_bytes=max_bytes)
+    except Unavailable as error:
+        Log("ingest").warning("ingest.log_unreachable", error=error)
+        return None
+
+
+async def _keep_time(connections: Connections, tracking: TrackingApi) -> None:
+    """Each second, end what is late; each minute, say what was done."""
+    said: dict[str, int] = {}
+    while True:
+        await asyncio.sleep(1.0)
+        connections.tick()
+        counts = tracking.count_all()
+        if connections.now % _COUNTS_SECONDS == 0 and counts != said:
+            Log("ingest").info("ingest.counts", **counts)
+            said = counts
+
+
+async def _finish(server: asyncio.Server, connections: Connections, committer: Committer) -> None:
+    """Answer what has arrived, and what arrives at once, then close what is idle.
+
+    The listening socket belongs to the supervisor: its backlog waits for the next process.
+    """
+    server.close()
+    connections.end()
+    await asyncio.sleep(_LAST_REQUESTS_SECONDS)
+    connections.close_idle()
+    async with asyncio.timeout(APPEND_TIMEOUT.total_seconds()):
+        await committer.drain()

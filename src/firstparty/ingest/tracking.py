@@ -1,0 +1,249 @@
+"""What a request to the tracking API means: refused, answered at once, or stored and answered.
+
+Order of the checks: path, method, host, body, write key. So that what is wrong with a request is
+said in the words of the first thing its sender can change.
+"""
+
+import ipaddress
+import os
+import time
+from collections import Counter
+from functools import lru_cache, partial
+from http import HTTPStatus
+from typing import Final
+
+from firstparty.errors import Unavailable
+from firstparty.ingest.accept import RETRY_AFTER, Committer
+from firstparty.ingest.answers import (
+    Refusal,
+    build_answer,
+    build_pixel,
+    build_refusal,
+    build_success,
+)
+from firstparty.ingest.bodies import parse_body
+from firstparty.ingest.cors import build_lines, build_preflight
+from firstparty.ingest.exchange import Exchange
+from firstparty.ingest.pixel import parse_pixel
+from firstparty.ingest.routes import Kind, Route, find_route
+from firstparty.ingest.write_keys import ApiHost, WriteKeys
+from firstparty.model.messages import Encoding, Path
+from firstparty.spool.entries import build_entry, pack_address
+
+_NO_ADDRESS: Final = bytes(16)
+_MAX_ADDRESSES: Final = 65_536  # some MB of them; then their packing begins again
+_MESSAGES, _PIXEL = Kind.MESSAGES, Kind.PIXEL
+
+
+@lru_cache(maxsize=4_096)
+def _success(cors: bytes, is_last: bool) -> bytes:  # noqa: FBT001  # the quickest way to call it
+    return build_success(cors=cors, is_last=is_last)
+
+
+_UNKNOWN_PATH: Final = Refusal(
+    status=HTTPStatus.NOT_FOUND,
+    code="unknown_path",
+    message="There is nothing at this path. Messages go to /v1/batch, /v1/track and so on.",
+)
+_UNKNOWN_HOST: Final = Refusal(
+    status=HTTPStatus.NOT_FOUND,
+    code="unknown_host",
+    message="This host takes no messages: it is not the API host of a live domain.",
+)
+_STARTING: Final = Refusal(
+    status=HTTPStatus.SERVICE_UNAVAILABLE,
+    code="starting",
+    message="It is not known yet which hosts there are. Try again.",
+    retry_after=RETRY_AFTER,
+)
+_NO_WRITE_KEY: Final = Refusal(
+    status=HTTPStatus.UNAUTHORIZED,
+    code="no_write_key",
+    message='Send the write key as "writeKey" in the body or as the user name of Authorization: '
+    "Basic.",
+)
+_UNKNOWN_WRITE_KEY: Final = Refusal(
+    status=HTTPStatus.UNAUTHORIZED,
+    code="unknown_write_key",
+    message="This write key is not one of a source of this domain.",
+)
+
+
+class TrackingApi:
+    """Handles exchanges (ingest/exchange.py: Handler) and counts what became of them."""
+
+    def __init__(self, write_keys: WriteKeys, committer: Committer) -> None:
+        self._write_keys = write_keys
+        self._committer = committer
+        self._run_id = os.urandom(8)
+        self._entries = 0
+        self._addresses: dict[bytes, bytes] = {}
+        self._accepted = 0
+        self.counts: Final[Counter[str]] = Counter()  # what else became of requests
+
+    def count_all(self) -> dict[str, int]:
+        """Requests by what became of them, since the start."""
+        return {"accepted": self._accepted, **self.counts}
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request, at once or when what it brought is on disk."""
+        headers = exchange.headers
+        host = self._write_keys.find(headers.get(b"host", b""))
+        origin = headers.get(b"origin", b"")
+        cors = host.cors.lines(origin) if host else build_lines(origin, has_credentials=False)
+        route, query = find_route(exchange.target)
+        if route is None or host is None or exchange.method != route.method:
+            self._take_other(exchange, route, host, cors)
+        elif route.kind is _MESSAGES:
+            self._take_messages(exchange, route, host, cors)
+        elif route.kind is _PIXEL:
+            self._take_pixel(exchange, route, host, query, cors)
+        else:
+            self.counts["metrics_dropped"] += 1
+            exchange.reply(build_success(cors=cors, is_last=exchange.is_last))
+
+    def _take_other(
+        self, exchange: Exchange, route: Route | None, host: ApiHost | None, cors: bytes
+    ) -> None:
+        """What is neither a message nor near to one: preflights, and what is not here."""
+        refusal = _check(route, host, exchange.method)
+        if refusal is _UNKNOWN_HOST and not self._write_keys.loaded.is_set():
+            refusal = _STARTING  # never a 404 for want of knowledge: SDKs drop what gets one
+        if refusal is not None:
+            self._refuse(exchange, refusal, cors)
+        else:
+            requested = exchange.headers.get(b"access-control-request-headers", b"")
+            lines = build_preflight(requested)
+            exchange.reply(
+                build_answer(
+                    HTTPStatus.NO_CONTENT, b"", cors=cors, headers=lines, is_last=exchange.is_last
+                )
+            )
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answer a request that did not arrive as one."""
+        headers = exchange.headers
+        host = self._write_keys.find(headers.get(b"host", b""))
+        origin = headers.get(b"origin", b"")
+        cors = host.cors.lines(origin) if host else build_lines(origin, has_credentials=False)
+        self._refuse(exchange, refusal, cors)
+
+    def _take_messages(self, exchange: Exchange, route: Route, host: ApiHost, cors: bytes) -> None:
+        assert route.path is not None
+        headers = exchange.headers
+        body = parse_body(exchange.body, headers.get(b"content-encoding", b""), route.path)
+        if isinstance(body, Refusal):
+            self._refuse(exchange, body, cors)
+            return
+        encoding, write_key = body
+        authorization = headers.get(b"authorization", b"")
+        source = host.by_header.get(authorization)
+        if source is None:
+            found = _find_source(host, authorization, write_key)
+            if isinstance(found, Refusal):
+                self._refuse(exchange, found, cors)
+                return
+            source = found
+        entry = self._build_entry(exchange, source, route.path, encoding, exchange.body)
+        self._committer.submit(entry, partial(self._settle_messages, exchange, cors))
+
+    def _settle_messages(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
+        if reason is None:
+            self._accepted += 1
+            exchange.reply(_success(cors, exchange.is_last))
+        else:
+            self._refuse(exchange, _not_stored(reason), cors)
+
+    def _take_pixel(
+        self, exchange: Exchange, route: Route, host: ApiHost, query: bytes, cors: bytes
+    ) -> None:
+        """A pixel's answer is an image, whatever was sent: a page must not show a broken one."""
+        headers = exchange.headers
+        found = parse_pixel(query, user_agent=headers.get(b"user-agent", b""))
+        source = None
+        body, write_key = found or (b"", None)
+        if found is not None:
+            source = _find_source(host, headers.get(b"authorization", b""), write_key)
+        if route.path is None or source is None or isinstance(source, Refusal):
+            code = source.code if isinstance(source, Refusal) else "bad_pixel"
+            self.counts["refused." + code] += 1
+            exchange.reply(build_pixel(cors=cors, is_last=exchange.is_last))
+            return
+        entry = self._build_entry(exchange, source, route.path, Encoding.IDENTITY, body)
+        self._committer.submit(entry, partial(self._settle_pixel, exchange, cors))
+
+    def _settle_pixel(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
+        unavailable = None if reason is None else _not_stored(reason)
+        if unavailable is None:
+            self._accepted += 1
+        else:
+            self.counts["refused." + unavailable.code] += 1
+        exchange.reply(build_pixel(cors=cors, unavailable=unavailable, is_last=exchange.is_last))
+
+    def _build_entry(
+        self, exchange: Exchange, source: int, path: Path, encoding: Encoding, body: bytes
+    ) -> bytes:
+        self._entries += 1
+        headers = exchange.headers
+        address = headers.get(b"x-real-ip", b"")
+        return build_entry(
+            self._run_id + self._entries.to_bytes(8, "big"),
+            int(time.time() * 1000),
+            source=source,
+            path=path,
+            encoding=encoding,
+            client_address=self._addresses.get(address) or self._pack(address),
+            user_agent=headers.get(b"user-agent", b""),
+            body=body,
+        )
+
+    def _pack(self, text: bytes) -> bytes:
+        """The client's address as Envoy saw it, which alone sets this header; and remember it."""
+        try:
+            packed = pack_address(ipaddress.ip_address(text.decode("ascii")))
+        except ValueError:
+            packed = _NO_ADDRESS
+        if len(self._addresses) >= _MAX_ADDRESSES:
+            self._addresses.clear()
+        self._addresses[text] = packed
+        return packed
+
+    def _refuse(self, exchange: Exchange, refusal: Refusal, cors: bytes) -> None:
+        self.counts["refused." + refusal.code] += 1
+        answer = build_refusal(refusal, cors=cors, is_last=exchange.is_last)
+        if exchange.method == b"HEAD":
+            answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        exchange.reply(answer)
+
+
+def _check(route: Route | None, host: ApiHost | None, method: bytes) -> Refusal | None:
+    if route is None:
+        return _UNKNOWN_PATH
+    if method not in {route.method, b"OPTIONS"}:
+        return Refusal(
+            status=HTTPStatus.METHOD_NOT_ALLOWED,
+            code="method_not_allowed",
+            message=f"This path takes {route.method.decode()}.",
+            allow=route.method,
+        )
+    return _UNKNOWN_HOST if host is None else None
+
+
+def _find_source(host: ApiHost, authorization: bytes, write_key: object) -> int | Refusal:
+    """The source: that of the Authorization header where it is ours, else that of the body."""
+    if authorization:
+        number = host.source_of_header(authorization)
+        if number is not None:
+            return number
+    if isinstance(write_key, str):
+        return host.sources.get(write_key.encode(), _UNKNOWN_WRITE_KEY)
+    return _UNKNOWN_WRITE_KEY if authorization[:6].lower() == b"basic " else _NO_WRITE_KEY
+
+
+def _not_stored(reason: Unavailable) -> Refusal:
+    return Refusal(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        code="not_stored",
+        message="The message could not be stored. Send it again.",
+        retry_after=reason.retry_after,
+    )

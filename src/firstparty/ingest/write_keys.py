@@ -1,0 +1,99 @@
+"""Which hosts take messages, and with which write keys: kept from the edge feed."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from firstparty.ingest.cors import CorsPolicy
+from firstparty.model.feed import EdgeDomain, FeedEntry, Topic
+from firstparty.telemetry import Log
+
+_BASIC: Final = b"basic "
+
+
+class ApiHost:
+    """One domain's API host: its sources by write key, and its CORS policy."""
+
+    def __init__(self, domain: EdgeDomain) -> None:
+        self.name: Final = domain.api_host.lower()
+        self.cors: Final = CorsPolicy(self.name)
+        self.sources: Final[Mapping[bytes, int]] = MappingProxyType(
+            {source.write_key.encode(): source.number for source in domain.sources}
+        )
+        # The header of a known key, ready made: most requests then need no base64.
+        self.by_header: Final[Mapping[bytes, int]] = {
+            b"Basic " + base64.b64encode(key + end): number
+            for key, number in self.sources.items()
+            for end in (b":", b"")
+        }
+
+    def source_of_header(self, authorization: bytes) -> int | None:
+        """The source whose write key this Authorization header holds, where it is ours.
+
+        ``by_header`` has the answer for the usual spelling.
+        """
+        key = parse_basic(authorization)
+        return None if key is None else self.sources.get(key)
+
+
+class WriteKeys:
+    """Every API host of the feed, by its name."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[bytes, ApiHost] = {}
+        self._domains: dict[str, ApiHost] = {}
+        self.loaded: Final = asyncio.Event()  # until then, not knowing a host means nothing
+
+    def find(self, host: bytes) -> ApiHost | None:
+        """The API host that a Host header names, whatever its case, port or trailing dot."""
+        found = self._hosts.get(host)
+        if found is None:
+            name, colon, port = host.lower().rpartition(b":")
+            if not colon or not port.isdigit():
+                name = host.lower()
+            found = self._hosts.get(name.removesuffix(b"."))
+        return found
+
+    def apply(self, entries: Iterable[FeedEntry]) -> None:
+        """Take changes of the feed in, in their order; an unreadable entry changes nothing."""
+        self.loaded.set()
+        for entry in entries:
+            if entry.topic is not Topic.EDGE:
+                continue
+            fresh = None
+            if entry.body is not None:
+                try:
+                    fresh = ApiHost(msgspec.json.decode(entry.body, type=EdgeDomain))
+                except msgspec.DecodeError as error:
+                    Log("ingest").error("ingest.entry_unreadable", key=entry.key, error=error)
+                    continue
+            self._replace(entry.key, fresh)
+
+    def _replace(self, domain: str, fresh: ApiHost | None) -> None:
+        old = self._domains.pop(domain, None)
+        # The name may belong to another domain by now: that one's entry came later and stays.
+        if old is not None and self._hosts.get(old.name.encode()) is old:
+            del self._hosts[old.name.encode()]
+        if fresh is not None:
+            self._domains[domain] = fresh
+            self._hosts[fresh.name.encode()] = fresh
+
+
+def parse_basic(authorization: bytes) -> bytes | None:
+    """The write key in ``Basic base64(writeKey:)`` (RFC 7617); a missing colon is tolerated.
+
+    None for every other scheme and for what is not base64.
+    """
+    if authorization[: len(_BASIC)].lower() != _BASIC:
+        return None
+    text = authorization[len(_BASIC) :].strip()
+    try:
+        credentials = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return credentials.partition(b":")[0]

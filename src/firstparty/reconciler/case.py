@@ -1,0 +1,60 @@
+"""All that is stored of one domain, read in one transaction: what a step decides from."""
+
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection
+
+from firstparty.model.certificates import Certificate, Order
+from firstparty.model.claims import Claim
+from firstparty.model.domains import Domain
+from firstparty.model.feed import Topic, Zone
+from firstparty.model.observations import Observation
+from firstparty.model.workspaces import Source, SourceType, Workspace
+from firstparty.store.certificates import load_newest_certificate, load_open_order
+from firstparty.store.domains import load_claim, load_domain
+from firstparty.store.feed import load_body
+from firstparty.store.work import load_observation
+from firstparty.store.workspaces import load_sources, load_workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A domain: what is wanted, what was observed, what is under way, what is published.
+
+    ``order`` is the open one; ``certificate`` the newest; ``zone`` is as the feed has it.
+    """
+
+    workspace: Workspace
+    domain: Domain
+    claim: Claim
+    sources: tuple[Source, ...]
+    observation: Observation
+    order: Order | None
+    certificate: Certificate | None
+    zone: Zone | None
+
+    @property
+    def write_key(self) -> str | None:
+        """The write key of the first javascript source: what a probe asks the CDN host for."""
+        found = (one.write_key for one in self.sources if one.type is SourceType.JAVASCRIPT)
+        return next(found, None)
+
+
+def load_case(connection: Connection, domain_id: str) -> Case:
+    """Read the case of a domain that exists: domains are never deleted."""
+    domain = load_domain(connection, domain_id)
+    assert domain is not None
+    workspace = load_workspace(connection, domain.workspace_id)
+    assert workspace is not None
+    zone = load_body(connection, Topic.ZONES, domain_id)
+    return Case(
+        workspace=workspace,
+        domain=domain,
+        claim=load_claim(connection, domain_id),
+        sources=tuple(load_sources(connection, domain.source_ids)),
+        observation=load_observation(connection, domain_id),
+        order=load_open_order(connection, domain_id),
+        certificate=load_newest_certificate(connection, domain_id),
+        zone=None if zone is None else msgspec.json.decode(zone, type=Zone),
+    )

@@ -1,0 +1,238 @@
+"""What the parent's answer means for a claim: a status, and why not yet. Pure.
+
+Only exactly this claim's nameservers, at every server of the parent, prove it. Anything else is
+said with the records as they should be, and those that should go away.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from firstparty.model.claims import nameserver_names
+from firstparty.model.domains import Domain, build_records
+from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
+from firstparty.model.status import DnsStatus
+from firstparty.resolver.observed import ParentAnswer
+
+_MAX_RECORDS: Final = 20
+_MAX_NAMES: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegation:
+    """A domain, what the parent's servers said of it, and whether it was proved before."""
+
+    domain: Domain
+    service_domain: str
+    answer: ParentAnswer
+    was_proved: bool
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The nameservers of this claim."""
+        return frozenset(nameserver_names(self.domain.token, self.service_domain))
+
+    @property
+    def records(self) -> tuple[DnsRecord, ...]:
+        """The records as they should be."""
+        return build_records(self.domain, self.service_domain)
+
+    @property
+    def surplus(self) -> tuple[DnsRecord, ...]:
+        """NS records that are there and should not be."""
+        return self._ns_records(self.answer.nameservers - self.wanted)
+
+    @property
+    def seen(self) -> tuple[DnsRecord, ...]:
+        """Every record found at the name."""
+        targets = sorted({one.cname for one in self.answer.heard if one.cname})
+        cnames = (
+            DnsRecord(name=f"{self.domain.name}.", type="CNAME", value=f"{target}.")
+            for target in targets
+        )
+        return (*self._ns_records(self.answer.nameservers), *cnames)
+
+    def _ns_records(self, nameservers: frozenset[str]) -> tuple[DnsRecord, ...]:
+        return tuple(
+            DnsRecord(name=f"{self.domain.name}.", type="NS", value=f"{nameserver}.")
+            for nameserver in sorted(nameservers)[:_MAX_RECORDS]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What an answer of the parent comes to."""
+
+    dns: DnsStatus
+    findings: tuple[Finding, ...]
+    seen: tuple[DnsRecord, ...]
+
+
+def judge_delegation(delegation: Delegation) -> Judgement:
+    """The status of the delegation, and every finding that applies, the first one first."""
+    findings = tuple(found for check in CHECKS if (found := check(delegation)) is not None)
+    return Judgement(dns=_status(delegation, findings), findings=findings, seen=delegation.seen)
+
+
+def _status(delegation: Delegation, findings: tuple[Finding, ...]) -> DnsStatus:
+    answer, wanted = delegation.answer, delegation.wanted
+    if not findings and answer.delegates_exactly_to(wanted):
+        return DnsStatus.PROVED
+    if not answer.heard:
+        return DnsStatus.UNKNOWN
+    if answer.nameservers & wanted:
+        only_unheard = {finding.code for finding in findings} <= {"could-not-check"}
+        return DnsStatus.UNKNOWN if only_unheard else DnsStatus.PARTIAL
+    if delegation.was_proved:
+        return DnsStatus.LOST
+    is_bare = not answer.nameservers and not any(one.cname for one in answer.heard)
+    return DnsStatus.WAITING if is_bare else DnsStatus.PARTIAL
+
+
+def could_not_check(delegation: Delegation) -> Finding | None:
+    """Not knowing is not failing: it is said, and nothing is concluded from it."""
+    answer = delegation.answer
+    if answer.is_complete:
+        return None
+    if answer.heard:
+        silent = _enumerate({one.server for one in answer.unheard})
+        what = f"These nameservers of {answer.parent or 'the root'} gave no answer: {silent}."
+    elif answer.trouble is not None or answer.parent is None:
+        what = f"The zone above {delegation.domain.name} could not be found ({answer.trouble})."
+    else:
+        what = f"No nameserver of {answer.parent or 'the root'} gave an answer."
+    return Finding(
+        code="could-not-check",
+        sentence=f"{what} We ask again by ourselves.",
+        acts=Actor.NOBODY,
+        severity=Severity.WARNING if delegation.was_proved else Severity.PENDING,
+    )
+
+
+def cname_at_the_cut(delegation: Delegation) -> Finding | None:
+    """A CNAME and a delegation exclude each other (RFC 1034 §3.6.2)."""
+    targets = sorted({one.cname for one in delegation.answer.heard if one.cname})
+    if not targets:
+        return None
+    return _owner_finding(
+        delegation,
+        code="cname-at-the-cut",
+        sentence=f"{delegation.domain.name} is a CNAME to {targets[0]}: delete the CNAME, then "
+        "add the NS records.",
+        surplus=delegation.seen,
+    )
+
+
+def not_delegated(delegation: Delegation) -> Finding | None:
+    """Nothing is there yet, or not any more."""
+    answer = delegation.answer
+    if not answer.heard or answer.nameservers or any(one.cname for one in answer.heard):
+        return None
+    return _owner_finding(
+        delegation,
+        code="not-delegated",
+        sentence=f"The zone {answer.parent} has no NS records for {delegation.domain.name} "
+        f"{'any more' if delegation.was_proved else 'yet'}.",
+    )
+
+
+def hides_records(delegation: Delegation) -> Finding | None:
+    """Records at the name itself, which the delegation will hide."""
+    types = sorted({kind for one in delegation.answer.heard for kind in one.other_types})
+    if not types:
+        return None
+    return _owner_finding(
+        delegation,
+        code="hides-records",
+        sentence=f"{delegation.domain.name} has records now ({', '.join(types)}): the NS records "
+        "hide them and all below the name. Choose another name if they are in use.",
+    )
+
+
+def delegated_elsewhere(delegation: Delegation) -> Finding | None:
+    """NS records, and none of them this claim's."""
+    found = delegation.answer.nameservers
+    if not found or found & delegation.wanted:
+        return None
+    is_ours = all(one.endswith(f".ns.{delegation.service_domain}") for one in found)
+    whose = "those of another request of this service" if is_ours else "none of them ours"
+    return _owner_finding(
+        delegation,
+        code="delegated-elsewhere",
+        sentence=f"{delegation.domain.name} has other NS records ({whose}): replace them by these.",
+        surplus=delegation.surplus,
+    )
+
+
+def partly_delegated(delegation: Delegation) -> Finding | None:
+    """Some of this claim's records are there: not all, or not at every server of the parent."""
+    answer, wanted = delegation.answer, delegation.wanted
+    if not answer.nameservers & wanted:
+        return None
+    missing = wanted - answer.nameservers
+    behind = {one.server for one in answer.heard if not wanted <= one.nameservers}
+    if missing:
+        what = f"NS records are missing: {_enumerate(missing)}."
+    elif behind:
+        what = f"Not every nameserver of {answer.parent} has the records yet: {_enumerate(behind)}."
+    else:
+        return None
+    return _owner_finding(delegation, code="partly-delegated", sentence=what)
+
+
+def delegated_to_others_too(delegation: Delegation) -> Finding | None:
+    """Shared control: whoever runs the other servers answers for the name as well."""
+    if not delegation.answer.nameservers & delegation.wanted or not delegation.surplus:
+        return None
+    others = _enumerate(delegation.answer.nameservers - delegation.wanted)
+    return _owner_finding(
+        delegation,
+        code="delegated-to-others-too",
+        sentence=f"There are NS records that are not ours: delete {others}.",
+        surplus=delegation.surplus,
+    )
+
+
+def stale_ds(delegation: Delegation) -> Finding | None:
+    """A DS without our signature: validating resolvers, and so every CA, get SERVFAIL."""
+    if not any(one.has_ds for one in delegation.answer.heard):
+        return None
+    return _owner_finding(
+        delegation,
+        code="stale-ds",
+        sentence=f"{delegation.domain.name} has a DS record from an earlier delegation: delete it, "
+        "or no resolver that validates will find the domain.",
+        surplus=(DnsRecord(name=f"{delegation.domain.name}.", type="DS", value="(all of them)"),),
+    )
+
+
+def _enumerate(names: Iterable[str]) -> str:
+    """Some names in a sentence; a parent may say hundreds."""
+    told = sorted(names)
+    more = len(told) - _MAX_NAMES
+    return ", ".join(told[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _owner_finding(
+    delegation: Delegation, *, code: str, sentence: str, surplus: tuple[DnsRecord, ...] = ()
+) -> Finding:
+    return Finding(
+        code=code,
+        sentence=sentence,
+        acts=Actor.OWNER,
+        severity=Severity.FAILING if delegation.was_proved else Severity.PENDING,
+        records=delegation.records,
+        surplus=surplus,
+    )
+
+
+CHECKS: Final[tuple[Callable[[Delegation], Finding | None], ...]] = (
+    cname_at_the_cut,
+    not_delegated,
+    delegated_elsewhere,
+    partly_delegated,
+    delegated_to_others_too,
+    stale_ds,
+    hides_records,
+    could_not_check,
+)

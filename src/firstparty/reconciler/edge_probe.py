@@ -1,0 +1,114 @@
+"""Asks both hosts over HTTPS, at each address of the edge, as a browser would: SNI and Host right.
+
+Certificates are verified, redirects are not followed, bodies are bounded.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from firstparty.config import Address
+from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
+from firstparty.reconciler.trust import Trust
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=3)
+_MAX_SETTINGS_BYTES: Final = 2 * 1024 * 1024
+
+
+class HttpsEdgeProbe:
+    """An EdgeProbe over real connections."""
+
+    def __init__(self, addresses: Sequence[Address], trust: Trust) -> None:
+        """``addresses`` are the edge's, as this machine reaches them."""
+        self._addresses = addresses
+        self._trust = trust
+
+    async def ask_hosts(self, target: ProbeTarget) -> HostsAnswer:
+        """See EdgeProbe."""
+        context = await asyncio.to_thread(self._trust.context)
+        connector = aiohttp.TCPConnector(ssl=context, force_close=True)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT) as http,
+            asyncio.TaskGroup() as group,
+        ):
+            tasks = [
+                group.create_task(_ask(http, address, check, target))
+                for address in self._addresses
+                for check in _checks(target)
+            ]
+        return HostsAnswer(answers=tuple(task.result() for task in tasks))
+
+
+def _checks(target: ProbeTarget) -> tuple[Check, ...]:
+    if target.write_key is None:
+        return (Check.PREFLIGHT,)
+    return (Check.SETTINGS, Check.SCRIPT, Check.PREFLIGHT)
+
+
+async def _ask(
+    http: aiohttp.ClientSession, address: Address, check: Check, target: ProbeTarget
+) -> HostAnswer:
+    host = target.api_host if check is Check.PREFLIGHT else target.cdn_host
+    method, path, headers = _request(check, target)
+    answer = HostAnswer(check=check, host=host, address=str(address))
+    try:
+        async with http.request(
+            method,
+            f"https://{address}{path}",
+            headers={"Host": host, "User-Agent": "firstparty-probe", **headers},
+            server_hostname=host,
+            allow_redirects=False,
+        ) as response:
+            return replace(
+                answer,
+                status=response.status,
+                content_type=response.headers.get("Content-Type", "")[:80],
+                is_well_formed=check is not Check.SETTINGS or await _is_json(response),
+            )
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return replace(answer, trouble=_describe(error))
+
+
+def _request(check: Check, target: ProbeTarget) -> tuple[str, str, dict[str, str]]:
+    """Method, path and headers of a check (wire-contract: the CDN host, the preflight)."""
+    match check:
+        case Check.SETTINGS:
+            return "GET", f"/v1/projects/{target.write_key}/settings", {}
+        case Check.SCRIPT:
+            return "GET", f"/analytics.js/v1/{target.write_key}/analytics.min.js", {}
+        case Check.PREFLIGHT:
+            return (
+                "OPTIONS",
+                "/v1/batch",
+                {
+                    "Origin": f"https://{target.cdn_host.partition('.')[2]}",
+                    "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Headers": "authorization,content-type",
+                },
+            )
+
+
+async def _is_json(response: aiohttp.ClientResponse) -> bool:
+    body = await response.content.read(_MAX_SETTINGS_BYTES)
+    try:
+        msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _describe(error: Exception) -> str:
+    """Why there was no answer, for a person; never more of the error than its kind."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not one to trust for this name"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return "nobody listens there"
+        return "the TLS handshake was refused"
+    return f"the connection broke off ({type(error).__name__})"

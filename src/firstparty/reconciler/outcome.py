@@ -1,0 +1,55 @@
+"""What one step came to: a value, stored by ``saving`` in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from firstparty.model.certificates import Certificate, Order
+from firstparty.model.claims import Claim
+from firstparty.model.findings import Finding
+from firstparty.model.observations import Observation, Step
+from firstparty.model.status import Statuses
+
+AT_ONCE: Final = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was found, what changed, and when to look again (None: when somebody asks)."""
+
+    observation: Observation
+    again: timedelta | None
+    claim: Claim | None = None
+    new_order: Order | None = None
+    order: Order | None = None
+    certificate: Certificate | None = None
+
+
+def observe(
+    before: Observation,
+    *,
+    at: datetime,
+    findings: tuple[Finding, ...] = (),
+    tries: int = 0,
+    reached: tuple[Step, ...] = (),
+    facts: Mapping[str, Any] | None = None,
+    **statuses: Any,
+) -> Observation:
+    """The next observation: these findings, these statuses changed, these steps reached.
+
+    ``facts`` are other fields of the observation; ``statuses`` fields of its statuses. A step
+    that was reached before keeps its first time.
+    """
+    fresh = [step for step in reached if step not in before.stopwatch]
+    stopwatch = dict(before.stopwatch) | dict.fromkeys(fresh, at)
+    changed: Statuses = replace(before.statuses, **statuses)
+    return replace(
+        before,
+        statuses=changed,
+        findings=findings,
+        tries=tries,
+        checked_at=at,
+        stopwatch=stopwatch,
+        **(facts or {}),
+    )

@@ -1,0 +1,70 @@
+"""What the reconciler needs from outside, as narrow as it needs it.
+
+None of these raises for what the other side does: that is in the values. Each call is bounded in
+time by whoever implements it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from firstparty.certs.progress import OrderProgress
+from firstparty.model.certificates import DnsChallenge
+from firstparty.reconciler.probed import HostsAnswer, ProbeTarget
+from firstparty.resolver.observed import OwnAnswer, ParentAnswer
+
+
+class DelegationProbe(Protocol):
+    """What the DNS says of a delegation, asked of the authoritative servers themselves."""
+
+    async def ask_parent(self, name: str) -> ParentAnswer:
+        """What every server of the zone above says; MUST NOT come from a recursive cache."""
+
+    async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
+        """What every server of ours says of a zone of ours."""
+
+
+class ChallengeRecords(Protocol):
+    """Whether a CA would find its challenges."""
+
+    async def are_served(self, challenges: Sequence[DnsChallenge]) -> bool:
+        """Whether *every* server of ours answers *every* one of these TXT values now."""
+
+
+class CertificateAuthority(Protocol):
+    """Who issues certificates. Every method may be called again after a crash."""
+
+    @property
+    def name(self) -> str:
+        """The name it has in the settings; stored with orders and certificates."""
+
+    async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
+        """Order a certificate for ``names`` and the key of the request (PEM)."""
+
+    async def answer(self, url: str) -> OrderProgress:
+        """Say that the challenges are served. MUST be harmless when said twice."""
+
+    async def advance(self, url: str, csr: bytes) -> OrderProgress:
+        """Take the next move in an order whose challenges were answered."""
+
+
+class EdgeProbe(Protocol):
+    """What both hosts of a domain answer over HTTPS, through the edge."""
+
+    async def ask_hosts(self, target: ProbeTarget) -> HostsAnswer:
+        """Ask every address of the edge for both hosts."""
+
+
+def _nothing() -> None:
+    """What there is to close by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """One of each. ``close`` gives back what they hold, once nobody calls them any more."""
+
+    delegation: DelegationProbe
+    challenges: ChallengeRecords
+    authority: CertificateAuthority
+    edge: EdgeProbe
+    close: Callable[[], None] = _nothing

@@ -1,0 +1,44 @@
+"""What a probe of the hosts is to ask, and what it got: values, nothing decided here."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Check(StrEnum):
+    """One request of the probe."""
+
+    SETTINGS = "settings"  # GET of the settings on the CDN host
+    SCRIPT = "script"  # GET of the script on the CDN host
+    PREFLIGHT = "preflight"  # OPTIONS on the tracking API's batch path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeTarget:
+    """Both hosts, and the write key of a javascript source if the domain has one."""
+
+    cdn_host: str
+    api_host: str
+    write_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostAnswer:
+    """What one address of the edge answered to one check.
+
+    ``trouble`` says, for a person, why there was no HTTP answer; then ``status`` is 0.
+    """
+
+    check: Check
+    host: str
+    address: str
+    status: int = 0
+    content_type: str = ""
+    is_well_formed: bool = True
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostsAnswer:
+    """All answers of one probe."""
+
+    answers: tuple[HostAnswer, ...]

@@ -1,0 +1,62 @@
+"""The DNS ports as they really are: the resolver's probes, with this installation's settings."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from firstparty.config import Address, Settings, parse_address
+from firstparty.model.certificates import DnsChallenge
+from firstparty.resolver.observed import OwnAnswer, ParentAnswer
+from firstparty.resolver.own import fetch_txt, probe_own_servers
+from firstparty.resolver.parent import probe_parent
+
+
+class PublicDns:
+    """A DelegationProbe and a ChallengeRecords."""
+
+    def __init__(
+        self,
+        *,
+        stub_zones: Mapping[str, Sequence[Address]],
+        allow_private: bool,
+        servers: Sequence[Address],
+    ) -> None:
+        """``servers`` are all of ours, as this machine reaches them."""
+        self._stub_zones = stub_zones
+        self._allow_private = allow_private
+        self._servers = servers
+
+    async def ask_parent(self, name: str) -> ParentAnswer:
+        """See DelegationProbe."""
+        return await probe_parent(
+            name, stub_zones=self._stub_zones, allow_private=self._allow_private
+        )
+
+    async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
+        """See DelegationProbe."""
+        return await probe_own_servers(apex, hosts, servers=self._servers)
+
+    async def are_served(self, challenges: Sequence[DnsChallenge]) -> bool:
+        """See ChallengeRecords."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                (one, group.create_task(fetch_txt(one.owner_name, servers=self._servers)))
+                for one in challenges
+            ]
+        return all(
+            bool(task.result()) and all(one.value in answer.values for answer in task.result())
+            for one, task in tasks
+        )
+
+
+def build_public_dns(settings: Settings) -> PublicDns:
+    """The probes that these settings mean."""
+    return PublicDns(
+        stub_zones={
+            zone: tuple(parse_address(text, key="resolver.stub_zones") for text in texts)
+            for zone, texts in settings.resolver.stub_zones.items()
+        },
+        allow_private=settings.resolver.allow_private,
+        servers=tuple(
+            parse_address(text, key="nameserver.check") for text in settings.nameserver.check
+        ),
+    )

@@ -1,0 +1,148 @@
+"""Drives one domain towards what its owner wants: look, do the one thing most needed, save.
+
+Level-triggered: every step decides from what is stored and what is seen, so any of them may run
+twice, or die half way. What is most needed is decided by one pure function.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from firstparty.model.claims import ClaimState
+from firstparty.model.status import DnsStatus, Intent, Statuses, Word, derive_word
+from firstparty.reconciler.case import Case, load_case
+from firstparty.reconciler.issuance import Issuance, needs_certificate, wait_until_allowed
+from firstparty.reconciler.outcome import Outcome
+from firstparty.reconciler.ports import Ports
+from firstparty.reconciler.publication import Service
+from firstparty.reconciler.resting import pause, remove, yield_name
+from firstparty.reconciler.saving import save_outcome
+from firstparty.reconciler.verification import ask_parent, check_own_servers, prove
+from firstparty.reconciler.watch import ask_hosts, first_probe, watch
+from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
+from firstparty.store.work import Lease
+from firstparty.telemetry import Log
+
+Clock = Callable[[], datetime]
+_LOG: Final = Log("reconciler")
+
+
+class Need(StrEnum):
+    """The one thing most needed, in the order of a domain's path."""
+
+    REMOVAL = "removal"  # the owner wants it gone
+    REST = "rest"  # the owner wants nothing done
+    YIELD = "yield"  # another claim has the name
+    PROOF = "proof"  # the parent must have this claim's records
+    SERVERS = "servers"  # our own servers must answer the zone
+    CERTIFICATE = "certificate"  # there is none, or it is due
+    PATIENCE = "patience"  # it is due, and the CA is not to be asked yet
+    PROBE = "probe"  # both hosts must answer over HTTPS
+    WATCH = "watch"  # it has been live: is it still?
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A case at a moment, with the CA that is in use."""
+
+    case: Case
+    authority: str
+    now: datetime
+
+    @property
+    def statuses(self) -> Statuses:
+        """What was observed last."""
+        return self.case.observation.statuses
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether a certificate is missing or due."""
+        return needs_certificate(self.case, authority=self.authority, now=self.now)
+
+    @property
+    def may_ask_ca(self) -> bool:
+        """Whether the pause after a refusal or an outage is over."""
+        not_before = self.case.observation.ca_not_before
+        return not_before is None or self.now >= not_before
+
+
+# The first that applies is the one most needed.
+NEEDS: Final[tuple[tuple[Need, Callable[[Situation], bool]], ...]] = (
+    (Need.REMOVAL, lambda at: at.case.domain.intent is Intent.REMOVED),
+    (Need.REST, lambda at: at.case.domain.intent is Intent.PAUSED),
+    (Need.YIELD, lambda at: at.case.claim.state is ClaimState.RELEASED),
+    (Need.PROOF, lambda at: at.case.claim.state is ClaimState.PENDING),
+    (Need.SERVERS, lambda at: at.statuses.dns is DnsStatus.PROVED),
+    (Need.PROOF, lambda at: at.statuses.dns is not DnsStatus.SERVING),
+    (Need.CERTIFICATE, lambda at: at.needs_certificate and at.may_ask_ca),
+    (Need.PATIENCE, lambda at: at.case.certificate is None),
+    (Need.PROBE, lambda at: not at.statuses.has_been_live),
+    (Need.WATCH, lambda _: True),
+)
+
+
+def most_needed(case: Case, *, authority: str, now: datetime) -> Need:
+    """What a domain needs most now."""
+    at = Situation(case=case, authority=authority, now=now)
+    return next(need for need, applies in NEEDS if applies(at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciler:
+    """Does one step of one domain at a time."""
+
+    store: Store
+    ports: Ports
+    service: Service
+    edge_sealer: Sealer
+    clock: Clock
+
+    async def work_on(self, lease: Lease) -> bool:
+        """Take one step and save it; False if somebody else had the domain by then."""
+        case = await asyncio.to_thread(self._load, lease.domain_id)
+        outcome = await self._step(case)
+        word = await asyncio.to_thread(self._save, lease, outcome)
+        if word is not None and word is not derive_word(
+            case.domain.intent, case.observation.statuses
+        ):
+            codes = [finding.code for finding in outcome.observation.findings]
+            _LOG.info("domain.word", domain=lease.domain_id, word=word, findings=codes)
+        return word is not None
+
+    def _load(self, domain_id: str) -> Case:
+        with self.store.read() as connection:
+            return load_case(connection, domain_id)
+
+    def _save(self, lease: Lease, outcome: Outcome) -> Word | None:
+        with self.store.write() as connection:
+            return save_outcome(connection, lease, outcome, now=self.clock(), service=self.service)
+
+    async def _step(self, case: Case) -> Outcome:  # noqa: PLR0911 - one a need, checked by mypy
+        """The step that is most needed."""
+        ports, now = self.ports, self.clock()
+        need = most_needed(case, authority=ports.authority.name, now=now)
+        match need:
+            case Need.REMOVAL:
+                return remove(case, now=now)
+            case Need.REST:
+                return pause(case, now=now)
+            case Need.YIELD:
+                return yield_name(case, now=now)
+            case Need.PROOF:
+                judgement = await ask_parent(case, ports.delegation, self.service)
+                return prove(case, judgement, service=self.service, now=self.clock())
+            case Need.SERVERS:
+                return await check_own_servers(case, ports.delegation, now=now)
+            case Need.CERTIFICATE:
+                issuance = Issuance(ports.authority, ports.challenges, self.edge_sealer)
+                return await issuance.step(case, now=now)
+            case Need.PATIENCE:
+                return wait_until_allowed(case, now=now)
+            case Need.PROBE:
+                return first_probe(case, await ask_hosts(case, ports.edge), now=self.clock())
+            case Need.WATCH:
+                return await watch(case, ports, self.service, now=now)

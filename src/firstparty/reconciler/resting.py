@@ -1,0 +1,71 @@
+"""Domains that nothing is done for: paused, removed, or no longer theirs."""
+
+from datetime import datetime
+from typing import Final
+
+from firstparty.model.certificates import OrderState, move_order
+from firstparty.model.claims import ClaimState, move_claim
+from firstparty.model.findings import Actor, Finding, Severity
+from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
+from firstparty.reconciler.case import Case
+from firstparty.reconciler.outcome import Outcome, observe
+
+PAUSED: Final = "paused"
+
+
+def pause(case: Case, *, now: datetime) -> Outcome:
+    """Keep everything, do nothing, until the owner resumes."""
+    finding = Finding(
+        code=PAUSED,
+        sentence="The domain is paused: what is published stays, nothing is checked or renewed.",
+        acts=Actor.OWNER,
+    )
+    observation = observe(case.observation, at=now, findings=(finding,))
+    return Outcome(observation=observation, again=None)
+
+
+def remove(case: Case, *, now: datetime) -> Outcome:
+    """Take the domain out of the zones and the edge; its claim is a tombstone from now on."""
+    findings: tuple[Finding, ...] = ()
+    if case.observation.seen:
+        findings = (
+            Finding(
+                code="records-left",
+                sentence=f"{case.domain.name} is removed: delete its records at the parent zone.",
+                acts=Actor.OWNER,
+                surplus=case.observation.seen,
+            ),
+        )
+    return _give_up(case, findings, now=now)
+
+
+def yield_name(case: Case, *, now: datetime) -> Outcome:
+    """The parent names another claim's nameservers: whoever controls the zone moved the domain."""
+    finding = Finding(
+        code="superseded",
+        sentence=f"The NS records of {case.domain.name} belong to another workspace's request now, "
+        "so this one is over. Ask for the domain again if that is wrong.",
+        acts=Actor.OWNER,
+        severity=Severity.FAILING,
+    )
+    return _give_up(case, (finding,), now=now)
+
+
+def _give_up(case: Case, findings: tuple[Finding, ...], *, now: datetime) -> Outcome:
+    is_over = case.claim.state is ClaimState.RELEASED
+    order = case.order
+    observation = observe(
+        case.observation,
+        at=now,
+        findings=findings,
+        facts={"ca_refusals": 0, "ca_outages": 0, "ca_not_before": None},
+        dns=DnsStatus.LOST if case.observation.statuses.has_been_live else DnsStatus.WAITING,
+        certificate=CertificateStatus.NONE,
+        probe=ProbeStatus.NONE,
+    )
+    return Outcome(
+        observation=observation,
+        again=None,
+        claim=None if is_over else move_claim(case.claim, ClaimState.RELEASED),
+        order=None if order is None else move_order(order, OrderState.FAILED, at=now),
+    )

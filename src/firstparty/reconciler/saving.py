@@ -1,0 +1,114 @@
+"""Stores what a step came to: status, claim, order, certificate, feed and history, all or nothing.
+
+A reconciler that slept past its lease changes nothing here: its fence is old.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from firstparty.model.certificates import OrderState
+from firstparty.model.claims import ClaimState
+from firstparty.model.feed import Topic
+from firstparty.model.findings import Finding
+from firstparty.model.observations import Observation
+from firstparty.model.status import DnsStatus, EdgeStatus, Word, derive_word
+from firstparty.reconciler.case import Case, load_case
+from firstparty.reconciler.conflicts import find_conflict, release_earlier_claims
+from firstparty.reconciler.outcome import Outcome
+from firstparty.reconciler.pauses import CONFLICT
+from firstparty.reconciler.publication import Publication, Service, build_publication
+from firstparty.store import certificates, domains, work
+from firstparty.store.feed import lock_feed, publish
+
+_OVER: Final = frozenset({OrderState.ISSUED, OrderState.FAILED})
+
+
+def save_outcome(
+    connection: Connection, lease: work.Lease, outcome: Outcome, *, now: datetime, service: Service
+) -> Word | None:
+    """Store an outcome and give the lease back; the word now, or None if the lease was lost."""
+    if not work.is_held(connection, lease):
+        return None
+    stored = load_case(connection, lease.domain_id)  # intent may have changed since the step began
+    if outcome.claim is not None and outcome.claim.state is ClaimState.PROVED:
+        lock_feed(connection)
+        conflict = find_conflict(connection, stored.domain)
+        if conflict is not None:
+            outcome = _refuse(outcome, conflict)
+    after = _apply(stored, outcome)
+    publication = build_publication(after, service, serial=int(now.timestamp()))
+    observation = _with_edge(after.observation, publication)
+    due_at = None if outcome.again is None else now + outcome.again
+    observation = replace(
+        observation,
+        findings=tuple(replace(one, look_again_at=due_at) for one in observation.findings),
+    )
+    if not work.save_observation(connection, lease, observation, due_at=due_at):
+        return None
+    _write(connection, outcome, now=now)
+    _publish(connection, after, publication)
+    return _keep_history(connection, after, observation, now=now)
+
+
+def _refuse(outcome: Outcome, conflict: Finding) -> Outcome:
+    statuses = replace(outcome.observation.statuses, dns=DnsStatus.WAITING)
+    observation = replace(
+        outcome.observation,
+        statuses=statuses,
+        findings=(conflict,),
+        tries=outcome.observation.tries + 1,
+    )
+    return Outcome(observation=observation, again=CONFLICT)
+
+
+def _apply(stored: Case, outcome: Outcome) -> Case:
+    """The case as it will be once the outcome is stored."""
+    order = outcome.new_order or outcome.order or stored.order
+    return replace(
+        stored,
+        claim=outcome.claim or stored.claim,
+        order=None if order is None or order.state in _OVER else order,
+        certificate=outcome.certificate or stored.certificate,
+        observation=outcome.observation,
+    )
+
+
+def _with_edge(observation: Observation, publication: Publication) -> Observation:
+    told = publication.edge is not None and publication.edge.certificate is not None
+    edge = EdgeStatus.PUBLISHED if told else EdgeStatus.ABSENT
+    return replace(observation, statuses=replace(observation.statuses, edge=edge))
+
+
+def _write(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
+    if outcome.claim is not None:
+        domains.save_claim(connection, outcome.claim, now=now)
+        if outcome.claim.state is ClaimState.PROVED:
+            release_earlier_claims(connection, outcome.claim, now=now)
+    if outcome.new_order is not None:
+        certificates.add_order(connection, outcome.new_order)
+    if outcome.order is not None:
+        certificates.save_order(connection, outcome.order)
+    if outcome.certificate is not None:
+        certificates.add_certificate(connection, outcome.certificate)
+
+
+def _publish(connection: Connection, after: Case, publication: Publication) -> None:
+    entries = ((Topic.ZONES, publication.zone), (Topic.EDGE, publication.edge))
+    for topic, entry in entries:
+        body = None if entry is None else msgspec.json.encode(entry)
+        publish(connection, topic, after.domain.id, body)
+
+
+def _keep_history(
+    connection: Connection, after: Case, observation: Observation, *, now: datetime
+) -> Word:
+    word = derive_word(after.domain.intent, observation.statuses)
+    newest = work.list_history(connection, after.domain.id, limit=1)
+    if not newest or newest[0].word != word:
+        codes = [finding.code for finding in observation.findings]
+        work.add_history(connection, after.domain.id, word, at=now, codes=codes)
+    return word

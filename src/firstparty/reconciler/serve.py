@@ -1,0 +1,69 @@
+"""The reconciler's role: one coroutine that drives domains until it is cancelled."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from firstparty.config import Settings, parse_address
+from firstparty.reconciler.authorities import LOCAL, build_authority, local_root_file
+from firstparty.reconciler.edge_probe import HttpsEdgeProbe
+from firstparty.reconciler.loop import Loop
+from firstparty.reconciler.ports import Ports
+from firstparty.reconciler.public_dns import build_public_dns
+from firstparty.reconciler.publication import Service
+from firstparty.reconciler.reconcile import Reconciler
+from firstparty.reconciler.trust import Trust
+from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def build_ports(settings: Settings, store: Store, control_sealer: Sealer) -> Ports:
+    """The real ports. With the local CA, its root is made if need be and ``ca.pem`` written."""
+    dns = build_public_dns(settings)
+    addresses = tuple(parse_address(text, key="edge.probe") for text in settings.edge.probe)
+    authority = build_authority(settings, store, control_sealer)
+    return Ports(
+        delegation=dns,
+        challenges=dns,
+        authority=authority,
+        edge=HttpsEdgeProbe(addresses, Trust(_roots(settings))),
+        close=authority.close,
+    )
+
+
+def _roots(settings: Settings) -> tuple[Path, ...]:
+    """Files of roots to trust besides the system's."""
+    chosen = settings.certificates.authority
+    if chosen == LOCAL:
+        return (local_root_file(settings),)
+    roots = settings.certificates.authorities[chosen].roots
+    return (Path(roots),) if roots else ()
+
+
+async def serve_reconciler(
+    *,
+    store: Store,
+    settings: Settings,
+    control_sealer: Sealer,
+    edge_sealer: Sealer,
+    ports: Ports | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Drive due domains until cancelled. Several may run on one store, on several machines."""
+    ports = ports or build_ports(settings, store, control_sealer)
+    reconciler = Reconciler(
+        store=store,
+        ports=ports,
+        service=Service(domain=settings.service.domain, edge_addresses=settings.edge.addresses),
+        edge_sealer=edge_sealer,
+        clock=clock,
+    )
+    try:
+        await Loop(reconciler).run()
+    finally:
+        ports.close()

@@ -1,0 +1,113 @@
+"""The steps that verify a delegation: the parent first, then our own servers."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from firstparty.model.claims import ClaimState, move_claim
+from firstparty.model.domains import build_records
+from firstparty.model.findings import Actor, Finding
+from firstparty.model.observations import Observation, Step
+from firstparty.model.status import DnsStatus
+from firstparty.reconciler.case import Case
+from firstparty.reconciler.delegation import Delegation, Judgement, judge_delegation
+from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
+from firstparty.reconciler.pauses import pause_for_broken, pause_for_own, pause_for_parent
+from firstparty.reconciler.ports import DelegationProbe
+from firstparty.reconciler.publication import Service
+from firstparty.reconciler.resting import PAUSED
+from firstparty.resolver.observed import OwnServerAnswer
+
+_PATIENCE: Final = 40  # tries, about two seconds, before the operator is told
+
+
+async def ask_parent(case: Case, probe: DelegationProbe, service: Service) -> Judgement:
+    """What the parent's servers say of the domain now, judged."""
+    return judge_delegation(
+        Delegation(
+            domain=case.domain,
+            service_domain=service.domain,
+            answer=await probe.ask_parent(case.domain.name),
+            was_proved=case.claim.state is ClaimState.PROVED,
+        )
+    )
+
+
+def prove(case: Case, judgement: Judgement, *, service: Service, now: datetime) -> Outcome:
+    """Prove the claim if the parent has its records; otherwise say why not yet."""
+    before = case.observation
+    # After a pause the days are counted anew: a resumed domain is looked at like a new one.
+    was_paused = any(finding.code == PAUSED for finding in before.findings)
+    since = now if was_paused else before.stopwatch.get(Step.ASKED, now)
+    stopwatch = dict(before.stopwatch) | {Step.ASKED: since}
+    before = replace(before, seen=judgement.seen, stopwatch=stopwatch)
+    if judgement.dns is DnsStatus.PROVED:
+        return _proved(case, before, now)
+    tries = before.tries + 1
+    findings = judgement.findings
+    again: timedelta | None = pause_for_broken(tries)
+    if case.claim.state is ClaimState.PENDING:
+        again = pause_for_parent(now - since)
+    if again is None:
+        findings = (_rests(case, service), *findings)
+    # Not knowing is no news of a domain whose state was known.
+    is_no_news = case.claim.state is ClaimState.PROVED and judgement.dns is DnsStatus.UNKNOWN
+    dns = before.statuses.dns if is_no_news else judgement.dns
+    observation = observe(before, at=now, findings=findings, tries=tries, dns=dns)
+    return Outcome(observation=observation, again=again)
+
+
+def _proved(case: Case, before: Observation, now: datetime) -> Outcome:
+    observation = observe(
+        before,
+        at=now,
+        findings=(_checking(case),),
+        reached=(Step.DELEGATED,),
+        dns=DnsStatus.PROVED,
+    )
+    is_new = case.claim.state is ClaimState.PENDING
+    claim = move_claim(case.claim, ClaimState.PROVED) if is_new else None
+    return Outcome(observation=observation, again=AT_ONCE, claim=claim)
+
+
+async def check_own_servers(case: Case, probe: DelegationProbe, *, now: datetime) -> Outcome:
+    """Whether every server of ours answers the zone as it was published last."""
+    before = case.observation
+    answer = await probe.ask_own_servers(case.domain.name, case.domain.hosts)
+    if case.zone is not None and answer.serves(case.zone.serial):
+        observation = observe(before, at=now, reached=(Step.SERVING,), dns=DnsStatus.SERVING)
+        return Outcome(observation=observation, again=AT_ONCE)
+    tries = before.tries + 1
+    finding = _checking(case)
+    if tries > _PATIENCE:
+        behind = sorted({str(one.address) for one in answer.servers if _is_behind(one, case)})
+        finding = Finding(
+            code="own-servers-behind",
+            sentence="The NS records are right. Our own nameservers do not answer for the name "
+            f"yet: {', '.join(behind) or 'none is set up'}.",
+            acts=Actor.OPERATOR,
+        )
+    observation = observe(before, at=now, findings=(finding,), tries=tries)
+    return Outcome(observation=observation, again=pause_for_own(tries))
+
+
+def _is_behind(answer: OwnServerAnswer, case: Case) -> bool:
+    return case.zone is None or answer.serial != case.zone.serial or bool(answer.missing_hosts)
+
+
+def _checking(case: Case) -> Finding:
+    return Finding(
+        code="own-servers-checked",
+        sentence=f"The NS records of {case.domain.name} are right: our own servers are checked.",
+        acts=Actor.NOBODY,
+    )
+
+
+def _rests(case: Case, service: Service) -> Finding:
+    return Finding(
+        code="rests",
+        sentence="The records have been missing for 14 days, so we have stopped looking. Add them, "
+        "then check now: nothing has to be made again.",
+        acts=Actor.OWNER,
+        records=build_records(case.domain, service.domain),
+    )

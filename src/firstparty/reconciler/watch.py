@@ -1,0 +1,175 @@
+"""What the probes of both hosts mean, before the domain is live and ever after.
+
+One look that finds something wrong changes nothing but when we look again: what is wrong twice in
+a row is said, so that one lost packet raises no alarm.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from firstparty.model.certificates import renew_at
+from firstparty.model.findings import Actor, Finding, Severity
+from firstparty.model.observations import Step
+from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
+from firstparty.reconciler import issuance_findings
+from firstparty.reconciler.case import Case
+from firstparty.reconciler.delegation import Judgement
+from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
+from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_own
+from firstparty.reconciler.ports import EdgeProbe, Ports
+from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
+from firstparty.reconciler.publication import Service
+from firstparty.reconciler.verification import ask_parent
+
+_EXPECTED: Final = {
+    Check.SETTINGS: ("the settings", "application/json"),
+    Check.SCRIPT: ("the script", "javascript"),
+    Check.PREFLIGHT: ("a preflight", ""),
+}
+
+
+async def ask_hosts(case: Case, edge: EdgeProbe) -> HostsAnswer:
+    """What both hosts answer over HTTPS now."""
+    return await edge.ask_hosts(
+        ProbeTarget(
+            cdn_host=case.domain.cdn_host,
+            api_host=case.domain.api_host,
+            write_key=case.write_key,
+        )
+    )
+
+
+def judge_hosts(answer: HostsAnswer, *, has_been_live: bool) -> tuple[Finding, ...]:
+    """What is wrong with the hosts, one finding for each kind; empty: both answer as they must."""
+    severity = Severity.FAILING if has_been_live else Severity.PENDING
+    if not answer.answers:
+        return (
+            Finding(
+                code="edge-not-probed",
+                sentence="The setting edge.probe names no address, so the hosts cannot be tried.",
+                acts=Actor.OPERATOR,
+                severity=severity,
+            ),
+        )
+    findings: dict[str, Finding] = {}
+    for one in answer.answers:
+        fault = _fault(one, severity)
+        if fault is not None:
+            findings.setdefault(fault.code, fault)
+    return tuple(findings.values())
+
+
+def _fault(answer: HostAnswer, severity: Severity) -> Finding | None:
+    what, content_type = _EXPECTED[answer.check]
+    if answer.trouble is not None:
+        return Finding(
+            code="host-unreachable",
+            sentence=f"https://{answer.host} does not answer at {answer.address}: "
+            f"{answer.trouble}.",
+            acts=Actor.OPERATOR,
+            severity=severity,
+        )
+    is_right = (
+        200 <= answer.status < 300  # noqa: PLR2004 - RFC 9110 §15.3
+        and content_type in answer.content_type
+        and answer.is_well_formed
+    )
+    if is_right:
+        return None
+    if answer.check is Check.PREFLIGHT:
+        return Finding(
+            code="api-host-wrong",
+            sentence=f"{answer.host} refuses {what} of the tracking API: status {answer.status}.",
+            acts=Actor.OPERATOR,
+            severity=severity,
+        )
+    return Finding(
+        code="cdn-host-wrong",
+        sentence=f"{answer.host} does not serve {what} as it must: status {answer.status}, "
+        f"{answer.content_type or 'no type'}.",
+        acts=Actor.OPERATOR,
+        severity=severity,
+    )
+
+
+def first_probe(case: Case, answer: HostsAnswer, *, now: datetime) -> Outcome:
+    """Live once both hosts answer; until then we look again and again."""
+    faults = judge_hosts(answer, has_been_live=False)
+    if not faults:
+        observation = observe(
+            case.observation,
+            at=now,
+            reached=(Step.LIVE,),
+            probe=ProbeStatus.PASSED,
+            has_been_live=True,
+        )
+        return Outcome(observation=observation, again=_until_next_look(case, now))
+    tries = case.observation.tries + 1
+    observation = observe(
+        case.observation, at=now, findings=faults, tries=tries, probe=ProbeStatus.FAILED
+    )
+    return Outcome(observation=observation, again=pause_for_own(tries))
+
+
+async def watch(case: Case, ports: Ports, service: Service, *, now: datetime) -> Outcome:
+    """Look at the delegation and at both hosts of a domain that has been live."""
+    async with asyncio.TaskGroup() as group:
+        parent = group.create_task(ask_parent(case, ports.delegation, service))
+        hosts = group.create_task(ask_hosts(case, ports.edge))
+    return judge_watch(case, parent.result(), hosts.result(), now=now)
+
+
+def judge_watch(case: Case, delegation: Judgement, hosts: HostsAnswer, *, now: datetime) -> Outcome:
+    """What a look at a live domain comes to."""
+    before = case.observation
+    faults = judge_hosts(hosts, has_been_live=True)
+    is_good = delegation.dns is DnsStatus.PROVED and not faults
+    tries = 0 if is_good else before.tries + 1
+    if tries == 1:
+        unsure = observe(before, at=now, findings=before.findings, tries=tries)
+        return Outcome(observation=unsure, again=CONFIRM)
+    dns = delegation.dns
+    if dns in {DnsStatus.PROVED, DnsStatus.UNKNOWN}:  # not knowing is not losing
+        dns = DnsStatus.SERVING
+    observation = observe(
+        before,
+        at=now,
+        findings=(*delegation.findings, *faults, *_kept(case)),
+        tries=tries,
+        facts={"seen": delegation.seen},
+        dns=dns,
+        probe=ProbeStatus.FAILED if faults else ProbeStatus.PASSED,
+        certificate=_certificate(case, now),
+    )
+    if dns is not DnsStatus.SERVING:
+        return Outcome(observation=observation, again=AT_ONCE)
+    return Outcome(
+        observation=observation, again=CONFIRM if faults else _until_next_look(case, now)
+    )
+
+
+def _kept(case: Case) -> tuple[Finding, ...]:
+    """What was said of a renewal that failed and waits for its next try."""
+    if case.observation.ca_not_before is None:
+        return ()
+    findings = case.observation.findings
+    return tuple(one for one in findings if one.code in issuance_findings.CODES)
+
+
+def _certificate(case: Case, now: datetime) -> CertificateStatus:
+    there = case.certificate
+    is_over = there is None or now >= there.not_after
+    return CertificateStatus.FAILING if is_over else case.observation.statuses.certificate
+
+
+def _until_next_look(case: Case, now: datetime) -> timedelta:
+    """The pause of the watch, shorter when something is due before."""
+    due = [now + WATCH]
+    if case.certificate is not None:
+        due.append(renew_at(case.certificate.not_before, case.certificate.not_after))
+    waits_until = case.observation.ca_not_before
+    soonest = min(due)
+    if waits_until is not None:
+        soonest = min(now + WATCH, max(soonest, waits_until))
+    return max(soonest - now, AT_ONCE)

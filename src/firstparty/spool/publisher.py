@@ -1,0 +1,101 @@
+"""Publishing to a stream the quick way: one write, one acknowledgement, no task in between.
+
+nats-py's own publish-and-wait takes twice the CPU for a group of 32 messages (measured: 300 us
+against 135 us on one machine in one run), which is 5 us a message, so the frame is written straight
+to its transport. All else (connecting, reconnecting, reading) is nats-py's.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from firstparty.errors import Unavailable
+
+RETRY_AFTER: Final = timedelta(seconds=2)
+
+
+class _Ack(msgspec.Struct):
+    """JetStream's answer to a publish (PubAck)."""
+
+    seq: int = 0
+    error: dict[str, Any] | None = None
+
+
+_ACK: Final = msgspec.json.Decoder(_Ack)
+
+
+class Publisher:
+    """Publishes to one subject of a stream."""
+
+    def __init__(self, subject: str, *, timeout: timedelta) -> None:
+        self._subject = subject.encode()
+        self._timeout = timeout.total_seconds()
+        self._waiting: dict[str, tuple[asyncio.Future[int], asyncio.TimerHandle]] = {}
+        self._count = 0
+        self._connection: Client | None = None
+        self._inbox = ""
+
+    async def start(self, connection: Client) -> None:
+        """Publish over this connection from now on. Raises what nats-py raises."""
+        self._inbox = connection.new_inbox() + "."
+        await connection.subscribe(self._inbox + "*", cb=self._take_answer)
+        self._connection = connection
+
+    def publish(self, data: bytes) -> asyncio.Future[int]:
+        """Begin to store ``data``; the future has its sequence, or Unavailable, in bounded time."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        connection = self._connection
+        # Nothing is kept for later while the server is away: the caller will have given up.
+        if connection is None or not connection.is_connected:
+            future.set_exception(_unavailable("the server is away"))
+        elif len(data) > connection.max_payload:
+            future.set_exception(_unavailable(f"{len(data)} bytes are more than it takes"))
+        else:
+            self._count += 1
+            token = str(self._count)
+            timer = loop.call_later(self._timeout, self._fail, token, "no answer in time")
+            self._waiting[token] = future, timer
+            reply = (self._inbox + token).encode()
+            head = b"PUB %b %b %d\r\n" % (self._subject, reply, len(data))
+            transport = connection._transport  # noqa: SLF001  # see above
+            assert transport is not None  # connected
+            transport.writelines([head, data, b"\r\n"])
+        return future
+
+    def fail_all(self) -> None:
+        """The connection broke: what is in flight may be stored or not."""
+        for token in tuple(self._waiting):
+            self._fail(token, "the connection broke")
+
+    async def _take_answer(self, message: Msg) -> None:
+        found = self._waiting.pop(message.subject[len(self._inbox) :], None)
+        if found is None:
+            return  # too late, and answered as such
+        future, timer = found
+        timer.cancel()
+        if future.done():
+            return
+        try:
+            ack = _ACK.decode(message.data)
+        except msgspec.DecodeError:  # an empty one: there is no such stream
+            future.set_exception(_unavailable("the stream is not there"))
+            return
+        if ack.error is not None:
+            future.set_exception(_unavailable(str(ack.error.get("description", ack.error))))
+        else:
+            future.set_result(ack.seq)
+
+    def _fail(self, token: str, reason: str) -> None:
+        future, timer = self._waiting.pop(token)
+        timer.cancel()
+        if not future.done():
+            future.set_exception(_unavailable(reason))
+
+
+def _unavailable(reason: str) -> Unavailable:
+    return Unavailable(f"log: append: {reason}", retry_after=RETRY_AFTER)

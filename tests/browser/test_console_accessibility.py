@@ -1,0 +1,138 @@
+"""axe-core on every page of the console, in both colour schemes and at phone width."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
+from firstparty.model.observations import Observation, Step
+from firstparty.model.status import DnsStatus, EdgeStatus, ProbeStatus, Statuses, Word
+from firstparty.model.workspaces import SourceType, Workspace
+from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
+from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason=WITHOUT_CHROMIUM),
+    pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: run npm ci"),
+]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
+    async with running_console(tmp_path) as world:
+        yield world
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 320)])
+async def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_the_screen(
+    world: ConsoleWorld, scheme: str, width: int
+) -> None:
+    shop, empty = world.workspace("Shop"), world.workspace("Empty")
+    world.person(shop, empty)
+    paths = pages_of(world, shop, empty)
+    found: dict[str, object] = {}
+    async with running_chromium() as browser:
+        context = await browser.new_context(
+            base_url=world.url,
+            color_scheme="dark" if scheme == "dark" else "light",
+            viewport={"width": width, "height": 800},
+        )
+        page = await sign_in(context, found)
+        for path in paths:
+            await page.goto(path)
+            found[path] = await look(page)
+        await page.goto(f"/workspaces/{shop.id}/domains/new")
+        await page.get_by_role("button", name="Add the domain").click()
+        await expect(page.locator("#name-wrong")).to_be_visible()
+        found["error"] = await look(page)
+
+    assert {path: problems for path, problems in found.items() if problems} == {}
+    assert len(found) == len(paths) + 2
+
+
+def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str]:
+    """A page of every kind, with as much on it as there can be."""
+    web, other = world.source(shop), world.source(shop, "Shop in Python", SourceType.PYTHON)
+    second, free = world.source(shop, "Blog"), world.source(shop, "Labs")
+    waiting = world.domain(shop, "cdp.shop.test", web, other).domain
+    failing = world.domain(shop, "data.a-rather-long-name-of-a-site.shop.test", second)
+    now = datetime.now(UTC)
+    surplus = DnsRecord(name="cdp.shop.test.", type="NS", value="ns1.elsewhere.test.")
+    for severity, domain_id in (
+        (Severity.PENDING, waiting.id),
+        (Severity.FAILING, failing.domain.id),
+    ):
+        is_failing = severity is Severity.FAILING
+        statuses = Statuses(
+            dns=DnsStatus.SERVING,
+            edge=EdgeStatus.PUBLISHED,
+            probe=ProbeStatus.FAILED,
+            has_been_live=True,
+        )
+        finding = Finding(
+            code="code",
+            sentence="Something is not right.",
+            acts=Actor.OWNER,
+            severity=severity,
+            surplus=(surplus,),
+            look_again_at=now,
+        )
+        observation = Observation(
+            domain_id=domain_id,
+            statuses=statuses if is_failing else Statuses(),
+            findings=(finding,),
+            seen=tuple(record.record for record in failing.records),
+            checked_at=now,
+            stopwatch={Step.ASKED: now - timedelta(days=2), Step.DELEGATED: now},
+        )
+        world.observe(observation, word=Word.FAILING if is_failing else Word.WAITING)
+    paths = (
+        "domains",
+        "domains?status=issuing",
+        "domains/new",
+        f"domains/{waiting.id}",
+        f"domains/{failing.domain.id}",
+        f"domains/{waiting.id}/remove",
+        "sources",
+        "sources/new",
+        f"sources/{web.id}",
+        f"sources/{free.id}",
+        "nothing",
+    )
+    return [
+        *(f"/workspaces/{shop.id}/{path}" for path in paths),
+        *(f"/workspaces/{empty.id}/{path}" for path in ("domains", "domains/new", "sources")),
+    ]
+
+
+async def sign_in(context: BrowserContext, found: dict[str, object]) -> Page:
+    page = await context.new_page()
+    await page.goto("/sign-in")
+    found["/sign-in"] = await look(page)
+    await page.fill("#email", EMAIL)
+    await page.fill("#password", PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(re.compile("/domains$"))
+    return page
+
+
+async def look(page: Page) -> list[str]:
+    """What axe-core finds, and whether the page scrolls sideways."""
+    await page.evaluate(AXE.read_text())
+    problems: list[str] = await page.evaluate(
+        """async (rules) => {
+          const { violations } = await axe.run(document, { runOnly: rules });
+          return violations.map((v) => `${v.impact} ${v.id} ${v.nodes.map((n) => n.target)}`);
+        }""",
+        RULES,
+    )
+    if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        problems.append("wider than the screen")
+    return problems

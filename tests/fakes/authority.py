@@ -1,0 +1,93 @@
+"""A certificate authority in memory, as strict as a real one and easy to make misbehave."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from firstparty.certs.local import LocalAuthority, new_local_root
+from firstparty.certs.progress import (
+    Challenged,
+    Issued,
+    OrderProgress,
+    Pending,
+    Rejected,
+    TryLater,
+)
+from firstparty.model.certificates import DnsChallenge
+
+
+@dataclass
+class _Order:
+    url: str
+    names: tuple[str, ...]
+    is_answered: bool = False
+    polls: int = 0
+    chain: str | None = None
+
+
+@dataclass
+class AuthorityInMemory:
+    """ACME without the network: orders with URLs, challenges, one poll of waiting."""
+
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    name: str = "fake"
+    orders: dict[str, _Order] = field(default_factory=dict)
+    certified_keys: list[bytes] = field(default_factory=list)
+    misbehave: list[OrderProgress] = field(default_factory=list)
+    refuse: bool = False
+
+    def __post_init__(self) -> None:
+        self._issuer = LocalAuthority(new_local_root(self.clock()), clock=self.clock)
+
+    async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
+        del csr
+        await asyncio.sleep(0)
+        if self.misbehave:
+            return self.misbehave.pop(0)
+        order = _Order(url=f"https://ca.test/{len(self.orders) + 1}", names=tuple(names))
+        self.orders[order.url] = order
+        await asyncio.sleep(0)
+        return Challenged(
+            url=order.url,
+            challenges=tuple(
+                DnsChallenge(host=name, value=f"{order.url}#{name}") for name in names
+            ),
+        )
+
+    async def answer(self, url: str) -> OrderProgress:
+        await asyncio.sleep(0)
+        if self.misbehave:
+            return self.misbehave.pop(0)
+        if url not in self.orders:
+            return Rejected(problem="orderUnknown", detail="No such order.")
+        self.orders[url].is_answered = True
+        await asyncio.sleep(0)
+        return Pending(url=url)
+
+    async def advance(self, url: str, csr: bytes) -> OrderProgress:
+        await asyncio.sleep(0)
+        if self.misbehave:
+            return self.misbehave.pop(0)
+        order = self.orders.get(url)
+        if order is None:
+            return Rejected(problem="orderUnknown", detail="No such order.")
+        if not order.is_answered:
+            return TryLater(reason="the challenges are not answered")
+        order.polls += 1
+        if order.polls == 1:
+            return Pending(url=url)
+        if self.refuse:
+            return Rejected(problem="unauthorized", detail="Wrong TXT record.")
+        if order.chain is None:
+            issued = await self._issuer.begin(order.names, csr)
+            assert isinstance(issued, Issued)
+            order.chain = issued.chain
+            public = x509.load_pem_x509_csr(csr).public_key()
+            form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            self.certified_keys.append(public.public_bytes(*form))
+        await asyncio.sleep(0)
+        return Issued(url=url, chain=order.chain)

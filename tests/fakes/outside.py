@@ -1,0 +1,159 @@
+"""The outside world of a reconciler, in memory: a parent zone, our servers, an edge, a clock.
+
+Our servers and the edge read the feed of the store, as the real ones do, only at once. Every call
+gives way before and after it acts, so that a test can end a reconciler at each of these points.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from firstparty.config import Address
+from firstparty.model.certificates import DnsChallenge
+from firstparty.model.feed import EdgeDomain, Topic, Zone
+from firstparty.reconciler.ports import Ports
+from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
+from firstparty.resolver.observed import (
+    OwnAnswer,
+    OwnServerAnswer,
+    ParentAnswer,
+    ServerAnswer,
+    Transport,
+    Trouble,
+)
+from firstparty.store import feed
+from firstparty.store.engine import Store
+from tests.builders import NOW
+from tests.fakes.authority import AuthorityInMemory
+
+SERVER = Address("127.0.0.1", 53)
+
+
+@dataclass
+class Clock:
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, span: timedelta) -> None:
+        self.now += span
+
+
+@dataclass
+class Parent:
+    """What the parent's two servers say of each name."""
+
+    nameservers: dict[str, frozenset[str]] = field(default_factory=dict)
+    has_ds: bool = False
+    is_silent: bool = False
+    asked: int = 0
+
+    def answer(self, name: str) -> ParentAnswer:
+        self.asked += 1
+        parent = name.partition(".")[2]
+        servers = tuple(
+            ServerAnswer(
+                server=server,
+                address=SERVER,
+                nameservers=frozenset() if self.is_silent else self._nameservers(name),
+                has_ds=self.has_ds,
+                trouble=Trouble.TIMEOUT if self.is_silent else None,
+            )
+            for server in (f"ns1.{parent}", f"ns2.{parent}")
+        )
+        return ParentAnswer(name=name, parent=parent, servers=servers)
+
+    def _nameservers(self, name: str) -> frozenset[str]:
+        return self.nameservers.get(name, frozenset())
+
+
+@dataclass
+class Outside:
+    store: Store
+    clock: Clock = field(default_factory=Clock)
+    parent: Parent = field(default_factory=Parent)
+    edge_trouble: str | None = None
+    are_servers_behind: bool = False
+
+    def __post_init__(self) -> None:
+        self.authority = AuthorityInMemory(clock=self.clock)
+
+    def ports(self) -> Ports:
+        return Ports(delegation=self, challenges=self, authority=self.authority, edge=self)
+
+    async def ask_parent(self, name: str) -> ParentAnswer:
+        await asyncio.sleep(0)
+        answer = self.parent.answer(name)
+        await asyncio.sleep(0)
+        return answer
+
+    async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
+        await asyncio.sleep(0)
+        zone = self._zone(apex)
+        missing = tuple(host for host in hosts if zone is None or host not in zone.hosts)
+        answers = tuple(
+            OwnServerAnswer(
+                address=SERVER,
+                transport=transport,
+                serial=None if zone is None else zone.serial,
+                missing_hosts=missing,
+            )
+            for transport in Transport
+        )
+        return OwnAnswer(apex=apex, servers=answers)
+
+    async def are_served(self, challenges: Sequence[DnsChallenge]) -> bool:
+        await asyncio.sleep(0)
+        zones = self._zones()
+        served = all(
+            any(one.value in zone.txt.get(one.owner_name, ()) for zone in zones)
+            for one in challenges
+        )
+        await asyncio.sleep(0)
+        return served and not self.are_servers_behind
+
+    async def ask_hosts(self, target: ProbeTarget) -> HostsAnswer:
+        await asyncio.sleep(0)
+        is_up = any(
+            domain.cdn_host == target.cdn_host and domain.certificate is not None
+            for domain in self.edge_domains()
+        )
+        trouble = self.edge_trouble or (None if is_up else "the TLS handshake was refused")
+        kinds = (
+            (Check.SETTINGS, target.cdn_host, "application/json; charset=utf-8"),
+            (Check.SCRIPT, target.cdn_host, "text/javascript"),
+            (Check.PREFLIGHT, target.api_host, ""),
+        )
+        return HostsAnswer(
+            answers=tuple(
+                HostAnswer(
+                    check=check,
+                    host=host,
+                    address="127.0.0.1:443",
+                    status=0 if trouble else 200,
+                    content_type=content_type,
+                    trouble=trouble,
+                )
+                for check, host, content_type in kinds
+            )
+        )
+
+    def edge_domains(self) -> list[EdgeDomain]:
+        return [msgspec.json.decode(body, type=EdgeDomain) for body in self._bodies(Topic.EDGE)]
+
+    def _zones(self) -> list[Zone]:
+        if self.are_servers_behind:
+            return []
+        return [msgspec.json.decode(body, type=Zone) for body in self._bodies(Topic.ZONES)]
+
+    def _zone(self, apex: str) -> Zone | None:
+        return next((zone for zone in self._zones() if zone.apex == apex), None)
+
+    def _bodies(self, topic: Topic) -> list[bytes]:
+        with self.store.read() as connection:
+            changes = feed.read_changes(connection, [topic], after=0)
+        return [entry.body for entry in changes if entry.body is not None]

@@ -1,0 +1,162 @@
+"""Every operation of the OpenAPI document, tried by everybody who may not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from firstparty.model.workspaces import Role
+from tests.served import Served, serve_api
+
+SEES_ONLY_THEIR_OWN = {"list_workspaces"}
+NEEDS_AN_OPERATOR = {"add_workspace"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    name: str
+    method: str
+    path: str
+    query: dict[str, str]
+    body: dict[str, Any] | None
+
+    def call(self, served: Served, bearer: str | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        return httpx.request(
+            self.method,
+            served.url + self.path,
+            params=self.query,
+            json=self.body,
+            headers=headers,
+            trust_env=False,
+            timeout=20,
+        )
+
+
+@dataclass(frozen=True)
+class Tenants:
+    served: Served
+    ours: str
+    theirs: str
+    operations: list[Operation]
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
+    with serve_api(Path(tmp_path_factory.mktemp("api"))) as served, served.call() as operator:
+        ours, theirs = (
+            operator.post("/workspaces", json={"name": name}).json()["id"]
+            for name in ("Ours", "Theirs")
+        )
+        yield Tenants(served, ours, theirs, build_operations(served, operator, theirs))
+
+
+def build_operations(served: Served, operator: httpx.Client, theirs: str) -> list[Operation]:
+    """Each operation, aimed at things of one workspace, with the document's own examples."""
+    where = {"workspace_id": theirs}
+    web = {"name": "Web", "type": "javascript", **where}
+    sources = [operator.post("/sources", json=web).json()["id"] for _ in range(2)]
+    asked = {"name": "cdp.shop.com", "source_ids": sources[:1], **where}
+    domain = operator.post("/domains", json=asked).json()["id"]
+    token = operator.post("/tokens", json={"name": "ci", **where}).json()["id"]
+    ids = {
+        "workspace_id": theirs,
+        "source_id": sources[0],
+        "domain_id": domain,
+        "token_id": token,
+    }
+    document = httpx.get(f"{served.url}/openapi.json", trust_env=False).json()
+    operations = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if not path.startswith("/api/v1/"):
+                continue
+            names = {one["name"] for one in operation.get("parameters", ())}
+            body = None
+            if "requestBody" in operation:
+                reference = operation["requestBody"]["content"]["application/json"]["schema"]
+                schema = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
+                body = dict(schema["examples"][0])
+                if "source_ids" in body:
+                    body |= {"source_ids": sources[1:], "name": "cdp.other.com"}
+                if "workspace_id" in schema["properties"]:
+                    body |= where
+            query = {"workspace": theirs} if "workspace" in names else {}
+            operations.append(
+                Operation(operation["operationId"], method.upper(), path.format(**ids), query, body)
+            )
+    return sorted(operations, key=lambda one: one.method == "DELETE")
+
+
+def test_the_matrix_has_every_noun(tenants: Tenants) -> None:
+    nouns = {one.path.split("/")[3] for one in tenants.operations}
+
+    assert nouns == {"workspaces", "sources", "domains", "tokens"}
+    assert len(tenants.operations) >= 17
+
+
+@pytest.mark.parametrize("bearer", [None, "nonsense", f"fp_{'x' * 20}_{'x' * 43}"])
+def test_without_a_token_nothing_is_answered(tenants: Tenants, bearer: str | None) -> None:
+    answers = {one.name: one.call(tenants.served, bearer) for one in tenants.operations}
+
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(
+        answers, 401
+    )
+    assert {answer.headers["www-authenticate"] for answer in answers.values()} == {"Bearer"}
+
+
+def test_what_another_workspace_has_does_not_exist(tenants: Tenants) -> None:
+    bearer = tenants.served.token(Role.OWNER, tenants.ours)
+    answers = {one.name: one.call(tenants.served, bearer) for one in tenants.operations}
+    statuses = {name: answer.status_code for name, answer in answers.items()}
+    expected = dict.fromkeys(statuses, 404)
+    expected |= dict.fromkeys(SEES_ONLY_THEIR_OWN, 200)
+    expected |= dict.fromkeys(NEEDS_AN_OPERATOR, 403)
+
+    assert statuses == expected
+    for name in SEES_ONLY_THEIR_OWN:
+        assert [one["id"] for one in answers[name].json()["items"]] == [tenants.ours]
+
+
+def test_a_foreign_thing_and_an_unknown_one_get_one_answer(tenants: Tenants) -> None:
+    with tenants.served.call(tenants.served.token(Role.OWNER, tenants.ours)) as call:
+        for one in tenants.operations:
+            for known in (part for part in one.path.split("/") if "_" in part):
+                unknown = known[:-1] + ("x" if known[-1] != "x" else "y")
+                foreign = one.call(tenants.served, call.headers["authorization"][7:])
+                missing = call.request(
+                    one.method,
+                    tenants.served.url + one.path.replace(known, unknown),
+                    params=one.query,
+                    json=one.body,
+                )
+
+                assert foreign.text.replace(known, unknown) == missing.text
+
+
+def test_a_viewer_writes_nothing(tenants: Tenants) -> None:
+    bearer = tenants.served.token(Role.VIEWER, tenants.theirs)
+    writes = [one for one in tenants.operations if one.method != "GET"]
+    answers = {one.name: one.call(tenants.served, bearer).status_code for one in writes}
+
+    assert answers == dict.fromkeys(answers, 403)
+
+
+def test_a_viewer_reads_all_but_tokens(tenants: Tenants) -> None:
+    bearer = tenants.served.token(Role.VIEWER, tenants.theirs)
+    reads = [one for one in tenants.operations if one.method == "GET"]
+    answers = {one.name: one.call(tenants.served, bearer).status_code for one in reads}
+
+    assert answers == dict.fromkeys(answers, 200) | {"list_tokens": 403}
+
+
+def test_an_operator_may_do_every_one_of_them(tenants: Tenants) -> None:
+    # Last: it changes things. It shows that the refusals above were not for another reason.
+    answers = {
+        one.name: one.call(tenants.served, tenants.served.bearer) for one in tenants.operations
+    }
+
+    assert {name: answer.text for name, answer in answers.items() if not answer.is_success} == {}

@@ -1,0 +1,201 @@
+"""The console's pages over real HTTP, as a browser without JavaScript uses them."""
+
+import re
+from collections.abc import AsyncIterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from firstparty.model.workspaces import SourceType
+from tests.console_forms import csrf_of, field_of, fill_in_domain, sign_in, text_of
+from tests.console_world import ConsoleWorld, running_console
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
+    async with running_console(tmp_path) as world:
+        yield world
+
+
+async def test_the_rule_that_a_name_breaks_is_said_by_its_field_and_nothing_typed_is_lost(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    async with world.browser() as browser:
+        await sign_in(browser)
+        answer = await fill_in_domain(
+            browser,
+            f"/workspaces/{shop.id}/domains/new",
+            name="shop.test",
+            source_ids=[source.id],
+            cdn_label="files",
+            description="Two lines\nof <b>text</b>",
+            has_csp="yes",
+        )
+    page = answer.text
+
+    assert answer.status_code == 422
+    assert "delegating it would take the whole site" in field_of(page, "name")
+    assert 'aria-invalid="true" autofocus' in field_of(page, "name")
+    assert 'value="shop.test"' in page
+    assert 'value="files"' in page
+    assert f'value="{source.id}" checked' in page
+    assert "Two lines\nof &lt;b&gt;text&lt;/b&gt;</textarea>" in page
+    assert 'value="yes" checked' in page
+    assert "<title>Error: Add a domain" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "sentence"),
+    [
+        ({"cdn_label": "a.b"}, "cdn_label", "is not one DNS label"),
+        ({"api_label": "evs"}, "api_label", "two different labels"),
+        ({"source_ids": []}, "source_ids", "source"),
+        ({"description": "x" * 2_001}, "description", "2,000 is the most"),
+        ({"name": "*.shop.test"}, "name", "wildcard"),
+        ({"name": "<script>alert(1)</script>"}, "name", "without https://"),
+    ],
+)
+async def test_every_field_has_its_sentence(
+    world: ConsoleWorld, fields: dict[str, str | list[str]], field: str, sentence: str
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    good = {"name": "cdp.shop.test", "source_ids": [world.source(shop).id]}
+    async with world.browser() as browser:
+        await sign_in(browser)
+        answer = await fill_in_domain(
+            browser, f"/workspaces/{shop.id}/domains/new", **(good | fields)
+        )
+
+    assert answer.status_code == 422
+    assert sentence in unescape(field_of(answer.text, field))
+
+
+async def test_a_domain_asked_for_shows_exactly_its_records_and_can_be_paused_and_removed(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    async with world.browser() as browser:
+        await sign_in(browser)
+        added = await fill_in_domain(
+            browser,
+            f"/workspaces/{shop.id}/domains/new",
+            name="CDP.shop.test.",
+            source_ids=[source.id],
+        )
+        path = added.headers["location"]
+        page = await browser.get(path)
+        again = await browser.get(path)
+        csrf = {"csrf": csrf_of(page)}
+        await browser.post(f"{path}/pause", data=csrf)
+        paused = await browser.get(path)
+        refused = await browser.post(f"{path}/check", data=csrf)
+        await browser.post(f"{path}/resume", data=csrf)
+        sure = await browser.get(f"{path}/remove")
+        await browser.post(f"{path}/remove", data=csrf)
+        removed = await browser.get(path)
+
+    record = re.compile(
+        r"cdp\.shop\.test\. 3600 IN NS [ab]-[a-z0-9]{20}\.ns\.firstparty\.localhost\."
+    )
+    assert len(set(record.findall(page.text))) == 2
+    assert "The domain is added" in page.text
+    assert "The domain is added" not in again.text
+    assert "0 of 2 found" in page.text
+    assert '<span class="chip idle big">paused</span>' in paused.text
+    assert refused.status_code == 409
+    assert "resume it" in text_of(refused)
+    assert "stops serving the script" in sure.text
+    assert "Records to delete" in removed.text
+    assert "Check now" not in removed.text
+
+
+async def test_the_page_is_told_what_changed_and_nothing_else(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    domain = world.domain(shop, "cdp.shop.test", world.source(shop)).domain
+    path = f"/workspaces/{shop.id}/domains/{domain.id}"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        page = await browser.get(path)
+        watch = unescape(re.findall(r'hx-get="([^"]+)"', page.text)[0])
+        same = await browser.get(watch)
+        await browser.post(f"{path}/pause", data={"csrf": csrf_of(page)})
+        changed = await browser.get(watch)
+        browser.cookies.clear()
+        signed_out = await browser.get(watch, headers={"hx-request": "true"})
+
+    assert 'id="watch"' in same.text
+    assert "hx-swap-oob" not in same.text
+    assert 'id="facts" hx-swap-oob="true"' in changed.text
+    assert "cdp.shop.test is now paused." in changed.text
+    assert 'hx-trigger="every 2s"' in same.text
+    assert 'hx-trigger="every 15s"' in changed.text
+    assert signed_out.status_code == 401
+    assert signed_out.headers["hx-redirect"] == "/sign-in"
+
+
+async def test_hostile_names_are_shown_as_text(world: ConsoleWorld) -> None:
+    hostile = "\"><script>alert('1')</script>&amp;{{7*7}}"
+    shop = world.workspace(hostile)
+    world.person(shop)
+    source = world.source(shop, hostile)
+    domain = world.domain(shop, "cdp.shop.test", source).domain
+    async with world.browser() as browser:
+        await sign_in(browser)
+        pages = [
+            await browser.get(f"/workspaces/{shop.id}/{path}")
+            for path in (
+                "sources",
+                f"sources/{source.id}",
+                "domains",
+                f"domains/{domain.id}",
+                f"domains/{domain.id}/remove",
+            )
+        ]
+
+    assert all(page.status_code == 200 for page in pages)
+    assert not any("<script>alert" in page.text for page in pages)
+    assert all("&#34;&gt;&lt;script&gt;alert(&#39;1&#39;)" in page.text for page in pages)
+
+
+@pytest.mark.parametrize("kind", list(SourceType))
+async def test_a_source_of_every_type_has_a_page_with_what_it_needs(
+    world: ConsoleWorld, kind: SourceType
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop, kind=kind)
+    script = world.source(shop, "First")
+    world.domain(shop, "cdp.shop.test", script, source)
+    async with world.browser() as browser:
+        await sign_in(browser)
+        page = await browser.get(f"/workspaces/{shop.id}/sources/{source.id}")
+
+    assert source.write_key in page.text
+    assert "https://api.cdp.shop.test" in page.text
+
+
+async def test_a_source_form_keeps_what_was_typed_beside_the_rule(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    path = f"/workspaces/{shop.id}/sources/new"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        csrf = csrf_of(await browser.get(path))
+        form = {"csrf": csrf, "name": "Web", "type": "python", "region": "eu"}
+        wrong = await browser.post(path, data=form | {"upstream": "ftp://x/y"})
+        strange = await browser.post(path, data=form | {"type": "fax"})
+        good = await browser.post(path, data=form)
+
+    assert "upstream is an origin" in field_of(wrong.text, "upstream")
+    assert 'value="python" selected' in wrong.text
+    assert 'value="eu" selected' in wrong.text
+    assert "Choose one of the types" in field_of(strange.text, "type")
+    assert good.status_code == 303

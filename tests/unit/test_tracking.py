@@ -1,0 +1,366 @@
+"""What the tracking API answers to what, as SDKs and browsers need it."""
+
+import base64
+import gzip
+import json
+from ipaddress import ip_address
+
+import pytest
+from tests.ingest_rig import HOST, Rig, a_feed_entry, a_request, an_edge_domain, basic
+
+from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
+
+WEB = b'{"writeKey":"WKWEB"}'
+BATCH = b'{"writeKey":"WKWEB","batch":[{"type":"track"}]}'
+BOMB = gzip.compress(b'{"batch":["' + b"x" * 20_000_000 + b'"]}')
+OK = (200, None)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "expected"),
+    [
+        (a_request(target="/v1/t"), OK),
+        (a_request(target="/v1/import/", body=BATCH), OK),
+        (a_request(target="//v1/batch", body=BATCH), OK),
+        (a_request(target="/v1/track?x=1"), OK),
+        (a_request(host=f"{HOST.upper()}:19443"), OK),
+        (a_request(body=b"{}", Authorization=basic("WKWEB")), OK),
+        (a_request(body=b"{}", Authorization=basic("WKWEB", colon="")), OK),
+        (a_request(body=b"{}", Authorization=basic("WKWEB").replace("Basic", "basic")), OK),
+        (a_request(body=WEB, Authorization="Bearer token"), OK),
+        (a_request(body=WEB, Authorization=basic("WKOTHER")), OK),
+        (a_request(body=b'{"writeKey":"WKOTHER"}', Authorization=basic("WKWEB")), OK),
+        (a_request(body=WEB, Content_Type="text/plain"), OK),
+        (a_request(target="/v1/b", body=gzip.compress(BATCH), Content_Encoding="gzip"), OK),
+        (a_request(target="/v1/batch", body=b'{"writeKey":"WKWEB","batch":[1]}'), OK),
+        (a_request(target="/v1/m", body=b'{"series":[]}'), OK),
+        (a_request(target="/v1/t", method="GET", body=None), (405, "method_not_allowed")),
+        (a_request(target="/v1/batch", method="PUT"), (405, "method_not_allowed")),
+        (a_request(target="/v1/pixel/track", body=WEB), (405, "method_not_allowed")),
+        (a_request(target="/v1/tracks"), (404, "unknown_path")),
+        (a_request(target="/"), (404, "unknown_path")),
+        (a_request(target="/v1/projects/x/settings", method="GET"), (404, "unknown_path")),
+        (a_request(host="api.other.test"), (404, "unknown_host")),
+        (a_request(body=b"{}"), (401, "no_write_key")),
+        (a_request(body=b'{"writeKey":7}'), (401, "no_write_key")),
+        (a_request(body=b"{}", Authorization="Bearer token"), (401, "no_write_key")),
+        (a_request(body=b"{}", Authorization="Basic ///"), (401, "unknown_write_key")),
+        (a_request(body=b"{}", Authorization=basic("WKOTHER")), (401, "unknown_write_key")),
+        (a_request(body=b'{"writeKey":"WKOTHER"}'), (401, "unknown_write_key")),
+        (a_request(body=b""), (400, "empty_body")),
+        (a_request(body=b'{"writeKey":"WKWEB"'), (400, "invalid_json")),
+        (a_request(body=b'{"writeKey":"WKWEB","a":NaN}'), (400, "invalid_json")),
+        (a_request(body=b'{"writeKey":"WKWEB","a":"\xff"}'), (400, "invalid_json")),
+        (a_request(body=b'{"a":' + b"[" * 20_000), (400, "invalid_json")),
+        (a_request(body=WEB + b"{}"), (400, "invalid_json")),
+        (a_request(body=b"[]"), (400, "not_an_object")),
+        (a_request(target="/v1/batch", body=WEB), (400, "no_batch")),
+        (a_request(target="/v1/batch", body=b'{"batch":{}}'), (400, "no_batch")),
+        (a_request(body=WEB, Content_Encoding="gzip"), (400, "invalid_gzip")),
+        (a_request(body=gzip.compress(WEB)[:-1], Content_Encoding="gzip"), (400, "invalid_gzip")),
+        (a_request(body=gzip.compress(WEB) * 2, Content_Encoding="gzip"), (400, "invalid_gzip")),
+        (a_request(body=WEB, Content_Encoding="br"), (415, "unsupported_encoding")),
+        (a_request(target="/v1/b", body=BOMB, Content_Encoding="gzip"), (413, "batch_too_large")),
+        (a_request(body=b'{"a":"' + b"x" * MAX_MESSAGE_BYTES), (413, "message_too_large")),
+        (a_request(target="/v1/b", body=b"x" * (MAX_BATCH_BYTES + 1)), (413, "batch_too_large")),
+        (a_request(body=b"x" * (MAX_BATCH_BYTES * 2 + 1)), (413, "body_too_large")),
+        (a_request(body=WEB, Expect="tea"), (417, "unknown_expectation")),
+    ],
+)
+async def test_each_request_gets_its_answer(
+    request_bytes: bytes, expected: tuple[int, str | None]
+) -> None:
+    rig = Rig()
+
+    answer = await rig.ask_once(request_bytes)
+
+    status, code = expected
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/json"
+    if code is None:
+        assert answer.body == b'{"success": true}'
+    else:
+        assert answer.json["success"] is False
+        assert answer.json["code"] == code
+        assert answer.json["message"]
+        assert answer.json["error"]
+        assert rig.appender.entries == []
+        assert rig.tracking.counts[f"refused.{code}"] == 1
+
+
+async def test_a_batch_of_many_small_messages_is_taken_whole() -> None:
+    rig = Rig()
+    messages = [{"type": "track", "n": number} for number in range(5_000)]
+    body = json.dumps({"writeKey": "WKWEB", "batch": messages}).encode()
+
+    answer = await rig.ask_once(a_request(target="/v1/batch", body=body))
+
+    assert answer.status == 200
+    assert rig.appender.entries[0].body == body
+
+
+async def test_the_log_keeps_the_body_as_it_came_and_who_sent_it() -> None:
+    rig = Rig()
+    body = gzip.compress(BATCH)
+    request = a_request(
+        target="/v1/batch",
+        body=body,
+        Content_Encoding="gzip",
+        User_Agent="sdk/1 \xe9",
+        X_Real_IP="2001:db8::7",
+        Cookie="session=secret",
+    )
+
+    await rig.ask(request, request)
+
+    first, second = rig.appender.entries
+    assert (first.source, first.path, first.encoding) == (6, Path.BATCH, Encoding.GZIP)
+    assert first.body == body
+    assert first.client_address == ip_address("2001:db8::7")
+    assert "sdk/1" in first.user_agent
+    assert first.id != second.id
+    assert b"secret" not in rig.appender.groups[0]
+
+
+async def test_metrics_are_answered_and_not_stored() -> None:
+    rig = Rig()
+
+    answer = await rig.ask_once(a_request(target="/v1/m", body=b'{"series":[]}'))
+
+    assert answer.status == 200
+    assert rig.appender.entries == []
+    assert rig.tracking.counts["metrics_dropped"] == 1
+
+
+async def test_nobody_is_told_of_success_before_the_log_has_answered() -> None:
+    rig = Rig()
+    rig.appender.is_held = True
+    client = rig.connect()
+
+    client.send(a_request())
+    await rig.settle()
+
+    assert client.answers == []
+    rig.appender.release()
+    await rig.settle()
+    assert [answer.status for answer in client.answers] == [200]
+
+
+async def test_what_arrives_during_a_commit_goes_into_the_next_one_together() -> None:
+    rig = Rig()
+    rig.appender.is_held = True
+    clients = [rig.connect() for _ in range(5)]
+
+    for client in clients:
+        client.send(a_request())
+        await rig.settle()
+    assert len(rig.appender.in_flight) == 1
+    rig.appender.is_held = False
+    rig.appender.release()
+    await rig.settle()
+
+    assert [len(client.answers) for client in clients] == [1] * 5
+    assert len(rig.appender.groups) == 2
+    assert len(rig.appender.entries) == 5
+
+
+async def test_a_group_is_bounded_by_bytes() -> None:
+    rig = Rig()
+    rig.appender.max_group_bytes = 50_000
+    body = b'{"writeKey":"WKWEB","a":"' + b"x" * 20_000 + b'"}'
+    clients = [rig.connect() for _ in range(6)]
+
+    for client in clients:
+        client.send(a_request(body=body))
+    for _ in range(6):
+        await rig.settle()
+
+    assert all(answer.status == 200 for client in clients for answer in client.answers)
+    assert len(rig.appender.entries) == 6
+    assert max(map(len, rig.appender.groups)) <= 50_000
+
+
+async def test_when_the_log_is_down_everyone_in_the_group_is_told_to_come_back() -> None:
+    rig = Rig()
+    rig.appender.is_down = True
+    clients = [rig.connect() for _ in range(3)]
+    for client in clients:
+        client.send(a_request(Origin="https://shop.example.test"))
+    await rig.settle()
+
+    for client in clients:
+        (answer,) = client.answers
+        assert (answer.status, answer.json["code"]) == (503, "not_stored")
+        assert answer.headers["retry-after"] == "2"
+        assert answer.headers["access-control-allow-origin"] == "https://shop.example.test"
+
+    rig.appender.is_down = False
+    assert (await rig.ask_once(a_request())).status == 200
+
+
+async def test_before_the_log_is_open_requests_get_503() -> None:
+    rig = Rig()
+    rig.committer._appender = None
+
+    answer = await rig.ask_once(a_request())
+
+    assert (answer.status, answer.json["code"]) == (503, "not_stored")
+
+
+async def test_a_pixel_becomes_the_message_that_an_sdk_would_send() -> None:
+    rig = Rig()
+    target = "/v1/pixel/track?writeKey=WKWEB&event=Email%20Opened&userId=u+1&properties.subject=Hi"
+
+    answer = await rig.ask_once(a_request("GET", target, body=None, User_Agent="Mail/1"))
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/gif"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.body[:6] == b"GIF89a"
+    (entry,) = rig.appender.entries
+    assert (entry.path, entry.source) == (Path.TRACK, 6)
+    assert json.loads(entry.body) == {
+        "writeKey": "WKWEB",
+        "event": "Email Opened",
+        "userId": "u 1",
+        "properties": {"subject": "Hi"},
+        "context": {"userAgent": "Mail/1"},
+    }
+
+
+@pytest.mark.parametrize("padding", ["", "=="])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+async def test_pixel_data_is_base64_of_either_alphabet_padded_or_not(
+    padding: str, encode: object
+) -> None:
+    assert callable(encode)
+    message = {"writeKey": "WKWEB", "event": "ü??>>~~", "context": {"userAgent": "own"}}
+    data = encode(json.dumps(message, ensure_ascii=False).encode()).decode().rstrip("=") + padding
+    rig = Rig()
+
+    await rig.ask(a_request("GET", f"/v1/pixel/page?data={data}", body=None, User_Agent="Mail/1"))
+
+    (entry,) = rig.appender.entries
+    assert json.loads(entry.body) == message
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/pixel/track",
+        "/v1/pixel/nonsense?writeKey=WKWEB",
+        "/v1/pixel/track?data=%%%",
+        "/v1/pixel/track?data=bm90IGpzb24",
+        "/v1/pixel/track?writeKey=WKOTHER",
+        "/v1/pixel/track?writeKey=WKWEB&a=1&a.b=2",
+        "/v1/pixel/track?writeKey=WKWEB&a=" + "x" * 33_000,
+    ],
+)
+async def test_a_bad_pixel_still_gets_its_image_and_is_counted(target: str) -> None:
+    rig = Rig()
+
+    answer = await rig.ask_once(a_request("GET", target, body=None))
+
+    assert (answer.status, answer.body[:6]) == (200, b"GIF89a")
+    assert rig.appender.entries == []
+    assert sum(rig.tracking.counts.values()) == 1
+
+
+async def test_a_pixel_that_cannot_be_stored_gets_503_with_the_image() -> None:
+    rig = Rig()
+    rig.appender.is_down = True
+
+    answer = await rig.ask_once(
+        a_request("GET", "/v1/pixel/track?writeKey=WKWEB&event=x", body=None)
+    )
+
+    assert (answer.status, answer.body[:6]) == (503, b"GIF89a")
+    assert answer.headers["retry-after"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("origin", "has_credentials"),
+    [
+        ("https://www.example.test", True),
+        ("https://example.test:8443", True),
+        ("https://badexample.test", False),
+        ("https://other.test", False),
+        ("null", False),
+    ],
+)
+async def test_every_origin_is_echoed_but_only_the_sites_own_may_use_credentials(
+    origin: str, *, has_credentials: bool
+) -> None:
+    rig = Rig()
+
+    good, bad = await rig.ask(a_request(Origin=origin), a_request(body=b"x", Origin=origin))
+
+    for answer in (good, bad):
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert ("access-control-allow-credentials" in answer.headers) is has_credentials
+        assert answer.headers["vary"] == "Origin"
+        assert answer.headers["access-control-expose-headers"] == "Retry-After"
+        assert len(answer.names) == len(set(answer.names))
+
+
+async def test_a_preflight_allows_what_the_browser_wants_to_send() -> None:
+    rig = Rig()
+    request = a_request(
+        "OPTIONS",
+        "/v1/t",
+        body=None,
+        Origin="https://www.example.test",
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="authorization,x-retry-count",
+    )
+
+    answer = await rig.ask_once(request)
+
+    assert answer.status == 204
+    assert "content-length" not in answer.headers
+    assert answer.headers["access-control-allow-headers"] == "authorization,x-retry-count"
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert answer.headers["access-control-max-age"] == "86400"
+    assert answer.headers["access-control-allow-origin"] == "https://www.example.test"
+
+
+async def test_the_feed_moves_adds_and_removes_hosts() -> None:
+    rig = Rig()
+    moved = an_edge_domain(api_host="api.new.test", keys={"WKNEW": 9})
+    rig.write_keys.apply([a_feed_entry(moved, revision=2)])
+
+    old = await rig.ask_once(a_request())
+    new = await rig.ask_once(a_request(host="api.new.test", body=b'{"writeKey":"WKNEW"}'))
+    foreign = await rig.ask_once(a_request(host="api.new.test"))
+
+    assert (old.status, new.status, foreign.status) == (404, 200, 401)
+
+
+async def test_removing_a_domain_does_not_take_its_name_from_the_next_owner() -> None:
+    rig = Rig()
+    second = an_edge_domain(keys={"WKNEW": 9}, identifier="dom_2")
+    entry = a_feed_entry(second, revision=2)
+    gone = type(entry)(revision=3, topic=entry.topic, key="dom_1", body=None)
+
+    rig.write_keys.apply([entry, gone])
+
+    assert (await rig.ask_once(a_request(body=b'{"writeKey":"WKNEW"}'))).status == 200
+
+
+async def test_before_the_feed_is_known_an_unknown_host_is_told_to_come_back() -> None:
+    rig = Rig()
+    rig.write_keys.loaded.clear()
+
+    answer = await rig.ask_once(a_request(host="api.other.test"))
+
+    assert (answer.status, answer.json["code"]) == (503, "starting")
+    assert "retry-after" in answer.headers
+
+
+async def test_an_unreadable_entry_of_the_feed_changes_nothing() -> None:
+    rig = Rig()
+    entry = a_feed_entry(an_edge_domain())
+
+    rig.write_keys.apply([type(entry)(revision=2, topic=entry.topic, key="dom_1", body=b"{}")])
+
+    assert (await rig.ask_once(a_request())).status == 200
