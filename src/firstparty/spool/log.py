@@ -132,13 +132,10 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     Unavailable while the server is away, NotDurable when it does not flush before it
     acknowledges.
     """
-    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
-    connection = await connect(url, on_lost=publisher.fail_all)
-    log = DurableLog(connection, publisher)
+    log = await attach_log(url)
     try:
         with unavailable("open"):
-            await publisher.start(connection)
-            await check_servers(connection)
+            await check_servers(log.connection)
             await ensure_stream(
                 log.jetstream,
                 StreamConfig(
@@ -153,6 +150,23 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
                     republish=RePublish(src=STREAM, dest=_STORED, headers_only=True),
                 ),
             )
+    except BaseException:
+        await log.close()
+        raise
+    return log
+
+
+async def attach_log(url: str) -> DurableLog:
+    """Connect to the log at ``url``, leaving it to others to make its stream and to size it.
+
+    Raises Unavailable while the server is away.
+    """
+    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
+    connection = await connect(url, on_lost=publisher.fail_all)
+    log = DurableLog(connection, publisher)
+    try:
+        with unavailable("attach"):
+            await publisher.start(connection)
     except BaseException:
         await log.close()
         raise
