@@ -159,6 +159,23 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     return log
 
 
+async def join_log(url: str) -> DurableLog:
+    """Connect to a log that somebody else makes. Raises Unavailable while the server is away.
+
+    Until its stream is there, every call of the log raises Unavailable.
+    """
+    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
+    connection = await connect(url, on_lost=publisher.fail_all)
+    log = DurableLog(connection, publisher)
+    try:
+        with unavailable("join"):
+            await publisher.start(connection)
+    except BaseException:
+        await log.close()
+        raise
+    return log
+
+
 async def connect(url: str, *, on_lost: Callable[[], None]) -> Client:
     """A connection that comes back by itself for ever. Raises Unavailable if it cannot begin.
 
