@@ -6,7 +6,6 @@ import json
 from typing import Any, cast
 
 import msgspec
-from tests.fakes.appender import MemoryAppender
 
 from firstparty.ingest.accept import Committer
 from firstparty.ingest.exchange import Connections
@@ -14,6 +13,7 @@ from firstparty.ingest.http import Connection
 from firstparty.ingest.tracking import TrackingApi
 from firstparty.ingest.write_keys import WriteKeys
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry, Topic
+from tests.fakes.appender import MemoryAppender
 
 HOST = "api.cdp.example.test"
 KEYS = {"WKPYTHON": 1, "WKNODE": 2, "WKNODE6": 3, "WKPHP": 4, "WKRUBY": 5, "WKWEB": 6}

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.appender import MemoryAppender
-from tests.nats_server import NatsServer
 
 from firstparty.errors import Unavailable
 from firstparty.ingest.accept import Appender
 from firstparty.spool.log import DurableLog, open_log
+from tests.fakes.appender import MemoryAppender
+from tests.nats_server import NatsServer
 
 ROOM = 64 * 1024**2
 

@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from firstparty.ingest.serve import serve_ingest
+from firstparty.model.feed import Topic
+from firstparty.spool.entries import Entry, decode_group
+from firstparty.spool.log import open_log
+from firstparty.store import feed, tables
+from firstparty.store.engine import Store
 from tests.ingest_rig import (
     HOST,
     Answer,
@@ -19,13 +26,6 @@ from tests.ingest_rig import (
     an_edge_domain,
 )
 from tests.nats_server import NatsServer
-
-from firstparty.ingest.serve import serve_ingest
-from firstparty.model.feed import Topic
-from firstparty.spool.entries import Entry, decode_group
-from firstparty.spool.log import open_log
-from firstparty.store import feed, tables
-from firstparty.store.engine import Store
 
 ROOM = 256 * 1024**2
 RECORDED = {

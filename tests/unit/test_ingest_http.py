@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.ingest_rig import Rig, a_request
 
 from firstparty.ingest import limits
+from tests.ingest_rig import Rig, a_request
 
 CHUNKED = (
     b"POST /v1/t HTTP/1.1\r\nhost: api.cdp.example.test\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -6,9 +6,9 @@ import json
 from ipaddress import ip_address
 
 import pytest
-from tests.ingest_rig import HOST, Rig, a_feed_entry, a_request, an_edge_domain, basic
 
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
+from tests.ingest_rig import HOST, Rig, a_feed_entry, a_request, an_edge_domain, basic
 
 WEB = b'{"writeKey":"WKWEB"}'
 BATCH = b'{"writeKey":"WKWEB","batch":[{"type":"track"}]}'

@@ -11,7 +11,7 @@ from firstparty.forward.journal import Journal
 from firstparty.forward.source import Upstream
 from firstparty.forward.upstream import open_upstream
 from firstparty.model.feed import Topic
-from firstparty.spool.log import attach_log
+from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
 from firstparty.store.engine import Store
 from firstparty.store.follow import follow_feed
@@ -60,7 +60,7 @@ async def _forward_for_ever(url: str, directory: SourceDirectory, upstream: Upst
 
 
 async def _forward(url: str, directory: SourceDirectory, upstream: Upstream) -> None:
-    durable = await attach_log(url)
+    durable = await join_log(url)
     try:
         outcomes = await open_outcomes(durable, max_bytes=MAX_OUTCOMES_BYTES)
         await Dispatcher(durable, Journal(outcomes, durable), directory, upstream).run()

@@ -132,10 +132,13 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     Unavailable while the server is away, NotDurable when it does not flush before it
     acknowledges.
     """
-    log = await attach_log(url)
+    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
+    connection = await connect(url, on_lost=publisher.fail_all)
+    log = DurableLog(connection, publisher)
     try:
         with unavailable("open"):
-            await check_servers(log.connection)
+            await publisher.start(connection)
+            await check_servers(connection)
             await ensure_stream(
                 log.jetstream,
                 StreamConfig(
@@ -156,16 +159,16 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     return log
 
 
-async def attach_log(url: str) -> DurableLog:
-    """Connect to the log at ``url``, leaving it to others to make its stream and to size it.
+async def join_log(url: str) -> DurableLog:
+    """Connect to a log that somebody else makes. Raises Unavailable while the server is away.
 
-    Raises Unavailable while the server is away.
+    Until its stream is there, every call of the log raises Unavailable.
     """
     publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
     connection = await connect(url, on_lost=publisher.fail_all)
     log = DurableLog(connection, publisher)
     try:
-        with unavailable("attach"):
+        with unavailable("join"):
             await publisher.start(connection)
     except BaseException:
         await log.close()
