@@ -35,6 +35,7 @@ from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.spool.server import build_command, build_config, find_nats_server
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from firstparty.store.reader import open_feed
 
 HOST = "api.cdp.example.test"
 WRITE_KEY = "WKBENCHMARK"
@@ -178,7 +179,7 @@ def serve(port: int, folder: Path, log_url: str) -> None:
     async def main() -> None:
         await serve_ingest(
             listener=listener,
-            store=store,
+            feed=open_feed(str(store.engine.url)),
             snapshot=folder / "snapshot",
             log_url=log_url,
             log_max_bytes=LOG_BYTES,

@@ -29,8 +29,8 @@ import uvloop
 
 from firstparty.model.feed import CaaRecord, FeedEntry, Topic, Zone
 from firstparty.nameserver.server import serve_nameserver
-from firstparty.store.engine import Store
 from firstparty.store.follow import FeedSnapshot
+from firstparty.store.reader import open_feed
 
 SERVER_CORE, CLIENT_CORE = "1", "0"
 TOOLS = ("knotd", "dnsperf", "taskset")
@@ -118,7 +118,7 @@ def serve_ours(folder: Path, port: int) -> None:
         serve_nameserver(
             udp=[udp],
             tcp=[tcp],
-            store=Store(f"sqlite:///{folder}/no-such-folder/store.db"),
+            feed=open_feed(f"sqlite:///{folder}/no-such-folder/store.db"),
             snapshot=folder / "zones.snapshot",
             service_domain="fp.test",
             nameserver_addresses=["192.0.2.53"],

@@ -38,9 +38,9 @@ ROOM = 256 * 1024**2
 _RUN = (
     "import asyncio, sys; from pathlib import Path; "
     "from firstparty.forward.forwarder import serve_forward; "
-    "from firstparty.store.engine import Store; "
+    "from firstparty.store.reader import open_feed; "
     "from firstparty.telemetry import configure_logs; configure_logs('forward'); "
-    "asyncio.run(serve_forward(store=Store(sys.argv[1]), snapshot=Path(sys.argv[2]), "
+    "asyncio.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
     "log_url=sys.argv[3]))"
 )
 

@@ -14,6 +14,7 @@ from firstparty.cdn.app import serve_cdn
 from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from firstparty.store.reader import open_feed
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "node_modules"
@@ -69,7 +70,7 @@ async def running_cdn(
     role = asyncio.create_task(
         serve_cdn(
             listener=listener,
-            store=store,
+            feed=open_feed(str(store.engine.url)),
             snapshot=folder / "cdn.snapshot",
             packages=packages,
             state=folder / "cdn",

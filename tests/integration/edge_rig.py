@@ -22,6 +22,7 @@ from firstparty.edge.envoy import build_command, find_envoy
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, HttpChallenge, Topic
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from firstparty.store.reader import open_feed
 from firstparty.store.sealing import Sealer
 from tests.integration.edge_ends import Answer, Connection, echoing
 from tests.pairs import Pair, TestAuthority
@@ -33,12 +34,12 @@ _ADS_PROCESS = f"""
 import asyncio, socket, sys
 from pathlib import Path
 from firstparty.edge.ads import serve_ads
-from firstparty.store.engine import Store
+from firstparty.store.reader import open_feed
 from firstparty.store.sealing import Sealer
 directory, url, acme, https_port = sys.argv[1:]
 asyncio.run(serve_ads(
     ads_socket=Path(directory, "ads.sock"), http_listener=socket.socket(fileno=int(acme)),
-    store=Store(url), snapshot=Path(directory, "edge.snapshot"), sealer=Sealer({KEY!r}),
+    feed=open_feed(url), snapshot=Path(directory, "edge.snapshot"), sealer=Sealer({KEY!r}),
     https_port=int(https_port),
 ))
 """
@@ -88,7 +89,7 @@ class Edge:
             serve_ads(
                 ads_socket=self.layout.ads_socket,
                 http_listener=self.acme.dup(),
-                store=self.store,
+                feed=open_feed(str(self.store.engine.url)),
                 snapshot=self.directory / "edge.snapshot",
                 sealer=self.sealer,
                 https_port=self.https_port,

@@ -11,6 +11,7 @@ import pytest
 
 from firstparty.forward.forwarder import serve_forward
 from firstparty.spool.entries import encode_group
+from firstparty.store.reader import open_feed
 from tests.forwarding import Forwarding, OutsideUpstream, an_entry, first_sightings
 
 
@@ -46,7 +47,7 @@ async def other_upstream(stack: AsyncExitStack, tmp_path: Path) -> OutsideUpstre
 async def running(forwarding: Forwarding) -> AsyncIterator[None]:
     task = asyncio.create_task(
         serve_forward(
-            store=forwarding.store,
+            feed=open_feed(str(forwarding.store.engine.url)),
             snapshot=forwarding.folder / "forward.snapshot",
             log_url=forwarding.nats.url,
         )

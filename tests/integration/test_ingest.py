@@ -18,6 +18,7 @@ from firstparty.spool.entries import Entry, decode_group
 from firstparty.spool.log import open_log
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from firstparty.store.reader import open_feed
 from tests.ingest_rig import (
     HOST,
     Answer,
@@ -53,7 +54,7 @@ class Role:
         self.listener.bind(str(self.path))
         self.listener.listen(128)
         self._arguments: dict[str, Any] = {
-            "store": store,
+            "feed": open_feed(str(store.engine.url)),
             "snapshot": folder / "ingest.snapshot",
             "log_url": server.url,
             "log_max_bytes": ROOM,

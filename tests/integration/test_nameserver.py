@@ -22,6 +22,7 @@ from firstparty.resolver.observed import Transport, Trouble
 from firstparty.resolver.own import fetch_txt, probe_own_servers
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from firstparty.store.reader import open_feed
 from tests.fakes.dns_server import bind_both
 
 SHOP = Zone(
@@ -80,7 +81,7 @@ async def test_settings_that_cannot_be_answered_are_named(
         await serve_nameserver(
             udp=[],
             tcp=[],
-            store=store,
+            feed=open_feed(str(store.engine.url)),
             snapshot=tmp_path / "zones.snapshot",
             service_domain=service_domain,
             nameserver_addresses=[address],
@@ -113,7 +114,7 @@ async def running(
             serve_nameserver(
                 udp=[udp],
                 tcp=[tcp],
-                store=store,
+                feed=open_feed(str(store.engine.url)),
                 snapshot=snapshot,
                 service_domain="fp.test",
                 nameserver_addresses=["192.0.2.53"],
@@ -185,7 +186,7 @@ async def test_the_sockets_stay_open_for_the_next_process(store: Store, tmp_path
                 serve_nameserver(
                     udp=[udp],
                     tcp=[tcp],
-                    store=store,
+                    feed=open_feed(str(store.engine.url)),
                     snapshot=tmp_path / "zones.snapshot",
                     service_domain="fp.test",
                     nameserver_addresses=["192.0.2.53"],

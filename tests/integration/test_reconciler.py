@@ -32,6 +32,7 @@ from firstparty.reconciler.serve import serve_reconciler
 from firstparty.store import certificates, domains, tables, work, workspaces
 from firstparty.store.engine import Store
 from firstparty.store.follow import follow_feed
+from firstparty.store.reader import open_feed
 from firstparty.store.sealing import Sealer
 from tests.builders import a_domain, a_source, a_workspace
 from tests.fakes.dns_server import DnsServer, bind_both, listening
@@ -109,7 +110,7 @@ async def run_installation(folder: Path, run_edge: RunEdge) -> AsyncIterator[Ins
                 serve_nameserver(
                     udp=[udp],
                     tcp=[tcp],
-                    store=store,
+                    feed=open_feed(str(store.engine.url)),
                     snapshot=folder / "nameserver.feed",
                     service_domain=SERVICE_DOMAIN,
                     nameserver_addresses=["127.0.0.1"],
@@ -133,7 +134,9 @@ async def small_edge(folder: Path, store: Store) -> AsyncIterator[Address]:
     """A TLS server of the tests, which follows the feed."""
     edge = TlsEdge(folder, EDGE_SEALER)
     async with run_tls_edge(edge) as address:
-        following = follow_feed(store, [Topic.EDGE], folder / "edge.feed", edge.apply)
+        following = follow_feed(
+            open_feed(str(store.engine.url)), [Topic.EDGE], folder / "edge.feed", edge.apply
+        )
         task = asyncio.create_task(following)
         try:
             yield address
@@ -149,7 +152,9 @@ async def envoy_edge(folder: Path, store: Store) -> AsyncIterator[Address]:
         rig.store.close()
         rig.store, rig.sealer = store, EDGE_SEALER
         back_end = TlsEdge(folder, EDGE_SEALER)
-        following = follow_feed(store, [Topic.EDGE], folder / "back-end.feed", back_end.apply)
+        following = follow_feed(
+            open_feed(str(store.engine.url)), [Topic.EDGE], folder / "back-end.feed", back_end.apply
+        )
         task = asyncio.create_task(following)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(stop, [task])

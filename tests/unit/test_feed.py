@@ -7,6 +7,7 @@ from firstparty.model.feed import FeedEntry, Topic
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
 from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.reader import open_feed
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ async def test_a_follower_gets_its_snapshot_while_the_database_is_away(tmp_path:
     snapshot = FeedSnapshot(tmp_path / "zones.snapshot")
     snapshot.merge([entry])
     snapshot.save()
-    nowhere = Store(f"sqlite:///{tmp_path / 'no-such-folder' / 'store.db'}")
+    nowhere = open_feed(f"sqlite:///{tmp_path / 'no-such-folder' / 'store.db'}")
     seen: list[FeedEntry] = []
     task = asyncio.create_task(
         follow_feed(nowhere, [Topic.ZONES], tmp_path / "zones.snapshot", seen.extend)
@@ -72,7 +73,12 @@ async def test_a_follower_sees_a_change_of_its_topics_only(store: Store, tmp_pat
         feed.publish(connection, Topic.ZONES, "dom_1", b"zone")
     seen: list[FeedEntry] = []
     task = asyncio.create_task(
-        follow_feed(store, [Topic.ZONES], tmp_path / "zones.snapshot", seen.extend)
+        follow_feed(
+            open_feed(str(store.engine.url)),
+            [Topic.ZONES],
+            tmp_path / "zones.snapshot",
+            seen.extend,
+        )
     )
     while not seen:
         await asyncio.sleep(0.01)

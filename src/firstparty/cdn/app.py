@@ -18,8 +18,8 @@ from firstparty.cdn.bundles import open_library
 from firstparty.cdn.directory import Directory
 from firstparty.cdn.host import CdnHost
 from firstparty.model.feed import Topic
-from firstparty.store.engine import Store
 from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
 
 # A site's cookies come with each script load, all of them, and are not ours to limit: as much as
@@ -32,7 +32,7 @@ _DRAIN_SECONDS: Final = 2.0
 async def serve_cdn(
     *,
     listener: socket.socket,
-    store: Store,
+    feed: FeedReader,
     snapshot: Path,
     packages: Path,
     state: Path,
@@ -69,7 +69,7 @@ async def serve_cdn(
             script=library.script.version if library.script else None,
             bundles=len(library.bundles),
         )
-        await follow_feed(store, (Topic.EDGE,), snapshot, directory.apply)
+        await follow_feed(feed, (Topic.EDGE,), snapshot, directory.apply)
     finally:
         await runner.cleanup()
 

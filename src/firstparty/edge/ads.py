@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from sqlalchemy.exc import SQLAlchemyError
 
 from firstparty.edge import xds
 from firstparty.edge.challenges import serve_challenges
@@ -21,10 +20,10 @@ from firstparty.edge.protobuf import Broken
 from firstparty.edge.resources import ResourceName, Resources
 from firstparty.edge.routes import STANDARD_HTTPS_PORT
 from firstparty.edge.stream import Stream
+from firstparty.errors import Unavailable
 from firstparty.model.feed import FeedEntry, Topic
-from firstparty.store import feed
-from firstparty.store.engine import Store
 from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.reader import FeedReader
 from firstparty.store.sealing import Sealer
 from firstparty.telemetry import Log
 
@@ -44,7 +43,7 @@ async def serve_ads(
     *,
     ads_socket: Path,
     http_listener: socket.socket,
-    store: Store,
+    feed: FeedReader,
     snapshot: Path,
     sealer: Sealer,
     https_port: int = STANDARD_HTTPS_PORT,
@@ -59,17 +58,17 @@ async def serve_ads(
     service = _Service(resources)
     with contextlib.closing(http_listener):
         # Who knows nothing yet must stay silent: "no such name" makes Envoy drop what it has.
-        service.apply(await _load_first(store, snapshot))
+        service.apply(await _load_first(feed, snapshot))
         server = await _start(ads_socket, service)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow_feed(store, TOPICS, snapshot, service.apply))
+                tasks.create_task(follow_feed(feed, TOPICS, snapshot, service.apply))
                 tasks.create_task(serve_challenges(http_listener, resources))
         finally:
             await server.stop(grace=None)
 
 
-async def _load_first(store: Store, file: Path) -> list[FeedEntry]:
+async def _load_first(feed: FeedReader, file: Path) -> list[FeedEntry]:
     """The snapshot; where there is none, the store, however long that is away."""
     kept = FeedSnapshot(file)
     await asyncio.to_thread(kept.load)
@@ -78,23 +77,23 @@ async def _load_first(store: Store, file: Path) -> list[FeedEntry]:
     is_told = False
     while True:
         try:
-            return await asyncio.to_thread(_read_everything, store)
-        except SQLAlchemyError as error:
+            return await asyncio.to_thread(_read_everything, feed)
+        except Unavailable as error:
             if not is_told:
                 _log.error("edge.nothing_to_serve", snapshot=str(file), error=error)
             is_told = True
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _read_everything(store: Store) -> list[FeedEntry]:
+def _read_everything(feed: FeedReader) -> list[FeedEntry]:
     entries: list[FeedEntry] = []
-    with store.read() as connection:
-        while True:
-            after = entries[-1].revision if entries else 0
-            some = feed.read_changes(connection, TOPICS, after=after)
-            if not some:
-                return entries
-            entries += some
+    seen = 0
+    while True:
+        before = seen
+        seen, more = feed.read(TOPICS, after=before)
+        entries += more
+        if seen == before:
+            return entries
 
 
 async def _start(ads_socket: Path, service: "_Service") -> grpc.aio.Server:

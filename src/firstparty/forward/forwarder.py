@@ -13,8 +13,8 @@ from firstparty.forward.upstream import open_upstream
 from firstparty.model.feed import Topic
 from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
-from firstparty.store.engine import Store
 from firstparty.store.follow import follow_feed
+from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
 
 MAX_OUTCOMES_BYTES: Final = 1024**3  # records are truncated; this is room for dead letters
@@ -25,7 +25,7 @@ _REFUSED_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 10.0  # what stopped after that long is news, even if it happened before
 
 
-async def serve_forward(*, store: Store, snapshot: Path, log_url: str) -> None:
+async def serve_forward(*, feed: FeedReader, snapshot: Path, log_url: str) -> None:
     """Deliver what is in the log at ``log_url``, until cancelled.
 
     ``snapshot`` is the file where the feed's last state is kept. While the log is away it is asked
@@ -33,7 +33,7 @@ async def serve_forward(*, store: Store, snapshot: Path, log_url: str) -> None:
     """
     directory = SourceDirectory()
     async with open_upstream() as upstream, asyncio.TaskGroup() as tasks:
-        tasks.create_task(follow_feed(store, [Topic.EDGE], snapshot, directory.apply))
+        tasks.create_task(follow_feed(feed, [Topic.EDGE], snapshot, directory.apply))
         tasks.create_task(_forward_for_ever(log_url, directory, upstream))
 
 

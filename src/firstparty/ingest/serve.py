@@ -15,8 +15,8 @@ from firstparty.ingest.tracking import TrackingApi
 from firstparty.ingest.write_keys import WriteKeys
 from firstparty.model.feed import Topic
 from firstparty.spool.log import APPEND_TIMEOUT, DurableLog, open_log
-from firstparty.store.engine import Store
 from firstparty.store.follow import follow_feed
+from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
 
 _COUNTS_SECONDS: Final = 60
@@ -27,7 +27,7 @@ _BACKLOG: Final = 1_024
 
 
 async def serve_ingest(
-    *, listener: socket.socket, store: Store, snapshot: Path, log_url: str, log_max_bytes: int
+    *, listener: socket.socket, feed: FeedReader, snapshot: Path, log_url: str, log_max_bytes: int
 ) -> None:
     """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
 
@@ -41,7 +41,7 @@ async def serve_ingest(
     connections = Connections(tracking)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow_feed(store, [Topic.EDGE], snapshot, write_keys.apply))
+            tasks.create_task(follow_feed(feed, [Topic.EDGE], snapshot, write_keys.apply))
             tasks.create_task(_keep_time(connections, tracking))
             # First ready, then open: meanwhile clients wait in the socket's backlog.
             log = await _open_log(log_url, max_bytes=log_max_bytes)

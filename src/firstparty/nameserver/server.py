@@ -17,15 +17,15 @@ from firstparty.nameserver.tcp import TcpListener
 from firstparty.nameserver.udp import UdpListener
 from firstparty.nameserver.zone import BadZone
 from firstparty.nameserver.zones import Zones
-from firstparty.store.engine import Store
 from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.reader import FeedReader
 
 
 async def serve_nameserver(
     *,
     udp: Sequence[socket.socket],
     tcp: Sequence[socket.socket],
-    store: Store,
+    feed: FeedReader,
     snapshot: Path,
     service_domain: str,
     nameserver_addresses: Sequence[str],
@@ -49,7 +49,7 @@ async def serve_nameserver(
             listener = TcpListener(zones.answers)
             stack.push_async_callback(listener.close)
             await listener.listen(bound)
-        await follow_feed(store, [Topic.ZONES], snapshot, zones.apply)
+        await follow_feed(feed, [Topic.ZONES], snapshot, zones.apply)
 
 
 def _load(file: Path) -> list[FeedEntry]:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import firstparty
 from firstparty.config import Settings, parse_address
 from firstparty.serve.processes import Role
-from firstparty.store.engine import Store
+from firstparty.store.reader import FeedReader, open_feed
 from firstparty.store.sealing import Sealer, load_sealer
+
+if TYPE_CHECKING:  # most roles never load it
+    from firstparty.store.engine import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +29,15 @@ class Surroundings:
     sockets: Mapping[str, socket.socket]
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """The control database."""
+        from firstparty.store.engine import Store
+
         return Store(self.settings.store_url)
+
+    def open_feed(self) -> FeedReader:
+        """What the control plane publishes to the parts in front."""
+        return open_feed(self.settings.store_url)
 
     @property
     def log_url(self) -> str:
@@ -59,7 +68,7 @@ async def _ads(here: Surroundings) -> None:
     await serve_ads(
         ads_socket=here.settings.run_directory / "ads.sock",
         http_listener=here.sockets["acme"],
-        store=here.store,
+        feed=here.open_feed(),
         snapshot=here.snapshot("ads"),
         sealer=here.edge_sealer(),
         https_port=here.https_port,
@@ -72,7 +81,7 @@ async def _ingest(here: Surroundings) -> None:
     (name,) = (name for name in here.sockets if name.startswith("ingest-"))
     await serve_ingest(
         listener=here.sockets[name],
-        store=here.store,
+        feed=here.open_feed(),
         snapshot=here.snapshot(name),
         log_url=here.log_url,
         log_max_bytes=here.settings.spool.max_bytes,
@@ -84,7 +93,7 @@ async def _cdn(here: Surroundings) -> None:
 
     await serve_cdn(
         listener=here.sockets["cdn"],
-        store=here.store,
+        feed=here.open_feed(),
         snapshot=here.snapshot("cdn"),
         packages=find_npm_packages(here.settings),
         state=here.settings.state_directory / "cdn",
@@ -95,7 +104,9 @@ async def _cdn(here: Surroundings) -> None:
 async def _forward(here: Surroundings) -> None:
     from firstparty.forward.forwarder import serve_forward
 
-    await serve_forward(store=here.store, snapshot=here.snapshot("forward"), log_url=here.log_url)
+    await serve_forward(
+        feed=here.open_feed(), snapshot=here.snapshot("forward"), log_url=here.log_url
+    )
 
 
 async def _nameserver(here: Surroundings) -> None:
@@ -104,7 +115,7 @@ async def _nameserver(here: Surroundings) -> None:
     await serve_nameserver(
         udp=[here.sockets["nameserver-udp"]],
         tcp=[here.sockets["nameserver-tcp"]],
-        store=here.store,
+        feed=here.open_feed(),
         snapshot=here.snapshot("nameserver"),
         service_domain=here.settings.service.domain,
         nameserver_addresses=here.settings.nameserver.addresses,

@@ -1,16 +1,47 @@
-"""The feed's two ends: publish an entry, read what changed since a revision.
+"""The feed's writing end, and reading it through the store's engine.
 
 A revision is taken inside the writing transaction while it holds the one row of ``revision``, so
 revisions become visible in their order: a reader that has seen N never misses one below N.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
+from firstparty.errors import Unavailable
 from firstparty.model.feed import FeedEntry, Topic
 from firstparty.store import tables
+from firstparty.store.engine import Store
+from firstparty.store.reader import MAX_ENTRIES
+
+
+class StoreFeed:
+    """The feed of any database that the store's engine speaks to."""
+
+    poll = timedelta(seconds=1)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read(self, topics: Sequence[Topic], *, after: int) -> tuple[int, list[FeedEntry]]:
+        """See FeedReader."""
+        try:
+            with self._store.read() as connection:
+                # Read before the entries: what commits in between is then read twice, not missed.
+                newest = current_revision(connection)
+                if newest == after:
+                    return after, []
+                entries = read_changes(connection, topics, after=after)
+        except SQLAlchemyError as error:
+            raise Unavailable(f"feed: {error}", retry_after=self.poll) from error
+        return (entries[-1].revision if len(entries) == MAX_ENTRIES else newest), entries
+
+    def close(self) -> None:
+        """Give back the store's connections."""
+        self._store.close()
 
 
 def publish(connection: Connection, topic: Topic, key: str, body: bytes | None) -> int:
@@ -60,7 +91,7 @@ def current_revision(connection: Connection) -> int:
 
 
 def read_changes(
-    connection: Connection, topics: Iterable[Topic], *, after: int, limit: int = 5_000
+    connection: Connection, topics: Iterable[Topic], *, after: int, limit: int = MAX_ENTRIES
 ) -> list[FeedEntry]:
     """Entries of these topics with a revision above ``after``, oldest first.
 

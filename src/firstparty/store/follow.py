@@ -8,20 +8,15 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
+from firstparty.errors import Unavailable
 from firstparty.model.feed import FeedEntry, Topic
-from firstparty.store import feed
-from firstparty.store.engine import Store
+from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
-
-_POLL_SECONDS: Final = {"sqlite": 0.1}  # 0.2 ms of work; a server is asked each second
-_POLL_SECONDS_OF_A_SERVER: Final = 1.0
-_RETRY_SECONDS: Final = 1.0
 
 Apply = Callable[[Iterable[FeedEntry]], None]
 
@@ -63,7 +58,7 @@ class FeedSnapshot:
         fresh.replace(self._file)
 
 
-async def follow_feed(store: Store, topics: Iterable[Topic], file: Path, apply: Apply) -> None:
+async def follow_feed(feed: FeedReader, topics: Iterable[Topic], file: Path, apply: Apply) -> None:
     """Call ``apply`` with the snapshot's entries, then with every change, until cancelled.
 
     ``apply`` gets entries in the order of their revisions and MUST NOT fail on a single bad one.
@@ -74,32 +69,21 @@ async def follow_feed(store: Store, topics: Iterable[Topic], file: Path, apply: 
     await asyncio.to_thread(snapshot.load)
     if snapshot.entries:
         apply(sorted(snapshot.entries.values(), key=lambda entry: entry.revision))
-    pause = _POLL_SECONDS.get(store.engine.dialect.name, _POLL_SECONDS_OF_A_SERVER)
     revision, is_reachable = snapshot.revision, True
-    while True:
-        try:
-            seen, changes = await asyncio.to_thread(_changes, store, wanted, revision)
-        except SQLAlchemyError as error:
-            if is_reachable:
-                log.warning("feed.unreachable", revision=revision, error=error)
-            is_reachable = False
-            await asyncio.sleep(_RETRY_SECONDS)
-            continue
-        is_reachable = True
-        if changes:
-            snapshot.merge(changes)
-            apply(changes)
-            await asyncio.to_thread(snapshot.save)
-        revision = seen
-        await asyncio.sleep(pause)
-
-
-def _changes(store: Store, topics: tuple[Topic, ...], after: int) -> tuple[int, list[FeedEntry]]:
-    """The revision that is now seen, and the entries up to it."""
-    with store.read() as connection:
-        # Read before the entries: what commits in between is then read twice, never missed.
-        newest = feed.current_revision(connection)
-        if newest == after:
-            return after, []
-        changes = feed.read_changes(connection, topics, after=after)
-    return (changes[-1].revision if changes else newest), changes
+    with closing(feed):
+        while True:
+            try:
+                seen, changes = await asyncio.to_thread(feed.read, wanted, after=revision)
+            except Unavailable as away:
+                if is_reachable:
+                    log.warning("feed.unreachable", revision=revision, error=away)
+                is_reachable = False
+                await asyncio.sleep(away.retry_after.total_seconds())
+                continue
+            is_reachable = True
+            if changes:
+                snapshot.merge(changes)
+                apply(changes)
+                await asyncio.to_thread(snapshot.save)
+            revision = seen
+            await asyncio.sleep(feed.poll.total_seconds())
