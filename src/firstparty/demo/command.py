@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -78,13 +79,25 @@ class Demo:
             sockets, log_directory=self._state / "logs", on_change=report.set_pids
         )
         try:
-            supervisor.start((_plan_outside(self._state), *processes))
+            supervisor.start((_plan_outside(self._state),))
+            if self._authority == "pebble":
+                await self._start_authority(supervisor, ports)
+            supervisor.start(processes)
             return await self._tell_and_stay(report, told, once=once)
         finally:
             await supervisor.stop()
             report.set_pids({})
             for each in sockets.values():
                 each.close()
+
+    async def _start_authority(self, supervisor: Supervisor, ports: Ports) -> None:
+        # Most demos have no use for what this loads.
+        from firstparty.demo.authority import plan_authority  # noqa: PLC0415
+        from firstparty.demo.pebble import write_roots  # noqa: PLC0415
+
+        process, pebble = plan_authority(self._state, ports)
+        supervisor.start((process,))
+        await write_roots(pebble)
 
     async def _open_report(self, file: Path, settings: Settings, ports: Ports) -> DemoReport:
         first = await prepare_store(file)
@@ -108,14 +121,17 @@ class Demo:
         ) as call:
             story = Story(report=report, call=call, tell=self._tell)
             try:
-                await story.run()
+                if not await _finish_first(story.run(), told):
+                    return 0
             except StoryFailed as failed:
                 self._console.print(f"[red]✗[/] {failed}")
                 self._console.print(f"  logs: {self._state / 'logs'}")
                 return 1
-            self._say_where(report, time.perf_counter() - self._started)
+            seconds = time.perf_counter() - self._started
+            self._console.print(f"\nThe whole story took {seconds:.1f} s.")
             if once:
                 return 0
+            self._say_where(report)
             await self._stay(story, told)
             return 0
 
@@ -130,12 +146,12 @@ class Demo:
     def _tell(self, line: Told) -> None:
         self._console.print(f"[green]✓[/] {line.text} [dim]{line.seconds:.2f} s[/]")
 
-    def _say_where(self, report: DemoReport, seconds: float) -> None:
+    def _say_where(self, report: DemoReport) -> None:
         web = report.domains[0]["sources"][0]
         edge = f"127.0.0.1:{report.ports.https}"
         host = report.domains[0]["cdn_host"]
         self._console.print(
-            f"\nThe whole story took {seconds:.1f} s. Look around:\n"
+            "Look around:\n"
             f"  shop page  http://localhost:{report.ports.shop}\n"
             f"  console    {report.console['url']}   "
             f"{report.console['email']}  {report.console['password']}\n"
@@ -147,6 +163,19 @@ class Demo:
             "  firstparty domains list\n",
             soft_wrap=True,
         )
+
+
+async def _finish_first(story: Coroutine[None, None, None], told: asyncio.Event) -> bool:
+    """Run the story, unless we are told to stop before its end: False then."""
+    telling, stopping = asyncio.ensure_future(story), asyncio.ensure_future(told.wait())
+    await asyncio.wait((telling, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not telling.done():
+        telling.cancel()
+        await asyncio.wait((telling,))
+        return False
+    await telling
+    return True
 
 
 def _plan_outside(state: Path) -> Process:

@@ -1,6 +1,7 @@
 """The demo's installation: free ports, a state directory of its own, and its settings file."""
 
 import json
+import os
 import shutil
 import socket
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
             "addresses": [here],
             "probe": [f"{here}:{ports.https}"],
         },
+        "ingest": {"processes": min(2, os.cpu_count() or 1)},  # a laptop has other work to do
         "spool": {"listen": f"{here}:{ports.nats}"},
         "console": {"listen": f"{here}:{ports.console}"},
         "resolver": {
@@ -140,7 +142,7 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
     if authority == "pebble":
         tree["certificates"]["authorities"] = {
             "pebble": {
-                "directory": f"https://localhost:{ports.authority}/dir",
+                "directory": f"https://{here}:{ports.authority}/dir",
                 "ca_bundle": "pebble/ca.pem",
                 "roots": "ca.pem",
             }

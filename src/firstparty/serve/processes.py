@@ -1,8 +1,8 @@
 """Which processes this installation runs, and what each one listens on: pure."""
 
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -46,6 +46,7 @@ class Process:
     command: tuple[str, ...]
     sockets: tuple[str, ...] = ()
     stop_rank: int = WORKERS_STOP
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_roles(names: Collection[str]) -> tuple[Role, ...]:

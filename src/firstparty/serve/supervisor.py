@@ -123,7 +123,7 @@ class Supervisor:
         return await child.wait()
 
     async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
-        environment = {**_ENVIRONMENT, **os.environ}
+        environment = {**_ENVIRONMENT, **os.environ, **process.environment}
         descriptors = [self._sockets[name].fileno() for name in process.sockets]
         environment[handed.VARIABLE] = handed.describe_sockets(self._sockets, process.sockets)
         output = self._open_log(process)

@@ -30,6 +30,9 @@ async def serve_control(*, listener: socket.socket, store: Store, settings: Sett
             log_config=None,
             access_log=False,
             server_header=False,
+            # No proxy stands in front yet: believing its headers would let anybody on this machine
+            # choose the address that sign-in is throttled by.
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
     )
