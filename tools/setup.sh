@@ -11,7 +11,7 @@ say() { printf '%s\n' "setup: $*"; }
 # skipped with the reason).
 declare -A package_of=(
   [node]=nodejs [npm]=npm
-  [pebble]=pebble [chromium]=chromium [dig]=dnsutils
+  [pebble]=pebble [chromium]=chromium [dig]=bind9-dnsutils [nsupdate]=bind9-dnsutils [curl]=curl [strace]=strace
   [nginx]=nginx-light [wrk]=wrk [knotd]=knot [dnsperf]=dnsperf
 )
 
