@@ -5,9 +5,15 @@ import shutil
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 # Set by .ci/run, where every tool is installed: what is skipped there would never be tested.
 _SKIP_NOTHING = "FIRSTPARTY_TESTS_SKIP_NOTHING"
+
+# A landing must not depend on luck: CI tries the same examples each time, people try new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firstparty.snippets.catalogue import build_snippet
@@ -39,6 +39,7 @@ JSON = st.recursive(
 @needs_node
 @settings(max_examples=15, deadline=None)
 @given(st.lists(JSON, min_size=20, max_size=60))
+@example([{"__proto__": None}, {"a": {"__proto__": '"__proto__": 1'}}])
 def test_node_reads_every_literal_as_the_value_it_was(values: list[object]) -> None:
     literals = ",".join(build_literal(Language.HTML, value) for value in values)
     script = f"process.stdout.write(JSON.stringify([{literals}]))"

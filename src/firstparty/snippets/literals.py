@@ -31,7 +31,10 @@ def build_literal(language: Language, value: Any) -> str:
 
 def _javascript(value: Any) -> str:
     # ASCII only: U+2028 and U+2029 end a line in JavaScript before ES2019.
-    return json.dumps(value, allow_nan=False)
+    text = json.dumps(value, allow_nan=False)
+    # As a plain key it sets the prototype (ECMA-262 B.3.1); a computed one is a key like others.
+    # Within a string its quotes would be escaped, so what is replaced here is a key.
+    return text.replace('"__proto__": ', '["__proto__"]: ')
 
 
 def _html(value: Any) -> str:
