@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -67,7 +68,7 @@ class Story:
         self.report.set_domains(
             [
                 build_domain_report(domain, by_id, https_port=self.report.ports.https)
-                for domain in listed["items"]
+                for domain in sorted(listed["items"], key=itemgetter("created_at"))
                 if domain["status"] != "removed"
             ]
         )
