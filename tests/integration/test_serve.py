@@ -92,6 +92,26 @@ def test_an_unknown_role_is_a_usage_error(tmp_path: Path) -> None:
     assert "There is no role nameservr" in told.stderr
 
 
+def test_a_role_that_runs_already_in_this_state_is_not_started_twice(tmp_path: Path) -> None:
+    config = _write_config(tmp_path, f'[nameserver]\nlisten = "127.0.0.1:{_free_port()}"\n')
+    with (tmp_path / "out").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "firstparty", "serve", "--config", str(config), "nameserver"],
+            stderr=output,
+        )
+    try:
+        until(lambda: "serve.started" in (tmp_path / "out").read_text())
+        told = _serve(config, "nameserver")
+    finally:
+        process.terminate()
+        process.wait(20)
+
+    assert told.returncode == 1
+    assert told.stderr.strip() == (
+        f"firstparty: state: nameserver of {tmp_path}/state is run by process {process.pid} already"
+    )
+
+
 def test_one_role_runs_alone_is_restarted_and_ends_when_told(tmp_path: Path) -> None:
     port = _free_port()
     config = _write_config(tmp_path, f'[nameserver]\nlisten = "127.0.0.1:{port}"\n')

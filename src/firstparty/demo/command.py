@@ -24,6 +24,7 @@ from firstparty.demo.report import DemoReport
 from firstparty.demo.story import Story, StoryFailed, Told
 from firstparty.errors import Refused
 from firstparty.serve.command import plan_installation
+from firstparty.serve.directories import prepare_directories
 from firstparty.serve.first_start import prepare_store
 from firstparty.serve.processes import OUTSIDE_STOPS, Process, Role
 from firstparty.serve.sockets import bind_socket
@@ -70,6 +71,7 @@ class Demo:
         configure_logs("demo", level="error")
         ports = choose_ports()
         file, settings = write_settings(self._state, ports, authority=self._authority)
+        prepare_directories(settings)
         sockets = _bind_outside(ports)
         processes = await plan_installation(settings, tuple(Role), config=file)
         for process in processes:

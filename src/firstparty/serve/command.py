@@ -9,13 +9,13 @@ from pathlib import Path
 from firstparty.config import ConfigError, Settings, load_settings
 from firstparty.errors import Refused
 from firstparty.serve.binaries import plan_envoy, plan_nats
-from firstparty.serve.directories import prepare_directories
+from firstparty.serve.directories import lock_roles, prepare_directories
 from firstparty.serve.first_start import FirstStart, prepare_store
 from firstparty.serve.processes import Process, Role, parse_roles, plan_processes
 from firstparty.serve.profile import write_profile
 from firstparty.serve.sockets import bind_socket
 from firstparty.serve.supervisor import Supervisor
-from firstparty.telemetry import configure_logs
+from firstparty.telemetry import Log, configure_logs
 
 EXIT_FAILING = 1
 EXIT_USAGE = 64
@@ -37,8 +37,10 @@ def run_serve(*, config: Path | None, roles: Sequence[str]) -> int:
 async def plan_installation(
     settings: Settings, roles: Collection[Role], *, config: Path | None
 ) -> tuple[Process, ...]:
-    """Every process for these roles, the log first. Raises ConfigError for what cannot start."""
-    prepare_directories(settings)
+    """Every process for these roles, the log first; directories are there already.
+
+    Raises ConfigError for what cannot start.
+    """
     planned: list[Process] = []
     if Role.NATS in roles and not settings.spool.url:
         planned.append(plan_nats(settings))
@@ -49,6 +51,8 @@ async def plan_installation(
 
 
 async def _serve(settings: Settings, roles: Collection[Role], config: Path | None) -> int:
+    prepare_directories(settings)
+    locks = lock_roles(settings, roles)
     processes = await plan_installation(settings, roles, config=config)
     sockets = {
         name: bind_socket(name, settings) for process in processes for name in process.sockets
@@ -63,8 +67,16 @@ async def _serve(settings: Settings, roles: Collection[Role], config: Path | Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     supervisor.start(processes)
+    Log("supervisor").info(
+        "serve.started",
+        roles=" ".join(roles),
+        state=settings.state,
+        console=settings.console.listen,
+    )
     await told.wait()
     await supervisor.stop()
+    for lock in locks:
+        lock.close()
     return 0
 
 

@@ -1,10 +1,14 @@
 """The folders an installation needs, made with the right owner and mode before anything starts."""
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 from firstparty.config import ConfigError, Settings
+from firstparty.serve.processes import Role
 
 
 def prepare_directories(settings: Settings) -> None:
@@ -26,3 +30,29 @@ def _check_is_ours(directory: Path) -> None:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise ConfigError(f"state: {directory} belongs to somebody else; remove it")
     directory.chmod(0o700)
+
+
+def lock_roles(settings: Settings, roles: Iterable[Role]) -> list[TextIO]:
+    """Take the lock of each role in this state directory; closing the files gives them back.
+
+    Two supervisors of one role would take each other's sockets. Roles of their own supervisors may
+    share a state directory. Raises ConfigError naming the process that runs the role.
+    """
+    taken: list[TextIO] = []
+    for role in roles:
+        lock = (settings.run_directory / f"{role}.lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip()
+            for each in (*taken, lock):
+                each.close()
+            raise ConfigError(
+                f"state: {role} of {settings.state_directory} is run by process {holder} already"
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        taken.append(lock)
+    return taken
