@@ -9,37 +9,37 @@ say() { printf '%s\n' "setup: $*"; }
 
 # What runs the product, and what only tests and benchmarks need (a test that lacks its tool is
 # skipped with the reason).
-declare -A package_of=(
-  [node]=nodejs [npm]=npm
-  [pebble]=pebble [chromium]=chromium [dig]=bind9-dnsutils [nsupdate]=bind9-dnsutils [curl]=curl [strace]=strace
-  [nginx]=nginx-light [wrk]=wrk [knotd]=knot [dnsperf]=dnsperf
-)
+# Each as TOOL:PACKAGE. (Plain words: the bash of macOS knows no associative arrays.)
+wanted="node:nodejs npm:npm
+  pebble:pebble chromium:chromium dig:bind9-dnsutils nsupdate:bind9-dnsutils curl:curl
+  strace:strace nginx:nginx-light wrk:wrk knotd:knot dnsperf:dnsperf"
 
 install_system_packages() {
-  local missing=() tool
-  for tool in "${!package_of[@]}"; do
-    command -v "$tool" >/dev/null || [ -x "/usr/sbin/$tool" ] || missing+=("${package_of[$tool]}")
+  local missing="" each tool
+  for each in $wanted; do
+    tool="${each%%:*}"
+    command -v "$tool" >/dev/null || [ -x "/usr/sbin/$tool" ] || missing="$missing ${each##*:}"
   done
-  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
-  [ ${#missing[@]} -eq 0 ] && return
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing="$missing python3-venv"; fi
+  [ -z "$missing" ] && return
   local sudo=""
   if [ "$(id -u)" -ne 0 ]; then
-    if command -v sudo >/dev/null; then sudo=sudo; else cannot_install "${missing[*]}"; return; fi
+    if command -v sudo >/dev/null; then sudo=sudo; else cannot_install "$missing"; return; fi
   fi
-  if ! command -v apt-get >/dev/null; then cannot_install "${missing[*]}"; return; fi
-  say "installing ${missing[*]} with apt-get"
+  if ! command -v apt-get >/dev/null; then cannot_install "$missing"; return; fi
+  say "installing$missing with apt-get"
   export DEBIAN_FRONTEND=noninteractive
   # Services of these packages must not start: the project runs its own, on free ports.
   if $sudo apt-get update -qq &&
-     RUNLEVEL=1 $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >.setup/apt.log 2>&1; then
+     RUNLEVEL=1 $sudo apt-get install -y -qq --no-install-recommends $missing >.setup/apt.log 2>&1; then
     return
   fi
   tail -n 5 .setup/apt.log >&2 || true
-  cannot_install "${missing[*]}"
+  cannot_install "$missing"
 }
 
 cannot_install() {
-  say "could not install: $1"
+  say "could not install:$1"
   say "node and npm are needed to run the product (Homebrew: brew install node);"
   say "without the others some tests and 'make demo CA=pebble' are left out. Going on."
 }

@@ -4,6 +4,7 @@ A role's modules are imported when it starts, so that a process loads its own ro
 """
 
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +77,8 @@ async def _ads(here: Surroundings) -> None:
 
 
 async def _ingest(here: Surroundings) -> None:
+    # nats-py loads it for WebSockets, which this role never speaks: 12 MB in each of its processes.
+    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
     from firstparty.ingest.serve import serve_ingest
 
     (name,) = (name for name in here.sockets if name.startswith("ingest-"))
