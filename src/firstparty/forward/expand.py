@@ -5,14 +5,14 @@ never blocks what came with it. The number of messages in an entry depends on it
 counting them again, after a crash or on another machine, gives the same ledger.
 """
 
-import re
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 
+from firstparty.model.json_text import decode_json
 from firstparty.model.messages import (
     MAX_BATCH_BYTES,
     MAX_MESSAGE_BYTES,
@@ -21,8 +21,6 @@ from firstparty.model.messages import (
     Path,
 )
 from firstparty.spool.entries import Entry
-
-T = TypeVar("T")
 
 
 class Position(NamedTuple):
@@ -82,12 +80,6 @@ _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _RAW: Final = msgspec.json.Decoder(msgspec.Raw)
 _TEXT: Final = msgspec.json.Decoder(str)
 _GZIP: Final = 31  # zlib's window bits for gzip framing
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: as it is
-    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-_REPLACEMENT: Final = rb"\ufffd"
 
 
 def expand(entry: Entry, *, sequence: int, index: int) -> list[Message | BadMessage]:
@@ -99,9 +91,9 @@ def expand(entry: Entry, *, sequence: int, index: int) -> list[Message | BadMess
     try:
         body = _decode_body(entry)
         if entry.path is not Path.BATCH:
-            raw = bytes(_decode(_RAW, body))
+            raw = bytes(decode_json(_RAW, body))
             return [_check(Position(sequence, index, 0), origin, raw)]
-        envelope = _decode(_ENVELOPE, body)
+        envelope = decode_json(_ENVELOPE, body)
     except _Unreadable as error:
         reason = str(error)
     except msgspec.ValidationError:
@@ -147,21 +139,6 @@ def _decode_body(entry: Entry) -> bytes:
             raise _Unreadable("unreadable: gzip data is cut off")
         rest = member.unused_data
     return whole
-
-
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        # Half a surrogate pair, as JSON.stringify writes a cut emoji, is JSON (RFC 8259 §8.2)
-        # that msgspec refuses. It stands for no character, so nothing is lost.
-        return decoder.decode(_ESCAPE.sub(_mend, body))
-
-
-def _mend(escape: re.Match[bytes]) -> bytes:
-    return _REPLACEMENT if escape["lone"] else escape[0]
 
 
 def _check(position: Position, origin: Origin, raw: bytes) -> Message | BadMessage:
