@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._target.clear()
         headers = self._headers
         if not b"".join(headers).islower():  # Envoy sends names in lower case
-            headers = {name.lower(): value for name, value in headers.items()}
+            headers = {name.lower(): value for name, value in reversed(headers.items())}
         elif b"transfer-encoding" in headers:  # trailers may follow, and mean nothing
             headers = headers.copy()
         self._head_bytes = self._skipped_bytes = 0
