@@ -48,6 +48,7 @@ OK = (200, None)
         (a_request(body=b"{}", Authorization=basic("WKOTHER")), (401, "unknown_write_key")),
         (a_request(body=b'{"writeKey":"WKOTHER"}'), (401, "unknown_write_key")),
         (a_request(body=b""), (400, "empty_body")),
+        (a_request(body=b'{"writeKey":"WKWEB","event":"half \\ud83d"}'), (200, None)),
         (a_request(body=b'{"writeKey":"WKWEB"'), (400, "invalid_json")),
         (a_request(body=b'{"writeKey":"WKWEB","a":NaN}'), (400, "invalid_json")),
         (a_request(body=b'{"writeKey":"WKWEB","a":"\xff"}'), (400, "invalid_json")),

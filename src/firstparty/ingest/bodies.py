@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from firstparty.ingest.answers import Refusal
+from firstparty.model.json_text import decode_json
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
 
 # Members of an enumeration cost more to look up than names (Python 3.11).
@@ -53,8 +54,8 @@ def parse_body(data: bytes, content_encoding: bytes, path: Path) -> Body | Refus
         if not text.isascii():
             text.decode()
         if path is not _BATCH_PATH:
-            return encoding, _MESSAGE.decode(text).write_key
-        found = _BATCH.decode(text)
+            return encoding, decode_json(_MESSAGE, text).write_key
+        found = decode_json(_BATCH, text)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         return _explain(error, text)
     if bytes(memoryview(found.batch)[:1]) != b"[":
