@@ -1,7 +1,7 @@
 """Durable single messages through ingest, beside nginx's plain proxy, in one run.
 
-One ingest process and its nats-server (``sync_interval: always``) are pinned to core 0, wrk with
-64 keep-alive connections to core 1. nginx is pinned the same way: one worker that proxies to
+One ingest process and its nats-server (``sync_interval: always``) are pinned to core 0, wrk to
+core 1, with 64 and then with 512 keep-alive connections. nginx is pinned the same way: one worker that proxies to
 another one which answers ``return 200``, and stores nothing. Rounds are interleaved, for machines
 differ from minute to minute: compare only within one run. CPU is that of all server processes.
 
@@ -34,9 +34,10 @@ from _ingest_process import HOST, LOG_BYTES, WRITE_KEY
 from firstparty.config import Address
 from firstparty.spool.server import build_command, build_config, find_nats_server
 
+SOURCE = Path(__file__).parents[1] / "src"
 PROCESS = Path(__file__).with_name("_ingest_process.py")
-CONNECTIONS = 64
-CONNECTIONS_OF_SLOW_DISKS = (64, 512)
+# With few, the core has nothing to do while a group is flushed: all of them wait for it.
+CONNECTIONS = (64, 512)
 SERVER_CORE, LOAD_CORE = 0, 1
 
 NGINX = """
@@ -145,7 +146,9 @@ def free_port() -> int:
 def running(command: list[str], port: int | None = None) -> Iterator[psutil.Process]:
     """A process on the servers' core, ready when ``port`` takes connections."""
     pinned = ["taskset", "-c", str(SERVER_CORE), *command]
-    with subprocess.Popen(pinned, stderr=subprocess.DEVNULL) as process:
+    # Any Python with the packages will do: the code that is measured is this tree's.
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen(pinned, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
             deadline = time.monotonic() + 20
             while port is not None:
@@ -153,13 +156,13 @@ def running(command: list[str], port: int | None = None) -> Iterator[psutil.Proc
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 if time.monotonic() > deadline or process.poll() is not None:
-                    sys.exit(f"did not start: {command}")
+                    sys.exit(f"did not start (ended with {process.poll()}): {' '.join(command)}")
                 time.sleep(0.05)
             yield psutil.Process(process.pid)
         finally:
             # strace would leave its child behind, which ends it; nginx's end with it anyway.
-            for each in [*psutil.Process(process.pid).children(), process]:
-                with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for each in [*psutil.Process(process.pid).children(), process]:
                     each.terminate()
             process.wait()
 
@@ -241,6 +244,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--flush-ms", type=int, default=0)
+    parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS)
     arguments = parser.parse_args()
     if (os.cpu_count() or 1) < 2:
         sys.exit("needs two cores: one for the servers, one for the load")
@@ -248,7 +252,7 @@ def main() -> None:
     print("(Debian's own Python is optimised by its profile all the same)")
     if arguments.flush_ms:
         print(f"each flush of the log takes {arguments.flush_ms} ms more")
-    for connections in CONNECTIONS_OF_SLOW_DISKS if arguments.flush_ms else (CONNECTIONS,):
+    for connections in arguments.connections:
         with tempfile.TemporaryDirectory(prefix="firstparty-bench-") as folder:
             compare(Path(folder), arguments, connections)
 
