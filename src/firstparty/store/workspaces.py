@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from firstparty.model.workspaces import Source, SourceType, Workspace
+from firstparty.model.workspaces import Origin, Source, SourceType, Workspace
 from firstparty.store import tables
 
 
@@ -76,6 +76,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             upstream=source.upstream,
             alias=source.alias,
             settings=source.settings,
+            origin=source.origin,
             created_at=source.created_at,
         )
     )
@@ -130,4 +131,5 @@ def _source(row: Row[Any]) -> Source:
         alias=row.alias,
         created_at=row.created_at,
         settings=row.settings,
+        origin=Origin(row.origin),
     )
