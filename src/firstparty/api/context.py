@@ -33,6 +33,7 @@ class Installation:
     store: Store
     rules: Rules
     clock: Clock
+    log_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Context:
     rules: Rules
     now: datetime
     caller: Caller
+    log_url: str
 
     def choose_workspace(self, workspace_id: str | None) -> Workspace:
         """The workspace named, or the only one that the caller sees."""
@@ -71,7 +73,11 @@ def get_context(
     bearer = credentials.credentials if credentials else None
     caller = authenticate(installation, bearer)
     return Context(
-        store=installation.store, rules=installation.rules, now=installation.clock(), caller=caller
+        store=installation.store,
+        rules=installation.rules,
+        now=installation.clock(),
+        caller=caller,
+        log_url=installation.log_url,
     )
 
 

@@ -13,7 +13,8 @@ from typing import Final, Protocol
 import msgspec
 
 from firstparty.forward.expand import Position
-from firstparty.forward.ledger import DeadLetter, Ledger, OutcomeRecord
+from firstparty.forward.ledger import Ledger, OutcomeRecord
+from firstparty.forward.letters import DeadLetter
 from firstparty.spool.log import StoredGroup
 from firstparty.spool.outcomes import MAX_COPIES, Copy, Shelf
 
