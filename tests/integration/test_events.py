@@ -2,15 +2,11 @@
 
 import asyncio
 import json
-import os
 import random
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -19,6 +15,7 @@ from firstparty.events.ledger import read_ledger
 from firstparty.model.workspaces import Role
 from firstparty.spool.outcomes import Outcomes
 from firstparty.store import tables
+from tests.events_rig import Workspace, run
 from tests.forwarding import Forwarding, OutsideUpstream, first_sightings
 from tests.served import Served, serve_api
 
@@ -37,42 +34,6 @@ def served(forwarding: Forwarding, tmp_path: Path) -> Iterator[Served]:
     directory.mkdir()
     with serve_api(directory, Settings(spool=SpoolSettings(url=forwarding.nats.url))) as served:
         yield served
-
-
-class Workspace:
-    """One workspace with sources 1, 2, … of that name, and somebody's token."""
-
-    def __init__(self, served: Served, sources: int, role: Role = Role.EDITOR) -> None:
-        self.served = served
-        with served.call() as call:
-            self.id = str(call.post("/workspaces", json={"name": "Shop"}).json()["id"])
-            self.sources = [
-                str(call.post("/sources", json=self._source(n)).json()["id"])
-                for n in range(sources)
-            ]
-        self.token = served.token(role, self.id)
-
-    def _source(self, number: int) -> dict[str, str]:
-        return {"workspace_id": self.id, "name": f"{number + 1}", "type": "python"}
-
-    async def ask(self, method: str, path: str, token: str | None = None, **more: Any) -> Any:
-        async with httpx.AsyncClient(
-            base_url=f"{self.served.url}/api/v1",
-            headers={"Authorization": f"Bearer {token or self.token}"},
-            timeout=30,
-            trust_env=False,
-        ) as call:
-            return await call.request(method, path, **more)
-
-    async def ledger(self) -> list[dict[str, Any]]:
-        answer = await self.ask("GET", "/events/ledger")
-        assert answer.status_code == 200, answer.text
-        items: list[dict[str, Any]] = answer.json()["items"]
-        for one in items:
-            assert one["uncounted_groups"] == 0
-            fates = one["delivered"] + one["waiting"] + one["dead"] - one["replayed"]
-            assert one["accepted"] == fates
-        return items
 
 
 @pytest.fixture
@@ -269,23 +230,3 @@ async def test_the_command_line_shows_exports_and_replays(
     assert letter["id"] in listed
     assert json.loads(letter["message"])["messageId"] == "s1-000001"
     assert told == "1 replayed.\n"
-
-
-async def run(workspace: Workspace, *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "firstparty",
-        "events",
-        *arguments,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            "FIRSTPARTY_URL": workspace.served.url,
-            "FIRSTPARTY_TOKEN": workspace.token,
-        },
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output
-    return output.decode()

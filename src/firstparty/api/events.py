@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from firstparty.api.context import ChosenWorkspace, Context, Here, Limit
+from firstparty.api.context import ChosenWorkspace, Context, Here, Limit, OfSource, choose_sources
 from firstparty.api.event_answers import AccountAnswer, LetterAnswer, ReplayAnswer
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
@@ -21,7 +21,7 @@ from firstparty.events.dead import (
 )
 from firstparty.events.ledger import read_ledger
 from firstparty.events.spool import open_spool
-from firstparty.events.whose import audit_replay, find_source, list_sources
+from firstparty.events.whose import audit_replay, find_source
 from firstparty.model.workspaces import Role, Source
 
 router = APIRouter(
@@ -30,9 +30,6 @@ router = APIRouter(
     route_class=IdempotentRoute,
     responses=describe_problems(401, 403, 404, 422, 503),
 )
-OfSource = Annotated[
-    str | None, Query(alias="source", description="Of this source alone", max_length=64)
-]
 After = Annotated[
     str, Query(description="`next` of the page before; empty for the first page", max_length=100)
 ]
@@ -58,7 +55,7 @@ async def show_ledger(
     limit: Limit = 50,
 ) -> Page[AccountAnswer]:
     """How many messages were accepted, and what became of them, source by source."""
-    sources = await asyncio.to_thread(_sources, here, workspace, source_id)
+    sources = await asyncio.to_thread(choose_sources, here, workspace, source_id)
     start = next((at for at, one in enumerate(sources, start=1) if one.id == after), 0)
     async with open_spool(here.log_url) as spool:
         now = await read_ledger(spool.log, spool.outcomes)
@@ -79,7 +76,7 @@ async def list_dead(
     limit: Limit = 50,
 ) -> Page[LetterAnswer]:
     """The dead letters, oldest first, source by source."""
-    sources = await asyncio.to_thread(_sources, here, workspace, source_id)
+    sources = await asyncio.to_thread(choose_sources, here, workspace, source_id)
     async with open_spool(here.log_url) as spool:
         found = await list_letters(spool.outcomes, sources, after=after, limit=limit + 1)
     return build_page(found, limit, build=LetterAnswer.of, cursor=lambda letter: letter.id)
@@ -105,12 +102,6 @@ async def replay_one(here: Here, letter_id: str) -> ReplayAnswer:
         await replay_letter(spool, await find_letter(spool.outcomes, source, sequence))
     done = Replayed(replayed=1, kept=0, is_more=False)
     return await _tell(here, source, done, subject=letter_id)
-
-
-def _sources(here: Context, workspace: str | None, source_id: str | None) -> list[Source]:
-    if source_id:
-        return [find_source(here.store, here.caller, source_id, Role.VIEWER)]
-    return list_sources(here.store, here.caller, here.choose_workspace(workspace).id)
 
 
 async def _tell(here: Context, source: Source, done: Replayed, *, subject: str) -> ReplayAnswer:

@@ -1,19 +1,22 @@
 """``firstparty events``."""
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from firstparty.cli.client import Client
+from firstparty.cli.event_text import print_event
 from firstparty.cli.options import AsJson, InWorkspace
-from firstparty.cli.output import print_json, print_line, print_table
+from firstparty.cli.output import print_json, print_json_line, print_line, print_table
 
 app = typer.Typer(help="What became of messages.", no_args_is_help=True)
 OfSource = Annotated[
     str | None, typer.Option("--source", metavar="ID", help="Of this source alone: src_…")
 ]
+_PAUSE_SECONDS = 1.0
 _COUNTS = ("accepted", "delivered", "waiting", "dead", "replayed")
 
 
@@ -95,6 +98,22 @@ def replay(
         print_json(done)
         return
     print_line(_tell(done))
+
+
+@app.command()
+def tail(
+    *, source: OfSource = None, workspace: InWorkspace = None, as_json: AsJson = False
+) -> None:
+    """Show messages as they arrive and what becomes of them, until you press Ctrl-C."""
+    client = Client.of_environment()
+    where = workspace or client.workspace
+    while True:  # the other side ends it now and then, so that a revoked token sees no more
+        for event in client.stream("events", "tail", workspace=where, source=source):
+            if as_json:
+                print_json_line(event)
+            else:
+                print_event(event)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _tell(done: dict[str, Any]) -> str:
