@@ -84,6 +84,11 @@ class SpoolSettings(Group, frozen=True, kw_only=True):
     listen: str = "127.0.0.1:4222"
     max_bytes: int = 10 * 1024**3
 
+    @property
+    def log_url(self) -> str:
+        """Where the log is: the server of our own, or the one that was named."""
+        return self.url or f"nats://{self.listen}"
+
 
 class ForwardSettings(Group, frozen=True, kw_only=True):
     """Delivery upstream."""
