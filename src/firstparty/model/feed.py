@@ -1,9 +1,9 @@
 """What the parts in front read: narrow entries, published by the reconciler, one per key.
 
 ``EDGE`` and ``CHALLENGES`` have what Envoy's neighbour, ingest and the CDN host need; ``ZONES`` and
-``TARGETS`` what the nameserver answers. An entry replaces the earlier one of its key; an entry without a body removes
-it. Bodies are JSON of the structs below; a reader ignores fields it does not know, so that an old
-edge can read a newer control plane.
+``TARGETS`` what the nameserver answers. An entry replaces the earlier one of its key; an entry
+without a body removes it. Bodies are JSON of the structs below; a reader ignores fields it does not
+know, so that an old edge can read a newer control plane.
 """
 
 from datetime import datetime
@@ -114,7 +114,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Targets(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hosts of a domain by CNAME point at: names in the service zone, the edge's addresses.
+    """What the hosts of a domain by CNAME point at: names in the service zone, and the edge there.
 
     Names have no trailing dot. They do not exist (NXDOMAIN) once the entry is gone.
     """

@@ -14,8 +14,8 @@ from firstparty.nameserver.zone import (
     SOON_THERE_TTL,
     Owner,
     build_nameserver_owner,
-    build_target_owner,
     build_service_contents,
+    build_target_owner,
 )
 
 

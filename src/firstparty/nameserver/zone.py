@@ -132,10 +132,9 @@ def build_target_owner(addresses: Iterable[str]) -> Owner:
 
     Raises BadZone.
     """
-    https = {RecordType.HTTPS: Rrset(ttl=HOST_TTL, rdatas=(_HTTPS,))}
-    return Owner(
-        rrsets={**_address_sets(tuple(addresses), HOST_TTL), **https}, negative_ttl=NEGATIVE_TTL
-    )
+    rrsets = dict(_address_sets(tuple(addresses), HOST_TTL))
+    rrsets[RecordType.HTTPS] = Rrset(ttl=HOST_TTL, rdatas=(_HTTPS,))
+    return Owner(rrsets=rrsets)
 
 
 class _Records:

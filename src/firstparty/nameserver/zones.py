@@ -30,7 +30,7 @@ class Zones:
         self._service.put_into(self.answers, serial=0)
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
-        """Take in changes of the topics ZONES and TARGETS. An entry that is here already costs nothing."""
+        """Take in changes of ZONES and TARGETS. An entry that is here already costs nothing."""
         is_changed = False
         for entry in entries:
             if self._entries.get((entry.topic, entry.key)) == entry:

@@ -133,6 +133,12 @@ class OwnAnswer:
             answer.serial == serial and not answer.missing_hosts for answer in self.servers
         )
 
+    def has_hosts(self) -> bool:
+        """Whether every server, over both transports, is authoritative and has all of the hosts."""
+        return bool(self.servers) and all(
+            answer.serial is not None and not answer.missing_hosts for answer in self.servers
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TxtAnswer:
