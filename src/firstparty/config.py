@@ -68,6 +68,7 @@ class EdgeSettings(Group, frozen=True, kw_only=True):
     http: str = "0.0.0.0:80"
     addresses: tuple[str, ...] = ("127.0.0.1",)
     probe: tuple[str, ...] = ("127.0.0.1:443",)
+    http_probe: tuple[str, ...] = ("127.0.0.1:80",)
     envoy: str = ""
 
 
@@ -283,6 +284,7 @@ def _check(settings: Settings, name: str) -> None:
             ("console.listen", settings.console.listen),
             *(("nameserver.check", text) for text in settings.nameserver.check),
             *(("edge.probe", text) for text in settings.edge.probe),
+            *(("edge.http_probe", text) for text in settings.edge.http_probe),
             *(
                 ("resolver.stub_zones", t)
                 for ts in settings.resolver.stub_zones.values()
