@@ -31,6 +31,7 @@ class Ports:
     nats: int
     upstream: int
     parent: int
+    resolver: int
     shop: int
     authority: int
     authority_management: int
