@@ -137,3 +137,19 @@ async def test_changing_ones_mind_from_cname_to_delegation_takes_the_name_over(
     await world.until(second, Word.LIVE)
 
     assert world.case(first).claim.state is ClaimState.RELEASED
+
+
+async def test_the_ca_is_not_told_before_the_edges_answer(world: World) -> None:
+    domain = world.ask_for(mode=Mode.CNAME)
+    world.point(domain)
+    async with asyncio.timeout(10):
+        while not world.outside.tokens():
+            await world.step()
+    world.outside.are_servers_behind = True
+    for _ in range(45):
+        await world.step()
+    (order,) = world.outside.authority.orders.values()
+
+    assert not order.is_answered
+    assert world.codes(domain) == ["challenges-unserved"]
+    assert "edge.http_probe" in world.seen(domain).findings[0].sentence

@@ -162,7 +162,10 @@ def _move(
 def _wait_for_challenges(case: Case, method: ChallengeMethod, now: datetime) -> Outcome:
     tries = case.observation.tries + 1
     finding = say.challenges_unserved(method) if tries > _PATIENCE else say.challenges_published()
-    observation = observe(case.observation, at=now, findings=(finding,), tries=tries)
+    # It is not the CA that keeps us: an order that is not served for an hour is given up.
+    observation = observe(
+        case.observation, at=now, findings=(finding,), tries=tries, facts={"ca_outages": 0}
+    )
     return Outcome(observation=observation, again=pause_for_own(tries))
 
 

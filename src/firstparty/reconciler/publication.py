@@ -7,6 +7,7 @@ not know the hosts yet, without which a flattened CNAME could not be told from a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -19,8 +20,8 @@ from firstparty.model.feed import HttpChallenge as PublishedChallenge
 from firstparty.model.status import Intent
 from firstparty.model.workspaces import Origin, Source
 from firstparty.reconciler.case import Case
-from firstparty.reconciler.pauses import ORDER_MAX_AGE
 
+_TOKEN_LIFE: Final = timedelta(days=7)  # as long as CAs let an authorization wait
 _VALIDATED: Final = frozenset({OrderState.CHALLENGED, OrderState.VALIDATING})
 
 
@@ -88,7 +89,7 @@ def _build_challenges(case: Case) -> dict[str, PublishedChallenge]:
             host=one.host,
             token=one.token,
             key_authorization=one.key_authorization,
-            expires_at=order.changed_at + 2 * ORDER_MAX_AGE,
+            expires_at=order.changed_at + _TOKEN_LIFE,
         )
         for one in _http_challenges(order)
     }
