@@ -139,9 +139,10 @@ def _fill_ip(fields: _Fields, origin: Origin, source_type: str) -> None:
     head = _CONTEXT.decode(own)
     if head.ip is msgspec.UNSET and (is_visitor or head.direct is True):
         # Set into the text, for all else in there stays as it came.
-        rest = bytes(own)[1:]
-        comma = b"" if rest.lstrip().startswith(b"}") else b","
-        fields["context"] = msgspec.Raw(b'{"ip":"%b"%b%b' % (_write_address(address), comma, rest))
+        text = bytes(own)
+        comma = b"," if b'"' in text else b""  # whatever has a key has a quote
+        start = b'{"ip":"%b"%b' % (_write_address(address), comma)
+        fields["context"] = msgspec.Raw(start + memoryview(text)[1:])
 
 
 @lru_cache(maxsize=4_096)
