@@ -39,6 +39,10 @@ class Client:
         """The answer to a POST."""
         return self._send("POST", path, body=body)
 
+    def patch(self, *path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a PATCH."""
+        return self._send("PATCH", path, body=body)
+
     def delete(self, *path: str) -> Any:
         """The answer to a DELETE."""
         return self._send("DELETE", path)
