@@ -66,6 +66,7 @@ class SnippetAnswer(BaseModel):
     title: Annotated[str, Field(examples=["HTML snippet"])]
     language: Annotated[str, Field(examples=["html"])]
     install: Annotated[str, Field(description="A command to run first, if one is needed")]
+    option: Annotated[str, Field(description="What the SDK is told the hosts with")]
     notes: list[str]
     code: str
 

@@ -15,7 +15,7 @@ from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.domains import Domain
 from firstparty.model.identifiers import new_identifier, random_base62
 from firstparty.model.workspaces import Role, Source, SourceType, Workspace
-from firstparty.snippets.catalogue import build_snippet
+from firstparty.snippets.catalogue import build_snippet, find_form
 from firstparty.snippets.facts import SnippetFacts
 from firstparty.snippets.html import DEFAULT_GLOBAL
 from firstparty.store import workspaces
@@ -148,10 +148,11 @@ def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name:
             f"{view.source.name} has no domain yet, so its snippet has no host to name: "
             "add a domain with this source first.",
         )
-    if form != "html" and (is_standard or global_name != DEFAULT_GLOBAL):
+    if not find_form(form).is_html and (is_standard or global_name != DEFAULT_GLOBAL):
         raise Refused(
             "option-not-of-form",
-            "The path and the global's name can be chosen for the html form alone: leave them out.",
+            "The path and the global's name can be chosen for the html forms alone: leave them "
+            "out.",
             field="path" if is_standard else "global",
         )
     return build_snippet(form, view.facts, is_standard=is_standard, global_name=global_name)
