@@ -41,8 +41,9 @@ PROGRAMS: dict[Language, tuple[str, str, str, tuple[str, ...]]] = {
         "java",
         (
             "import java.nio.charset.StandardCharsets; import java.util.HexFormat;\n"
-            "class Main {{ public static void main(String[] a) {{ for (String t : new String[] {{{}}}) "
-            "System.out.println(HexFormat.of().formatHex(t.getBytes(StandardCharsets.UTF_8))); }} }}\n"
+            "class Main {{ public static void main(String[] a) {{ "
+            "for (String t : new String[] {{{}}}) System.out.println("
+            "HexFormat.of().formatHex(t.getBytes(StandardCharsets.UTF_8))); }} }}\n"
         ),
         (),
     ),
