@@ -48,15 +48,34 @@ class SourceAnswer(BaseModel):
         return cls(**_parts(view))
 
 
+class DeviceModeAnswer(BaseModel):
+    """A destination that runs in the browser and sends to its vendor, not through the domain."""
+
+    name: Annotated[str, Field(examples=["Mixpanel"])]
+    hosts: Annotated[
+        list[str],
+        Field(description="Its vendor's hosts; empty: not known", examples=[["cdn.mxpnl.com"]]),
+    ]
+
+
 class SourceDetail(SourceAnswer):
     """A source with its settings."""
 
+    device_mode: Annotated[
+        list[DeviceModeAnswer], Field(description="By its settings: what bypasses the domain")
+    ]
     settings: Annotated[dict[str, Any], Field(description="As they were stored, not rewritten")]
 
     @classmethod
     def of(cls, view: SourceView) -> Self:
         """The answer for this source."""
-        return cls(**_parts(view), settings=view.source.settings)
+        return cls(
+            **_parts(view),
+            settings=view.source.settings,
+            device_mode=[
+                DeviceModeAnswer(name=one.name, hosts=list(one.hosts)) for one in view.device_mode
+            ],
+        )
 
 
 class SnippetAnswer(BaseModel):

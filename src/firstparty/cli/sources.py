@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from firstparty.cli.client import Client
+from firstparty.cli.csp import csp
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.model.workspaces import SourceType
 from firstparty.snippets.catalogue import list_forms
 
 app = typer.Typer(help="Sites and apps that send messages.", no_args_is_help=True)
+app.command()(csp)
 SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 

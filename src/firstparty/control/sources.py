@@ -11,6 +11,7 @@ from firstparty.control.fields import parse_title
 from firstparty.control.rules import Rules
 from firstparty.control.source_rules import parse_route, parse_settings, parse_write_key
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
+from firstparty.csp.device_mode import DeviceModeDestination, list_device_mode
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.domains import Domain
 from firstparty.model.identifiers import new_identifier, random_base62
@@ -48,6 +49,13 @@ class SourceView:
     alias_path: str
     domain: Domain | None = None
     facts: SnippetFacts | None = None
+
+    @property
+    def device_mode(self) -> tuple[DeviceModeDestination, ...]:
+        """The destinations that its settings load into the browser: they bypass the domain."""
+        if self.source.type is not SourceType.JAVASCRIPT:
+            return ()
+        return list_device_mode(self.source.settings)
 
 
 def add_source(
@@ -142,12 +150,7 @@ def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name:
 
     Raises Conflict while the source has no domain: then there is no host to name.
     """
-    if view.facts is None:
-        raise Conflict(
-            "source-without-domain",
-            f"{view.source.name} has no domain yet, so its snippet has no host to name: "
-            "add a domain with this source first.",
-        )
+    facts = require_facts(view)
     if not find_form(form).is_html and (is_standard or global_name != DEFAULT_GLOBAL):
         raise Refused(
             "option-not-of-form",
@@ -155,7 +158,18 @@ def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name:
             "out.",
             field="path" if is_standard else "global",
         )
-    return build_snippet(form, view.facts, is_standard=is_standard, global_name=global_name)
+    return build_snippet(form, facts, is_standard=is_standard, global_name=global_name)
+
+
+def require_facts(view: SourceView) -> SnippetFacts:
+    """The addresses of a source; raises Conflict while no domain gives it any."""
+    if view.facts is None:
+        raise Conflict(
+            "source-without-domain",
+            f"{view.source.name} has no domain yet, so its snippet has no host to name: "
+            "add a domain with this source first.",
+        )
+    return view.facts
 
 
 def build_source_view(

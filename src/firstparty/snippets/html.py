@@ -75,6 +75,11 @@ def build_html_snippet(
     return Template(template).substitute(literals)
 
 
+def inline_script_of(snippet: str) -> str:
+    """The text of a snippet's script element, of which a policy's hash is made."""
+    return snippet.partition("<script>")[2].rpartition("</script>")[0]
+
+
 def check_global_name(name: str) -> None:
     """Raise Refused where ``name`` is no JavaScript identifier, or one that a page has already."""
     if not _IDENTIFIER.fullmatch(name):
