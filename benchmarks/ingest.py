@@ -1,15 +1,19 @@
 """Durable single messages through ingest, beside nginx's plain proxy, in one run.
 
-One ingest process and its nats-server (``sync_interval: always``) are pinned to core 0, wrk with
-64 keep-alive connections to core 1. nginx is pinned the same way: one worker that proxies to
-another one which answers ``return 200``, and stores nothing. Rounds are interleaved, for machines
-differ from minute to minute: compare only within one run. CPU is that of all server processes.
+One ingest process and its nats-server (``sync_interval: always``) are pinned to core 0, wrk to
+core 1, with 64 and then with 512 keep-alive connections. nginx is pinned the same way: one worker
+that proxies to another one which answers ``return 200``, and stores nothing. Rounds are
+interleaved, for machines differ from minute to minute: compare only within one run. CPU is that of
+all server processes.
 
-    python benchmarks/ingest.py [--seconds 3] [--rounds 4]
+    python benchmarks/ingest.py [--seconds 3] [--rounds 6] [--python PATH] [--flush-ms 5]
+
+``--python`` is the interpreter of the ingest process: how it was built is worth a tenth.
+``--flush-ms`` delays each of nats-server's flushes (with strace), for disks of a laboratory flush
+faster than others.
 """
 
 import argparse
-import asyncio
 import base64
 import contextlib
 import json
@@ -25,27 +29,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import psutil
-import uvloop
+from _ingest_process import HOST, LOG_BYTES, WRITE_KEY
 
 from firstparty.config import Address
-from firstparty.ingest.serve import serve_ingest
-from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.spool.server import build_command, build_config, find_nats_server
-from firstparty.store import feed, tables
-from firstparty.store.engine import Store
-from firstparty.store.reader import open_feed
 
-HOST = "api.cdp.example.test"
-WRITE_KEY = "WKBENCHMARK"
-LOG_BYTES = 8 * 1024**3
-CONNECTIONS = 64
+SOURCE = Path(__file__).parents[1] / "src"
+PROCESS = Path(__file__).with_name("_ingest_process.py")
+# With few, the core has nothing to do while a group is flushed: all of them wait for it.
+CONNECTIONS = (64, 512)
 SERVER_CORE, LOAD_CORE = 0, 1
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log error;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 100000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
@@ -55,7 +53,7 @@ http {{
 """
 ORIGIN = """server {{ listen unix:{folder}/origin.sock;
   location / {{ default_type application/json; return 200 '{{"success": true}}'; }} }}"""
-PROXY = """upstream origin {{ server unix:{folder}/origin.sock; keepalive 128; }}
+PROXY = """upstream origin {{ server unix:{folder}/origin.sock; keepalive 512; }}
   server {{ listen 127.0.0.1:{port} backlog=1024;
   location / {{ proxy_pass http://origin; proxy_http_version 1.1;
     proxy_set_header Connection ""; }} }}"""
@@ -96,23 +94,32 @@ def one_message() -> bytes:
 
 
 def write_load_script(file: Path) -> None:
-    """What wrk sends, as Lua; it counts answers other than 200."""
+    """What wrk sends, as Lua: the head as Envoy would pass it on, names in lower case."""
     authorization = base64.b64encode(f"{WRITE_KEY}:".encode()).decode()
+    body = one_message().decode()
+    head = (
+        "POST /v1/t HTTP/1.1",
+        f"host: {HOST}",
+        "content-type: text/plain",
+        "origin: https://shop.example.test",
+        "user-agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0",
+        f"authorization: Basic {authorization}",
+        "x-real-ip: 203.0.113.9",
+        f"content-length: {len(body)}",
+    )
+    lines = "\\r\\n".join((*head, "", ""))
+    # Built once, not for each request.
     file.write_text(
-        f'wrk.method = "POST"\nwrk.body = [==[{one_message().decode()}]==]\n'
-        f'wrk.headers["Host"] = "{HOST}"\n'
-        'wrk.headers["Content-Type"] = "text/plain"\n'
-        'wrk.headers["Origin"] = "https://shop.example.test"\n'
-        'wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0"\n'
-        f'wrk.headers["Authorization"] = "Basic {authorization}"\n'
-        'wrk.headers["X-Real-IP"] = "203.0.113.9"\n'
+        f'local request = "{lines}" .. [==[{body}]==]\nwrk.format = function() return request end\n'
     )
 
 
-def measure(port: int, script: Path, servers: list[psutil.Process], seconds: int) -> Round:
+def measure(
+    port: int, script: Path, servers: list[psutil.Process], seconds: int, connections: int
+) -> Round:
     """One round of load; CPU is what the servers used meanwhile."""
     before = cpu_seconds(servers)
-    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--latency", "-s", str(script), f"http://127.0.0.1:{port}/v1/t"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     used = cpu_seconds(servers) - before
@@ -139,7 +146,10 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running(command: list[str], port: int | None = None) -> Iterator[psutil.Process]:
     """A process on the servers' core, ready when ``port`` takes connections."""
-    with subprocess.Popen(["taskset", "-c", str(SERVER_CORE), *command]) as process:
+    pinned = ["taskset", "-c", str(SERVER_CORE), *command]
+    # Any Python with the packages will do: the code that is measured is this tree's.
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen(pinned, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
             deadline = time.monotonic() + 20
             while port is not None:
@@ -147,101 +157,105 @@ def running(command: list[str], port: int | None = None) -> Iterator[psutil.Proc
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 if time.monotonic() > deadline or process.poll() is not None:
-                    sys.exit(f"did not start: {command}")
+                    sys.exit(f"did not start (ended with {process.poll()}): {' '.join(command)}")
                 time.sleep(0.05)
             yield psutil.Process(process.pid)
         finally:
-            process.terminate()
+            # strace would leave its child behind, which ends it; nginx's end with it anyway.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for each in [*psutil.Process(process.pid).children(), process]:
+                    each.terminate()
             process.wait()
 
 
-def serve(port: int, folder: Path, log_url: str) -> None:
-    """One ingest process with one domain: what is measured."""
-    store = Store(f"sqlite:///{folder / 'store.db'}")
-    tables.metadata.create_all(store.engine)
-    source = EdgeSource(
-        id="src_1", number=1, type="javascript", write_key=WRITE_KEY, alias="a/b", upstream=""
-    )
-    domain = EdgeDomain(
-        id="dom_1",
-        workspace="wsp_1",
-        name="cdp.example.test",
-        cdn_host="evs.cdp.example.test",
-        api_host=HOST,
-        sources=(source,),
-    )
-    with store.write() as connection:
-        feed.publish(connection, Topic.EDGE, domain.id, msgspec.json.encode(domain))
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-
-    async def main() -> None:
-        await serve_ingest(
-            listener=listener,
-            feed=open_feed(str(store.engine.url)),
-            snapshot=folder / "snapshot",
-            log_url=log_url,
-            log_max_bytes=LOG_BYTES,
-        )
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
-
-
-def compare(folder: Path, rounds: int, seconds: int) -> None:
-    """Run both sides in turn and print the figures."""
-    script = folder / "load.lua"
-    write_load_script(script)
-    nats_port, ingest_port, nginx_port = free_port(), free_port(), free_port()
+@contextlib.contextmanager
+def running_ingest(
+    folder: Path, python: str, flush_ms: int
+) -> Iterator[tuple[int, list[psutil.Process]]]:
+    """nats-server and one ingest process: the port, and whose CPU counts."""
+    nats_port, port = free_port(), free_port()
     config = folder / "nats.conf"
     listen = Address("127.0.0.1", nats_port)
     config.write_text(build_config(listen=listen, store=folder / "nats", max_bytes=LOG_BYTES))
+    command = build_command(find_nats_server(), config)
+    if flush_ms:
+        delay = f"inject=fsync:delay_exit={flush_ms * 1000}"
+        strace = ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fsync"]
+        command = [*strace, "-e", delay, *command]
+    ingest = [python, str(PROCESS), str(port), str(folder), f"nats://127.0.0.1:{nats_port}"]
+    with running(command, nats_port) as nats, running(ingest, port) as process:
+        yield port, [*(nats.children() if flush_ms else [nats]), process]
+
+
+@contextlib.contextmanager
+def running_nginx(folder: Path) -> Iterator[tuple[int, list[psutil.Process]]]:
+    """A proxy and what it proxies to: the port, and whose CPU counts."""
+    port = free_port()
     for name, servers in (("origin", ORIGIN), ("proxy", PROXY)):
-        text = servers.format(folder=folder, port=nginx_port)
+        text = servers.format(folder=folder, port=port)
         (folder / f"{name}.conf").write_text(NGINX.format(folder=folder, name=name, servers=text))
-    ingest = [sys.executable, __file__, "--serve", str(ingest_port), str(folder)]
-    with contextlib.ExitStack() as stack:
-        nats = stack.enter_context(
-            running(build_command(find_nats_server(), config), port=nats_port)
-        )
-        url = f"nats://127.0.0.1:{nats_port}"
-        ours = [nats, stack.enter_context(running([*ingest, url], port=ingest_port))]
-        origin = stack.enter_context(running(["nginx", "-c", f"{folder}/origin.conf"]))
-        proxy = stack.enter_context(running(["nginx", "-c", f"{folder}/proxy.conf"], nginx_port))
-        theirs = [*origin.children(), *proxy.children()]
-        measure(ingest_port, script, ours, 1)  # warm
-        measure(nginx_port, script, theirs, 1)
-        print(f"1 message of {len(one_message())} B a request, {CONNECTIONS} connections")
+    with (
+        running(["nginx", "-c", f"{folder}/origin.conf"]) as origin,
+        running(["nginx", "-c", f"{folder}/proxy.conf"], port) as proxy,
+    ):
+        yield port, [*origin.children(), *proxy.children()]
+
+
+def compare(folder: Path, arguments: argparse.Namespace, connections: int) -> None:
+    """Run both sides in turn and print the figures."""
+    script = folder / "load.lua"
+    write_load_script(script)
+    with (
+        running_nginx(folder) as (nginx_port, theirs),
+        running_ingest(folder, arguments.python, arguments.flush_ms) as (port, ours),
+    ):
+        measure(port, script, ours, 1, connections)  # warm
+        measure(nginx_port, script, theirs, 1, connections)
+        print(f"1 message of {len(one_message())} B a request, {connections} connections")
         print(f"{'':9}{'req/s':>9} {'CPU us':>7} {'p50':>9} {'p99':>9}")
-        ratios = []
-        for _ in range(rounds):
-            plain = measure(nginx_port, script, theirs, seconds)
-            durable = measure(ingest_port, script, ours, seconds)
+        rates, costs = [], []
+        for _ in range(arguments.rounds):
+            plain = measure(nginx_port, script, theirs, arguments.seconds, connections)
+            durable = measure(port, script, ours, arguments.seconds, connections)
             for name, seen in (("nginx", plain), ("ingest", durable)):
                 print(f"{name:9}{seen.rate:9.0f} {seen.cpu_us:7.2f} {seen.p50:>9} {seen.p99:>9}")
-            ratios.append(durable.rate / plain.rate)
-            print(f"  ratio  {ratios[-1]:9.2f} (CPU {durable.cpu_us / plain.cpu_us:.2f})")
+            rates.append(durable.rate / plain.rate)
+            costs.append(durable.cpu_us / plain.cpu_us)
         print(
-            f"median ratio of rates, durable ingest to nginx proxy: {statistics.median(ratios):.2f}"
+            "durable ingest to nginx proxy, medians of the rounds' ratios: "
+            f"rate {statistics.median(rates):.2f}, CPU {statistics.median(costs):.2f}\n"
         )
+
+
+def describe_python(python: str) -> str:
+    """Which Python this is, and whether it was configured with profile-guided optimisation."""
+    code = (
+        "import sys, sysconfig; o = '--enable-optimizations'; "
+        "has = o in (sysconfig.get_config_var('CONFIG_ARGS') or ''); "
+        "print(sys.executable, sys.version.split()[0], o, 'given' if has else 'not given')"
+    )
+    command = [python, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def main() -> None:
-    """Compare, or be the process that is measured."""
+    """Compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--serve", nargs=3, metavar=("PORT", "FOLDER", "LOG_URL"))
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--flush-ms", type=int, default=0)
+    parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS)
     arguments = parser.parse_args()
-    if arguments.serve:
-        port, folder, url = arguments.serve
-        serve(int(port), Path(folder), url)
-        return
     if (os.cpu_count() or 1) < 2:
         sys.exit("needs two cores: one for the servers, one for the load")
-    with tempfile.TemporaryDirectory(prefix="firstparty-bench-") as folder:
-        compare(Path(folder), arguments.rounds, arguments.seconds)
+    print(f"ingest runs on {describe_python(arguments.python)}")
+    print("(Debian's own Python is optimised by its profile all the same)")
+    if arguments.flush_ms:
+        print(f"each flush of the log takes {arguments.flush_ms} ms more")
+    for connections in arguments.connections:
+        with tempfile.TemporaryDirectory(prefix="firstparty-bench-") as folder:
+            compare(Path(folder), arguments, connections)
 
 
 if __name__ == "__main__":

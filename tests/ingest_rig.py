@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import msgspec
 
-from firstparty.ingest.accept import Committer
 from firstparty.ingest.exchange import Connections
 from firstparty.ingest.http import Connection
 from firstparty.ingest.tracking import TrackingApi
@@ -153,9 +152,9 @@ class Rig:
         self.appender = MemoryAppender()
         self.write_keys = WriteKeys()
         self.write_keys.apply([a_feed_entry(an_edge_domain())])
-        self.committer = Committer()
+        self.tracking = TrackingApi(self.write_keys)
+        self.committer = self.tracking.committer
         self.committer.use(self.appender)
-        self.tracking = TrackingApi(self.write_keys, self.committer)
         self.connections = Connections(self.tracking)
 
     def connect(self) -> Client:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route
 
+from firstparty.csp.check import build_change
 from firstparty.csp.evaluate import Attempt, Kind, build_hash, find_blocking_directive
+from firstparty.csp.needs import build_page_needs, build_pixel_needs
 from firstparty.csp.policy import Delivery, parse_policies
 from firstparty.snippets.facts import SnippetFacts
 from firstparty.snippets.html import build_html_snippet
@@ -201,3 +203,26 @@ async def test_chromium_decides_as_we_do_on_every_policy_of_the_table(page: Page
     assert len(ours) >= 60
     assert len({json.dumps(verdict) for verdict in theirs.values()}) >= 10
     assert not differ, "\n".join(differ)
+
+
+async def test_chromium_allows_everything_once_a_policy_has_what_it_lacked(page: Page) -> None:
+    needs = (
+        *build_page_needs(
+            inline=INLINE,
+            script_url=FACTS.alias_url,
+            cdn_origin=EVS,
+            api_origin=API,
+            write_key="WK",
+        ),
+        *build_pixel_needs(pixel_url=FACTS.pixel_url, api_origin=API),
+    )
+    changes = [
+        build_change(policy, needs, page=PAGE)
+        for site in SITES[::2]
+        for policy in parse_policies(site.header)
+    ]
+    changed = [str(change.changed) for change in changes if not change.obstacles]
+    verdicts = {policy: await chromium_verdict(page, Site(header=policy)) for policy in changed}
+
+    assert len(verdicts) >= 20
+    assert [policy for policy, said in verdicts.items() if not all(said.values())] == []

@@ -233,6 +233,21 @@ async def test_trailers_change_nothing() -> None:
     assert [answer.status for answer in answers] == [200, 200]
 
 
+async def test_a_trailer_is_not_a_header_in_whatever_case() -> None:
+    rig = Rig()
+    capital = (
+        b"POST /v1/t HTTP/1.1\r\nHost: api.cdp.example.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2\r\n{}\r\n0\r\nAuthorization: Basic V0tXRUI6\r\n\r\n"
+    )
+    small = capital
+    for name in (b"Host", b"Transfer-Encoding", b"Authorization"):
+        small = small.replace(name, name.lower())
+
+    answers = await rig.ask(capital, small, a_request())
+
+    assert [answer.status for answer in answers] == [401, 401, 200]
+
+
 async def test_a_request_to_upgrade_is_refused() -> None:
     rig = Rig()
 

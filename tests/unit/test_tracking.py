@@ -48,6 +48,7 @@ OK = (200, None)
         (a_request(body=b"{}", Authorization=basic("WKOTHER")), (401, "unknown_write_key")),
         (a_request(body=b'{"writeKey":"WKOTHER"}'), (401, "unknown_write_key")),
         (a_request(body=b""), (400, "empty_body")),
+        (a_request(body=b'{"writeKey":"WKWEB","event":"half \\ud83d"}'), (200, None)),
         (a_request(body=b'{"writeKey":"WKWEB"'), (400, "invalid_json")),
         (a_request(body=b'{"writeKey":"WKWEB","a":NaN}'), (400, "invalid_json")),
         (a_request(body=b'{"writeKey":"WKWEB","a":"\xff"}'), (400, "invalid_json")),
@@ -334,6 +335,27 @@ async def test_the_feed_moves_adds_and_removes_hosts() -> None:
     foreign = await rig.ask_once(a_request(host="api.new.test"))
 
     assert (old.status, new.status, foreign.status) == (404, 200, 401)
+
+
+async def test_a_head_that_was_taken_before_is_refused_once_its_write_key_is_gone() -> None:
+    rig = Rig()
+    request = a_request(body=b"{}", Authorization=basic("WKWEB"))
+    before = [await rig.ask_once(request) for _ in range(2)]
+    rig.write_keys.apply([a_feed_entry(an_edge_domain(keys={"WKNEW": 9}), revision=2)])
+
+    after = await rig.ask_once(request)
+
+    assert [answer.status for answer in before] == [200, 200]
+    assert after.status == 401
+
+
+async def test_a_remembered_head_answers_each_origin_with_its_own_lines() -> None:
+    rig = Rig()
+    origins = ["https://a.test", "https://b.test", "https://a.test"]
+
+    answers = [await rig.ask_once(a_request(Origin=origin)) for origin in origins]
+
+    assert [answer.headers["access-control-allow-origin"] for answer in answers] == origins
 
 
 async def test_removing_a_domain_does_not_take_its_name_from_the_next_owner() -> None:

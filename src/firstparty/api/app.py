@@ -1,5 +1,6 @@
 """The REST API, put together."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -8,11 +9,12 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import firstparty
-from firstparty.api import csp, domains, health, sources, tokens, workspaces
+from firstparty.api import csp, domains, events, health, sources, tail, tokens, workspaces
 from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
 from firstparty.api.problems import Problem, add_problems
+from firstparty.api.tail import MAX_TAILS
 from firstparty.config import Settings
 from firstparty.control.rules import build_rules
 from firstparty.store.engine import Store
@@ -49,10 +51,14 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         generate_unique_id_function=_name_of,
     )
     app.state.installation = Installation(
-        store=store, rules=build_rules(settings), clock=clock or _now
+        store=store,
+        rules=build_rules(settings),
+        clock=clock or _now,
+        log_url=settings.spool.log_url,
+        tails=asyncio.Semaphore(MAX_TAILS),
     )
     api = APIRouter(prefix="/api/v1")
-    for noun in (workspaces, sources, csp, domains, tokens):
+    for noun in (workspaces, sources, csp, domains, events, tail, tokens):
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
     app.include_router(api)

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import accumulate
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from firstparty.errors import Unavailable
 from firstparty.spool.entries import build_group
@@ -36,18 +36,20 @@ class Appender(Protocol):
         """
 
 
-Settle = Callable[[Unavailable | None], None]
+Waiter = TypeVar("Waiter")
 
 
-class Committer:
-    """Collects entries into groups and settles each once its group is on disk, or is not."""
+class Committer(Generic[Waiter]):
+    """Collects entries into groups and settles each group once it is on disk, or is not."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[list[Waiter], Unavailable | None], None]) -> None:
+        """``settle`` is told who waited for a group: with None once it is on disk, else why not."""
+        self._settle = settle
         self._appender: Appender | None = None
         self._entries: list[bytes] = []
-        self._settles: list[Settle] = []
+        self._waiting: list[Waiter] = []
         self._in_flight: asyncio.Future[int] | None = None
-        self._settling: list[Settle] = []
+        self._settling: list[Waiter] = []
         self._is_armed = False
 
     def use(self, appender: Appender) -> None:
@@ -61,13 +63,10 @@ class Committer:
                 await asyncio.wait([self._in_flight])
             await asyncio.sleep(0)
 
-    def submit(self, entry: bytes, settle: Settle) -> None:
-        """Store a framed entry; ``settle`` is called once, never before this returns.
-
-        It gets None once the entry is on disk, and why not otherwise.
-        """
+    def submit(self, entry: bytes, waiter: Waiter) -> None:
+        """Store a framed entry; ``waiter`` is settled once, never before this returns."""
         self._entries.append(entry)
-        self._settles.append(settle)
+        self._waiting.append(waiter)
         if self._in_flight is None and not self._is_armed:
             self._is_armed = True
             # Later in this turn of the loop, so that all requests read in it share one group.
@@ -80,25 +79,25 @@ class Committer:
             return
         if self._appender is None:
             reason = Unavailable("the log is not open yet", retry_after=RETRY_AFTER)
-            settles, self._settles, self._entries = self._settles, [], []
-            _settle_all(settles, reason)
+            waiting, self._waiting, self._entries = self._waiting, [], []
+            self._settle(waiting, reason)
             return
         entries, self._settling = self._take_group(self._appender.max_group_bytes)
         self._in_flight = self._appender.append(build_group(entries))
         self._in_flight.add_done_callback(self._finish)
 
-    def _take_group(self, max_bytes: int) -> tuple[list[bytes], list[Settle]]:
+    def _take_group(self, max_bytes: int) -> tuple[list[bytes], list[Waiter]]:
         """As many entries as a group may hold, and who waits for them; at least one."""
-        entries, settles = self._entries, self._settles
+        entries, waiting = self._entries, self._waiting
         count = len(entries)
         if sum(map(len, entries)) + _GROUP_OVERHEAD_BYTES > max_bytes:
             sizes = accumulate(map(len, entries), initial=_GROUP_OVERHEAD_BYTES)
             count = max(1, bisect_right(list(sizes), max_bytes) - 1)
-        self._entries, self._settles = entries[count:], settles[count:]
-        return entries[:count], settles[:count]
+        self._entries, self._waiting = entries[count:], waiting[count:]
+        return entries[:count], waiting[:count]
 
     def _finish(self, stored: asyncio.Future[int]) -> None:
-        settles, self._settling, self._in_flight = self._settling, [], None
+        waiting, self._settling, self._in_flight = self._settling, [], None
         error = None if stored.cancelled() else stored.exception()
         if stored.cancelled():
             reason: Unavailable | None = Unavailable("cancelled", retry_after=RETRY_AFTER)
@@ -107,13 +106,8 @@ class Committer:
         else:  # a bug of the appender must not leave anybody without an answer
             Log("ingest").error("ingest.append_failed", error=repr(error))
             reason = Unavailable(str(error), retry_after=RETRY_AFTER)
-        _settle_all(settles, reason)
+        self._settle(waiting, reason)
         # Two turns of the loop later the answers are written, and what came meanwhile is read.
         self._is_armed = True
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, self._begin)
-
-
-def _settle_all(settles: list[Settle], reason: Unavailable | None) -> None:
-    for settle in settles:
-        settle(reason)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from firstparty.ingest.answers import Refusal
+from firstparty.model.json_text import decode_json
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
 
 # Members of an enumeration cost more to look up than names (Python 3.11).
@@ -40,24 +41,41 @@ _BATCH: Final = msgspec.json.Decoder(_Batch)
 def parse_body(data: bytes, content_encoding: bytes, path: Path) -> Body | Refusal:
     """The body of a request to a path that takes messages."""
     encoding, text = _IDENTITY, data
-    if content_encoding and (name := content_encoding.strip().lower()) not in {b"", b"identity"}:
-        if name not in _GZIP_NAMES:
-            return Refusal(
-                status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                code="unsupported_encoding",
-                message="Content-Encoding must be gzip or absent.",
-            )
-        inflated = inflate(data)
-        if isinstance(inflated, Refusal):
-            return inflated
-        encoding, text = _GZIP, inflated
+    if content_encoding:
+        decoded = _decode(data, content_encoding)
+        if isinstance(decoded, Refusal):
+            return decoded
+        encoding, text = decoded
     limit = MAX_BATCH_BYTES if path is _BATCH_PATH else MAX_MESSAGE_BYTES
     if len(text) > limit:
         return too_large(path)
-    found = _parse_json(text, path)
-    if isinstance(found, Refusal):
-        return found
+    try:
+        # msgspec does not look at the UTF-8 of what it skips.
+        if not text.isascii():
+            text.decode()
+        if path is not _BATCH_PATH:
+            return encoding, decode_json(_MESSAGE, text).write_key
+        found = decode_json(_BATCH, text)
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        return _explain(error, text)
+    if bytes(memoryview(found.batch)[:1]) != b"[":
+        return _bad_body("no_batch", 'The body must have a list "batch" of messages.')
     return encoding, found.write_key
+
+
+def _decode(data: bytes, content_encoding: bytes) -> tuple[Encoding, bytes] | Refusal:
+    """How a body is encoded, and what it then holds."""
+    name = content_encoding.strip().lower()
+    if name in {b"", b"identity"}:
+        return _IDENTITY, data
+    if name not in _GZIP_NAMES:
+        return Refusal(
+            status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            code="unsupported_encoding",
+            message="Content-Encoding must be gzip or absent.",
+        )
+    inflated = inflate(data)
+    return inflated if isinstance(inflated, Refusal) else (_GZIP, inflated)
 
 
 def too_large(path: Path) -> Refusal:
@@ -95,25 +113,16 @@ def _bad_body(code: str, message: str) -> Refusal:
     return Refusal(status=HTTPStatus.BAD_REQUEST, code=code, message=message)
 
 
-def _parse_json(text: bytes, path: Path) -> _Message | _Batch | Refusal:
+def _explain(error: Exception, text: bytes) -> Refusal:
+    """Why a body is none, in words."""
     if not text:
         return _bad_body("empty_body", "The body is empty; it must be a JSON object.")
-    code = "invalid_json"
-    try:
-        # msgspec does not look at the UTF-8 of what it skips.
-        if not text.isascii():
-            text.decode()
-        found = _BATCH.decode(text) if path is _BATCH_PATH else _MESSAGE.decode(text)
-    except UnicodeDecodeError as error:
+    if isinstance(error, msgspec.ValidationError):
+        return _bad_body("not_an_object", "The body must be a JSON object.")
+    if isinstance(error, UnicodeDecodeError):
         reason = f"The body is not UTF-8 at byte {error.start}."
-    except msgspec.ValidationError:
-        code, reason = "not_an_object", "The body must be a JSON object."
-    except msgspec.DecodeError as error:
-        reason = f"The body is not JSON: {error}."
-    except RecursionError:
+    elif isinstance(error, RecursionError):
         reason = "The body is nested too deeply."
     else:
-        if isinstance(found, _Message) or bytes(memoryview(found.batch)[:1]) == b"[":
-            return found
-        code, reason = "no_batch", 'The body must have a list "batch" of messages.'
-    return _bad_body(code, reason)
+        reason = f"The body is not JSON: {error}."
+    return _bad_body("invalid_json", reason)

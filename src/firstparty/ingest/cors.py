@@ -38,7 +38,8 @@ class CorsPolicy:
             lines = build_lines(origin, has_credentials=self.allows_credentials(origin))
             if len(self._built) >= _MAX_CACHED:
                 self._built = {b"": _ANY}
-            self._built[origin] = lines
+            if len(origin) <= _MAX_ECHOED_BYTES:
+                self._built[origin] = lines
         return lines
 
     def allows_credentials(self, origin: bytes) -> bool:

@@ -7,7 +7,7 @@ business: this file knows no path and no header but those of HTTP itself.
 
 import asyncio
 from collections import deque
-from typing import cast
+from typing import Final, cast
 
 import httptools
 
@@ -33,6 +33,8 @@ from firstparty.ingest.limits import (
 )
 from firstparty.telemetry import Log
 
+_LONG_DIGITS: Final = len(str(MAX_BODY_BYTES))  # a shorter Content-Length is below the limit
+
 
 class Connection(asyncio.Protocol):
     """One connection."""
@@ -40,11 +42,13 @@ class Connection(asyncio.Protocol):
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._transport: asyncio.Transport | None = None
-        self._headers: dict[bytes, bytes] = {}  # of the head that is arriving
+        self._headers: dict[bytes, bytes] = {}  # of the latest head
         self._target: list[bytes] = []
         self._chunks: list[bytes] = []
-        # The parser fills lists by itself: that is quicker than methods of ours would be.
+        # The parser fills these by itself: that is quicker than methods of ours would be.
         self.on_url = self._target.append
+        self.on_message_begin = self._headers.clear
+        self.on_header = self._headers.setdefault
         self.on_body = self._chunks.append
         self._parser = httptools.HttpRequestParser(self)
         self._arriving: Exchange | None = None  # its head is whole, its body not yet
@@ -57,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._is_blocked = False  # the client does not read its answers
         self._is_paused = False
         self._since = connections.now
+        self._flush = self.flush  # bound once, not for each request
 
     # --- asyncio.Protocol --------------------------------------------------------------------
 
@@ -110,33 +115,34 @@ class Connection(asyncio.Protocol):
 
     # --- httptools' callbacks ----------------------------------------------------------------
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer."""
-        self._headers[name.lower()] = value
-
     def on_headers_complete(self) -> None:
         """The head is whole: decide whether the body is wanted."""
         target = self._target[0] if len(self._target) == 1 else b"".join(self._target)
-        # Trailers, which the parser reports like headers, go into the new one and mean nothing.
-        headers, self._headers = self._headers, {}
         self._target.clear()
+        headers = self._headers
+        if not b"".join(headers).islower():  # Envoy sends names in lower case
+            headers = {name.lower(): value for name, value in reversed(headers.items())}
+        elif b"transfer-encoding" in headers:  # trailers may follow, and mean nothing
+            headers = headers.copy()
         self._head_bytes = self._skipped_bytes = 0
         if self._is_ending:
             return
-        exchange = Exchange(self.flush, self._parser.get_method(), target, headers)
-        self._arriving, self._since = exchange, self._connections.now
+        exchange = Exchange(self._flush, self._parser.get_method(), target, headers)
+        connections = self._connections
+        self._arriving, self._since = exchange, connections.now
         exchange.held_bytes = EXCHANGE_OVERHEAD_BYTES
-        self._connections.held_bytes += EXCHANGE_OVERHEAD_BYTES
-        if self._connections.held_bytes > MAX_HELD_BYTES:
+        connections.held_bytes += EXCHANGE_OVERHEAD_BYTES
+        if connections.held_bytes > MAX_HELD_BYTES:
             exchange.refusal = OVERLOADED
-        length = int(headers.get(b"content-length", b"0"))
-        if length > MAX_BODY_BYTES:
+        length = headers.get(b"content-length", b"")
+        is_long = len(length) >= _LONG_DIGITS and int(length) > MAX_BODY_BYTES
+        if is_long:
             exchange.refusal = BODY_TOO_LARGE
         if b"upgrade" in headers and self._parser.should_upgrade():
             self._refuse_and_end(NO_UPGRADE)
         elif b"expect" in headers:
             self._meet_expectation(exchange)
-        elif length > MAX_SKIPPED_BYTES:
+        elif is_long and int(length) > MAX_SKIPPED_BYTES:
             self._refuse_and_end(BODY_TOO_LARGE)
 
     def on_message_complete(self) -> None:
@@ -158,8 +164,6 @@ class Connection(asyncio.Protocol):
             chunks.clear()
             self._counted_chunks = 0
         self._arriving = None
-        if self._headers:  # trailers
-            self._headers = {}
         if not self._parser.should_keep_alive() or self._connections.is_ending:
             exchange.is_last = self._is_ending = True
         self._waiting.append(exchange)
@@ -172,11 +176,11 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write every answer that is ready and whose turn it is."""
-        waiting, transport, connections = self._waiting, self._transport, self._connections
+        waiting, connections = self._waiting, self._connections
         while waiting and (answer := waiting[0].answer) is not None:
             connections.held_bytes -= waiting.popleft().held_bytes
-            if transport is not None:
-                transport.write(answer)
+            if self._transport is not None:
+                self._transport.write(answer)
         self._since = connections.now
         if self._is_ending and not waiting:
             self._finish()
@@ -218,7 +222,7 @@ class Connection(asyncio.Protocol):
         """Answer before the request has arrived whole; the rest of what comes is skipped."""
         if self._is_ending:
             return
-        exchange = self._arriving or Exchange(self.flush, b"", b"", {})
+        exchange = self._arriving or Exchange(self._flush, b"", b"", {})
         self._arriving, self._is_ending, self._has_unread = None, True, True
         self._chunks.clear()
         exchange.is_last = True

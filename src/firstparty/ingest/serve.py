@@ -36,8 +36,9 @@ async def serve_ingest(
     log cannot keep its promise. When cancelled it takes no new connections, answers what has
     arrived, then leaves.
     """
-    write_keys, committer = WriteKeys(), Committer()
-    tracking = TrackingApi(write_keys, committer)
+    write_keys = WriteKeys()
+    tracking = TrackingApi(write_keys)
+    committer = tracking.committer
     connections = Connections(tracking)
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -100,7 +101,9 @@ async def _keep_time(connections: Connections, tracking: TrackingApi) -> None:
             said = counts
 
 
-async def _finish(server: asyncio.Server, connections: Connections, committer: Committer) -> None:
+async def _finish(
+    server: asyncio.Server, connections: Connections, committer: Committer[Any]
+) -> None:
     """Answer what has arrived, and what arrives at once, then close what is idle.
 
     The listening socket belongs to the supervisor: its backlog waits for the next process.

@@ -8,7 +8,6 @@ import ipaddress
 import os
 import time
 from collections import Counter
-from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final
 
@@ -24,6 +23,7 @@ from firstparty.ingest.answers import (
 from firstparty.ingest.bodies import parse_body
 from firstparty.ingest.cors import build_lines, build_preflight
 from firstparty.ingest.exchange import Exchange
+from firstparty.ingest.heads import Head, Heads
 from firstparty.ingest.pixel import parse_pixel
 from firstparty.ingest.routes import Kind, Route, find_route
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
@@ -32,13 +32,9 @@ from firstparty.spool.entries import build_entry, pack_address
 
 _NO_ADDRESS: Final = bytes(16)
 _MAX_ADDRESSES: Final = 65_536  # some MB of them; then their packing begins again
-_MESSAGES, _PIXEL = Kind.MESSAGES, Kind.PIXEL
 
-
-@lru_cache(maxsize=4_096)
-def _success(cors: bytes, is_last: bool) -> bytes:  # noqa: FBT001  # the quickest way to call it
-    return build_success(cors=cors, is_last=is_last)
-
+# Who waits: an exchange, its answer once the message is on disk, the CORS lines of any other.
+_Waiter = tuple[Exchange, bytes, bytes]
 
 _UNKNOWN_PATH: Final = Refusal(
     status=HTTPStatus.NOT_FOUND,
@@ -72,9 +68,10 @@ _UNKNOWN_WRITE_KEY: Final = Refusal(
 class TrackingApi:
     """Handles exchanges (ingest/exchange.py: Handler) and counts what became of them."""
 
-    def __init__(self, write_keys: WriteKeys, committer: Committer) -> None:
+    def __init__(self, write_keys: WriteKeys) -> None:
+        self._heads = Heads(write_keys)
         self._write_keys = write_keys
-        self._committer = committer
+        self.committer: Final = Committer[_Waiter](self._settle)
         self._run_id = os.urandom(8)
         self._entries = 0
         self._addresses: dict[bytes, bytes] = {}
@@ -87,20 +84,26 @@ class TrackingApi:
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a request, at once or when what it brought is on disk."""
-        headers = exchange.headers
-        host = self._write_keys.find(headers.get(b"host", b""))
-        origin = headers.get(b"origin", b"")
-        cors = host.cors.lines(origin) if host else build_lines(origin, has_credentials=False)
+        head = self._heads.find(exchange)
+        if head is not None:
+            self._take_messages(exchange, head)
+            return
+        host, cors = self._look_up(exchange)
         route, query = find_route(exchange.target)
         if route is None or host is None or exchange.method != route.method:
             self._take_other(exchange, route, host, cors)
-        elif route.kind is _MESSAGES:
-            self._take_messages(exchange, route, host, cors)
-        elif route.kind is _PIXEL:
+        elif route.kind is Kind.PIXEL:
             self._take_pixel(exchange, route, host, query, cors)
         else:
             self.counts["metrics_dropped"] += 1
             exchange.reply(build_success(cors=cors, is_last=exchange.is_last))
+
+    def _look_up(self, exchange: Exchange) -> tuple[ApiHost | None, bytes]:
+        """The host that was asked, and the CORS lines of its answer."""
+        host = self._write_keys.find(exchange.headers.get(b"host", b""))
+        origin = exchange.headers.get(b"origin", b"")
+        cors = host.cors.lines(origin) if host else build_lines(origin, has_credentials=False)
+        return host, cors
 
     def _take_other(
         self, exchange: Exchange, route: Route | None, host: ApiHost | None, cors: bytes
@@ -122,37 +125,41 @@ class TrackingApi:
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Answer a request that did not arrive as one."""
-        headers = exchange.headers
-        host = self._write_keys.find(headers.get(b"host", b""))
-        origin = headers.get(b"origin", b"")
-        cors = host.cors.lines(origin) if host else build_lines(origin, has_credentials=False)
-        self._refuse(exchange, refusal, cors)
+        self._refuse(exchange, refusal, self._look_up(exchange)[1])
 
-    def _take_messages(self, exchange: Exchange, route: Route, host: ApiHost, cors: bytes) -> None:
-        assert route.path is not None
+    def _take_messages(self, exchange: Exchange, head: Head) -> None:
         headers = exchange.headers
-        body = parse_body(exchange.body, headers.get(b"content-encoding", b""), route.path)
+        body = parse_body(exchange.body, headers.get(b"content-encoding", b""), head.path)
         if isinstance(body, Refusal):
-            self._refuse(exchange, body, cors)
+            self._refuse(exchange, body, head.cors)
             return
         encoding, write_key = body
-        authorization = headers.get(b"authorization", b"")
-        source = host.by_header.get(authorization)
+        source = head.source
         if source is None:
-            found = _find_source(host, authorization, write_key)
+            found = _find_source(head.host, headers.get(b"authorization", b""), write_key)
             if isinstance(found, Refusal):
-                self._refuse(exchange, found, cors)
+                self._refuse(exchange, found, head.cors)
                 return
             source = found
-        entry = self._build_entry(exchange, source, route.path, encoding, exchange.body)
-        self._committer.submit(entry, partial(self._settle_messages, exchange, cors))
+        entry = self._build_entry(exchange, source, head.path, encoding, exchange.body)
+        answer = head.last_answer if exchange.is_last else head.answer
+        self.committer.submit(entry, (exchange, answer, head.cors))
 
-    def _settle_messages(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
+    def _settle(self, waiting: list[_Waiter], reason: Unavailable | None) -> None:
         if reason is None:
-            self._accepted += 1
-            exchange.reply(_success(cors, exchange.is_last))
-        else:
-            self._refuse(exchange, _not_stored(reason), cors)
+            self._accepted += len(waiting)
+            for exchange, answer, _ in waiting:
+                exchange.reply(answer)
+            return
+        refusal = _not_stored(reason)
+        for exchange, _, cors in waiting:
+            route, _ = find_route(exchange.target)
+            if route is not None and route.kind is Kind.PIXEL:
+                self.counts["refused." + refusal.code] += 1
+                is_last = exchange.is_last
+                exchange.reply(build_pixel(cors=cors, unavailable=refusal, is_last=is_last))
+            else:
+                self._refuse(exchange, refusal, cors)
 
     def _take_pixel(
         self, exchange: Exchange, route: Route, host: ApiHost, query: bytes, cors: bytes
@@ -164,21 +171,14 @@ class TrackingApi:
         body, write_key = found or (b"", None)
         if found is not None:
             source = _find_source(host, headers.get(b"authorization", b""), write_key)
+        image = build_pixel(cors=cors, is_last=exchange.is_last)
         if route.path is None or source is None or isinstance(source, Refusal):
             code = source.code if isinstance(source, Refusal) else "bad_pixel"
             self.counts["refused." + code] += 1
-            exchange.reply(build_pixel(cors=cors, is_last=exchange.is_last))
+            exchange.reply(image)
             return
         entry = self._build_entry(exchange, source, route.path, Encoding.IDENTITY, body)
-        self._committer.submit(entry, partial(self._settle_pixel, exchange, cors))
-
-    def _settle_pixel(self, exchange: Exchange, cors: bytes, reason: Unavailable | None) -> None:
-        unavailable = None if reason is None else _not_stored(reason)
-        if unavailable is None:
-            self._accepted += 1
-        else:
-            self.counts["refused." + unavailable.code] += 1
-        exchange.reply(build_pixel(cors=cors, unavailable=unavailable, is_last=exchange.is_last))
+        self.committer.submit(entry, (exchange, image, cors))
 
     def _build_entry(
         self, exchange: Exchange, source: int, path: Path, encoding: Encoding, body: bytes
@@ -188,13 +188,13 @@ class TrackingApi:
         address = headers.get(b"x-real-ip", b"")
         return build_entry(
             self._run_id + self._entries.to_bytes(8, "big"),
-            int(time.time() * 1000),
-            source=source,
-            path=path,
-            encoding=encoding,
-            client_address=self._addresses.get(address) or self._pack(address),
-            user_agent=headers.get(b"user-agent", b""),
-            body=body,
+            time.time_ns() // 1_000_000,
+            source,
+            path,
+            encoding,
+            self._addresses.get(address) or self._pack(address),
+            headers.get(b"user-agent", b""),
+            body,
         )
 
     def _pack(self, text: bytes) -> bytes:

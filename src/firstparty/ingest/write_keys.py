@@ -25,18 +25,9 @@ class ApiHost:
         self.sources: Final[Mapping[bytes, int]] = MappingProxyType(
             {source.write_key.encode(): source.number for source in domain.sources}
         )
-        # The header of a known key, ready made: most requests then need no base64.
-        self.by_header: Final[Mapping[bytes, int]] = {
-            b"Basic " + base64.b64encode(key + end): number
-            for key, number in self.sources.items()
-            for end in (b":", b"")
-        }
 
     def source_of_header(self, authorization: bytes) -> int | None:
-        """The source whose write key this Authorization header holds, where it is ours.
-
-        ``by_header`` has the answer for the usual spelling.
-        """
+        """The source whose write key this Authorization header holds, where it is ours."""
         key = parse_basic(authorization)
         return None if key is None else self.sources.get(key)
 
@@ -47,6 +38,7 @@ class WriteKeys:
     def __init__(self) -> None:
         self._hosts: dict[bytes, ApiHost] = {}
         self._domains: dict[str, ApiHost] = {}
+        self.changes = 0  # so far: what was concluded before one may be wrong after it
         self.loaded: Final = asyncio.Event()  # until then, not knowing a host means nothing
 
     def find(self, host: bytes) -> ApiHost | None:
@@ -65,6 +57,7 @@ class WriteKeys:
         for entry in entries:
             if entry.topic is not Topic.EDGE:
                 continue
+            self.changes += 1
             fresh = None
             if entry.body is not None:
                 try:

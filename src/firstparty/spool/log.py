@@ -19,7 +19,7 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RePublish, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from firstparty.errors import Refused, Unavailable
 from firstparty.spool.durability import check_servers, check_stream
@@ -29,7 +29,7 @@ from firstparty.telemetry import Log
 STREAM: Final = "log"
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024  # half of the max_payload that server.py sets
 APPEND_TIMEOUT: Final = timedelta(seconds=5)
-_STORED: Final = "log-stored"  # headers of each stored group: what wakes a reader
+_STORED: Final = "log-stored"  # an empty message soon after a group was stored: what wakes a reader
 _CALL_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 3.0
 _RECONNECT_SECONDS: Final = 0.2
@@ -102,7 +102,7 @@ class DurableLog:
 
     @contextlib.asynccontextmanager
     async def arrivals(self) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever a group was stored.
+        """An event that is set soon after a group was stored.
 
         A hint, which may be lost with the connection: wait for it with a time-out, then read.
         """
@@ -132,7 +132,7 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     Unavailable while the server is away, NotDurable when it does not flush before it
     acknowledges.
     """
-    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
+    publisher = Publisher(STREAM, stored_subject=_STORED, timeout=APPEND_TIMEOUT)
     connection = await connect(url, on_lost=publisher.fail_all)
     log = DurableLog(connection, publisher)
     try:
@@ -150,7 +150,6 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
                     max_bytes=max_bytes,
                     num_replicas=1,
                     allow_direct=True,
-                    republish=RePublish(src=STREAM, dest=_STORED, headers_only=True),
                 ),
             )
     except BaseException:
@@ -164,7 +163,7 @@ async def join_log(url: str) -> DurableLog:
 
     Until its stream is there, every call of the log raises Unavailable.
     """
-    publisher = Publisher(STREAM, timeout=APPEND_TIMEOUT)
+    publisher = Publisher(STREAM, stored_subject=_STORED, timeout=APPEND_TIMEOUT)
     connection = await connect(url, on_lost=publisher.fail_all)
     log = DurableLog(connection, publisher)
     try:

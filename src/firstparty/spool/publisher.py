@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from firstparty.errors import Unavailable
 
 RETRY_AFTER: Final = timedelta(seconds=2)
+_ANNOUNCE_SECONDS: Final = 0.01
 
 
 class _Ack(msgspec.Struct):
@@ -29,10 +30,17 @@ _ACK: Final = msgspec.json.Decoder(_Ack)
 
 
 class Publisher:
-    """Publishes to one subject of a stream."""
+    """Publishes to one subject of a stream, and says on another that it has.
 
-    def __init__(self, subject: str, *, timeout: timedelta) -> None:
+    That is what a reader waits for. JetStream could republish each message by itself, but looks the
+    one before up in the store for it (measured: a tenth of its CPU); here it is an empty message
+    now and then, however many were stored meanwhile.
+    """
+
+    def __init__(self, subject: str, *, stored_subject: str, timeout: timedelta) -> None:
         self._subject = subject.encode()
+        self._announcement = b"PUB %b 0\r\n\r\n" % stored_subject.encode()
+        self._announcing: asyncio.TimerHandle | None = None
         self._timeout = timeout.total_seconds()
         self._waiting: dict[str, tuple[asyncio.Future[int], asyncio.TimerHandle]] = {}
         self._count = 0
@@ -89,6 +97,18 @@ class Publisher:
             future.set_exception(_unavailable(str(ack.error.get("description", ack.error))))
         else:
             future.set_result(ack.seq)
+            if self._announcing is None:
+                loop = asyncio.get_running_loop()
+                self._announcing = loop.call_later(_ANNOUNCE_SECONDS, self._announce)
+
+    def _announce(self) -> None:
+        """Wake the readers: a hint, which may be lost."""
+        self._announcing = None
+        connection = self._connection
+        if connection is not None and connection.is_connected:
+            transport = connection._transport  # noqa: SLF001  # see above
+            assert transport is not None  # connected
+            transport.write(self._announcement)
 
     def _fail(self, token: str, reason: str) -> None:
         future, timer = self._waiting.pop(token)
