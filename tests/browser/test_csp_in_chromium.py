@@ -205,6 +205,21 @@ async def test_chromium_decides_as_we_do_on_every_policy_of_the_table(page: Page
     assert not differ, "\n".join(differ)
 
 
+@pytest.mark.parametrize("header", ["sandbox", "sandbox allow-forms", "sandbox allow-scripts"])
+async def test_chromium_runs_a_sandboxed_snippet_where_we_say_so(page: Page, header: str) -> None:
+    async def answer(route: Route) -> None:
+        await route.fulfill(
+            headers={"Content-Security-Policy": header},
+            content_type="text/html",
+            body="<!doctype html><title>before</title><script>document.title = 'ran'</script>",
+        )
+
+    await page.route("**/*", answer)
+    await page.goto(PAGE)
+
+    assert (await page.title() == "ran") is our_verdict(Site(header=header))["inline"]
+
+
 async def test_chromium_allows_everything_once_a_policy_has_what_it_lacked(page: Page) -> None:
     needs = (
         *build_page_needs(

@@ -90,6 +90,7 @@ def test_each_need_that_is_blocked_is_named() -> None:
     assert blocked(f"script-src {EVS}/ab/ 'unsafe-inline'") == ["bundles"]
     assert blocked("script-src 'nonce-a' 'strict-dynamic'") == ["snippet"]
     assert blocked("script-src 'nonce-a' 'strict-dynamic'", has_nonce=True) == []
+    assert blocked("script-src 'nonce-a'", has_nonce=True) == ["script", "bundles"]
     assert blocked(f"connect-src {EVS}, connect-src {API}") == ["settings", "events"]
 
 

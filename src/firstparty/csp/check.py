@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from firstparty.csp.evaluate import find_blocking_directive
+from firstparty.csp.evaluate import Kind, find_blocking_directive
 from firstparty.csp.expressions import read_nonces
 from firstparty.csp.needs import Need
 from firstparty.csp.policy import Delivery, Policy
@@ -115,7 +115,8 @@ def _list_obstacles(policy: Policy, needs: Iterable[Need], page: str) -> Iterato
 
 def _find_block(policy: Policy, need: Need, page: str, *, has_nonce: bool) -> str:
     attempt = need.attempt
-    if has_nonce:
+    # The element that the snippet puts into the page for the script bears none.
+    if has_nonce and attempt.kind is Kind.INLINE:
         nonces = {one for said in policy.directives.values() for one in read_nonces(said)}
         attempt = replace(attempt, nonce=min(nonces, default=""))
     return find_blocking_directive(policy, attempt, page=page)
