@@ -210,6 +210,21 @@ async def test_a_source_of_every_type_has_a_page_with_what_it_needs(
     assert "https://api.cdp.shop.test" in page.text
 
 
+async def test_what_bypasses_the_domain_is_on_the_source_s_page(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    settings = {"integrations": {"Mixpanel": {"type": "browser"}, "<b>": {"type": "browser"}}}
+    direct, plain = world.source(shop, settings=settings), world.source(shop, "Plain")
+    async with world.browser() as browser:
+        await sign_in(browser)
+        page = await browser.get(f"/workspaces/{shop.id}/sources/{direct.id}")
+        other = await browser.get(f"/workspaces/{shop.id}/sources/{plain.id}")
+
+    assert "cdn.mxpnl.com, api-js.mixpanel.com" in page.text
+    assert "<dt>&lt;b&gt;</dt>" in page.text
+    assert "bypass the domain" not in other.text
+
+
 async def test_a_source_form_keeps_what_was_typed_beside_the_rule(world: ConsoleWorld) -> None:
     shop = world.workspace()
     world.person(shop)
