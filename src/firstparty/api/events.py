@@ -97,7 +97,9 @@ async def replay_dead(here: Here, asked: ReplayRequest) -> ReplayAnswer:
 async def replay_one(here: Here, letter_id: str) -> ReplayAnswer:
     """Put one dead letter into the log again. Needs the role editor."""
     source_id, sequence = parse_letter_id(letter_id)
-    source = await asyncio.to_thread(find_source, here.store, here.caller, source_id, Role.EDITOR)
+    source = await asyncio.to_thread(
+        find_source, here.store, here.caller, source_id, Role.EDITOR, letter_id=letter_id
+    )
     async with open_spool(here.log_url) as spool:
         await replay_letter(spool, await find_letter(spool.outcomes, source, sequence))
     done = Replayed(replayed=1, kept=0, is_more=False)

@@ -23,12 +23,21 @@ MAX_DURATION: Final = timedelta(minutes=15)  # a client asks again, with a token
 _QUIET: Final = 75  # looks without an event, until a comment keeps the connection
 
 router = APIRouter(
-    prefix="/events", tags=["events"], responses=describe_problems(401, 403, 404, 429, 503)
+    prefix="/events", tags=["events"], responses=describe_problems(401, 403, 404, 422, 429, 503)
 )
 
 
-async def _open_tail(request: Request, _here: Here) -> AsyncIterator[Spool]:
-    """The spool, for as long as the answer takes."""
+def _choose(
+    here: Here, workspace: ChosenWorkspace = None, source_id: OfSource = None
+) -> list[Source]:
+    return choose_sources(here, workspace, source_id)
+
+
+Chosen = Annotated[list[Source], Depends(_choose)]
+
+
+async def _open_tail(request: Request, _sources: Chosen) -> AsyncIterator[Spool]:
+    """The spool, for as long as the answer takes, for somebody who may look."""
     installation: Installation = request.app.state.installation
     if installation.tails.locked():
         raise TooMany(
@@ -46,16 +55,12 @@ async def _open_tail(request: Request, _here: Here) -> AsyncIterator[Spool]:
     responses={200: {"content": {"text/event-stream": {}}, "description": "Until you leave"}},
 )
 async def tail_events(
-    here: Here,
-    spool: Annotated[Spool, Depends(_open_tail)],
-    workspace: ChosenWorkspace = None,
-    source_id: OfSource = None,
+    sources: Chosen, spool: Annotated[Spool, Depends(_open_tail)]
 ) -> StreamingResponse:
     """Messages as they arrive, what was done to each, and what became of it: a sample under load.
 
     Ends after a quarter of an hour: ask again.
     """
-    sources = await asyncio.to_thread(choose_sources, here, workspace, source_id)
     return StreamingResponse(_stream(spool, sources), media_type="text/event-stream")
 
 

@@ -21,13 +21,19 @@ def list_sources(store: Store, caller: Caller, workspace_id: str) -> list[Source
         return workspaces.list_sources(connection, workspace_id, limit=_MAX_SOURCES)
 
 
-def find_source(store: Store, caller: Caller, source_id: str, role: Role) -> Source:
-    """The source, for somebody who acts as ``role``; raises NotFound, Forbidden."""
+def find_source(
+    store: Store, caller: Caller, source_id: str, role: Role, *, letter_id: str = ""
+) -> Source:
+    """The source, for somebody who acts as ``role``; raises NotFound, Forbidden.
+
+    ``letter_id`` is what the caller named, where that was one of its letters.
+    """
+    kind, identifier = ("dead letter", letter_id) if letter_id else ("source", source_id)
     with store.read() as connection:
         source = workspaces.load_source(connection, source_id)
     if source is None:
-        raise NotFound("source", source_id)
-    require_role(caller, source.workspace_id, role, kind="source", identifier=source_id)
+        raise NotFound(kind, identifier)
+    require_role(caller, source.workspace_id, role, kind=kind, identifier=identifier)
     return source
 
 
