@@ -145,6 +145,12 @@ async def post_refused(request: web.BaseRequest, go_on: Next) -> web.Response:
     return await go_on(request)
 
 
+async def body_limited(request: web.BaseRequest, go_on: Next) -> web.Response:
+    if len(await request.read()) > 100_000:
+        return page(413)
+    return await go_on(request)
+
+
 async def twice_gzipped(request: web.BaseRequest, go_on: Next) -> web.Response:
     response = await go_on(request)
     if response.headers.get("Content-Encoding") == "gzip":
@@ -211,6 +217,7 @@ FAULTS: Mapping[str, tuple[str, Callable[[], Fault]]] = MappingProxyType(
         "POST redirected": ("post-turned-to-get", lambda: post_redirected),
         "POST sent on as GET": ("post-turned-to-get", lambda: post_as_get),
         "POST refused": ("post-not-allowed", lambda: post_refused),
+        "body limited": ("body-too-large", lambda: body_limited),
         "page as script": ("html-as-script", lambda: missing("/analytics.js", status=200)),
         "script of no type": ("script-not-proxied", lambda: script_without_type),
         "settings missing": ("settings-not-proxied", lambda: missing("/v1/projects")),

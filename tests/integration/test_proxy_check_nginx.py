@@ -103,6 +103,7 @@ async def test_a_right_nginx_passes_everything(tmp_path: Path) -> None:
         ("cors-missing", 'proxy_set_header Origin "";'),
         ("cors-doubled", "add_header Access-Control-Allow-Origin *;"),
         ("content-encoding-missing", "proxy_hide_header Content-Encoding;"),
+        ("body-too-large", "client_max_body_size 100k;"),
         ("cookies-set", "add_header Set-Cookie sid=1 always;"),
         # The cache takes the settings along, of pages and of none.
         ("cors-missing", "proxy_cache one; proxy_cache_valid 200 1m; proxy_cache_key $uri;"),

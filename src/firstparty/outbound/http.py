@@ -20,6 +20,7 @@ import h11
 from firstparty.outbound.addresses import is_public, parse_host
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+_HTTPS_PORT: Final = 443
 _READ_BYTES: Final = 64 * 1024
 _MAX_HEAD_BYTES: Final = 32 * 1024
 _MAX_ADDRESSES: Final = 4  # tried of one host
@@ -48,6 +49,11 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as Host has them: the port is left out where it is HTTPS's own."""
+        return build_authority(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +174,12 @@ class SafeClient:
         return refused
 
 
+def build_authority(host: str, port: int) -> str:
+    """Host and port as URLs have them (RFC 3986 §3.2), the port left out where it is 443."""
+    bare = f"[{host}]" if ":" in host else host
+    return bare if port == _HTTPS_PORT else f"{bare}:{port}"
+
+
 async def resolve_by_system(host: str) -> tuple[str, ...]:
     """The addresses that this machine's resolver has; raises OSError where it has none."""
     loop = asyncio.get_running_loop()
@@ -203,9 +215,7 @@ async def _exchange(
 
 
 def _build(connection: h11.Connection, request: Request) -> bytes:
-    host = f"[{request.host}]" if ":" in request.host else request.host
-    authority = host if request.port == 443 else f"{host}:{request.port}"  # noqa: PLR2004 - https
-    headers = [("Host", authority), ("Connection", "close"), *request.headers]
+    headers = [("Host", request.authority), ("Connection", "close"), *request.headers]
     if request.body or request.method == "POST":
         headers.append(("Content-Length", str(len(request.body))))
     head = h11.Request(method=request.method, target=request.target, headers=headers)

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from firstparty.model.hosts import build_authority
 from firstparty.outbound.http import Request, Response, Unreached
 from firstparty.proxies.bodies import inflate
 from firstparty.proxies.target import Target
@@ -20,8 +19,7 @@ _MAX_BODY: Final = 120
 
 def describe_request(request: Request, target: Target) -> str:
     """Method, address and the headers that matter."""
-    authority = build_authority(request.host, request.port)
-    lines = [f"{request.method} https://{authority}{request.target}"]
+    lines = [f"{request.method} https://{request.authority}{request.target}"]
     lines += [f"{k}: {v}" for k, v in request.headers if k.lower() in _TOLD_REQUEST]
     if any(name == "Authorization" for name, _ in request.headers):
         lines.append("Authorization: Basic …")

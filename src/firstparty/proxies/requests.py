@@ -35,6 +35,8 @@ _PREFLIGHT: Final = (
 _BUNDLE_MAP: Final = re.compile(r'"\.bundle\."\+\{[^}]*?(\w+):"([0-9a-f]{8,40})"')
 _BUNDLE_NAMES: Final = re.compile(r'\{([^{}]*)\}\[\w+\]\|\|\w+\)\+"\.bundle\."')
 _BROKEN_JSON: Final = b'{"firstparty-check'
+# SDKs send batches of up to 500 KB.
+_LARGE: Final = _BROKEN_JSON + b" " * 490_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ def _api_steps(api: Place) -> tuple[Step, ...]:
         *broken,
         _fixed("api.broken-from-page", from_page),
         _fixed("api.pixel", pixel),
+        _fixed("api.large", _post(api, "/batch", _LARGE, (_JSON,))),
     )
 
 

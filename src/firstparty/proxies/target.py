@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from firstparty.errors import Refused
 from firstparty.model.hosts import HTTPS_PORT
 from firstparty.outbound.addresses import parse_host
+from firstparty.outbound.http import build_authority
 
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _WRITE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -30,8 +31,7 @@ class Place:
     prefix: str
 
     def __str__(self) -> str:
-        port = "" if self.port == HTTPS_PORT else f":{self.port}"
-        return f"https://{self.host}{port}{self.prefix}"
+        return f"https://{build_authority(self.host, self.port)}{self.prefix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
+from firstparty.outbound.http import Response
 from firstparty.proxies.bodies import inflate, is_html, parse_object
 from firstparty.proxies.context import Check, Context, explain
 from firstparty.proxies.requests import BROWSER_CALLS, SERVER_CALLS
@@ -13,6 +14,7 @@ _BODY: Final = "api.message-body"
 _HEADER: Final = "api.message-header"
 _GZIP: Final = "api.message-gzip"
 _PIXEL: Final = "api.pixel"
+_LARGE: Final = "api.large"
 _TOLD: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
 _KEY_REFUSED: Final = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
@@ -66,6 +68,16 @@ def decide_pixel(context: Context) -> Verdict:
     return failed(_PIXEL, explain(context, _PIXEL, default="api-not-proxied"))
 
 
+def decide_large(context: Context) -> Verdict:
+    """A body of the size of SDKs' largest batches reaches the API."""
+    response = context.seen.get(_LARGE)
+    if not isinstance(response, Response):
+        return skipped(_LARGE, "No answer came in time.")
+    if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return failed(_LARGE, "body-too-large")
+    return passed(_LARGE, "A large body is taken.")
+
+
 def _compare(context: Context, name: str, *, cause: str, well: str) -> Verdict:
     if _is_success(context, name):
         return passed(name, well)
@@ -99,6 +111,13 @@ def _path_check(call: str) -> Check:
 CHECKS: Final = (
     *(_path_check(call) for call in (*BROWSER_CALLS, *SERVER_CALLS)),
     Check(name="api.pixel", title="The pixel comes", needs=(_PIXEL,), decide=decide_pixel),
+    Check(
+        name="api.body-size",
+        title="A body of 490 KB is taken, as SDKs send",
+        needs=(_LARGE,),
+        decide=decide_large,
+        may_fail=True,
+    ),
 )
 MESSAGE_CHECKS: Final = (
     Check(
