@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import firstparty
-from firstparty.api import domains, health, sources, tokens, workspaces
+from firstparty.api import domains, health, proxy_checks, sources, tokens, workspaces
 from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
@@ -52,7 +52,7 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         store=store, rules=build_rules(settings), clock=clock or _now
     )
     api = APIRouter(prefix="/api/v1")
-    for noun in (workspaces, sources, domains, tokens):
+    for noun in (workspaces, sources, domains, proxy_checks, tokens):
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
     app.include_router(api)
