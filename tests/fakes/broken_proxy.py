@@ -151,6 +151,10 @@ async def body_limited(request: web.BaseRequest, go_on: Next) -> web.Response:
     return await go_on(request)
 
 
+async def query_dropped(request: web.BaseRequest, go_on: Next) -> web.Response:
+    return await go_on(request.clone(rel_url=request.path))
+
+
 async def twice_gzipped(request: web.BaseRequest, go_on: Next) -> web.Response:
     response = await go_on(request)
     if response.headers.get("Content-Encoding") == "gzip":
@@ -217,6 +221,7 @@ FAULTS: Mapping[str, tuple[str, Callable[[], Fault]]] = MappingProxyType(
         "POST redirected": ("post-turned-to-get", lambda: post_redirected),
         "POST sent on as GET": ("post-turned-to-get", lambda: post_as_get),
         "POST refused": ("post-not-allowed", lambda: post_refused),
+        "query dropped": ("query-dropped", lambda: query_dropped),
         "body limited": ("body-too-large", lambda: body_limited),
         "page as script": ("html-as-script", lambda: missing("/analytics.js", status=200)),
         "script of no type": ("script-not-proxied", lambda: script_without_type),

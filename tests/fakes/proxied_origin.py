@@ -52,8 +52,9 @@ CALLS = frozenset(
 
 @dataclass
 class Origin:
-    """What it was sent: the messages it took, and for each request what arrived."""
+    """What it was sent: the messages it took. ``tells``: as Firstparty does, what arrived."""
 
+    tells: bool = True
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -63,7 +64,11 @@ class Origin:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.method == "OPTIONS":
-            return web.Response(status=204)
+            arrived = "query" if request.query_string else "no-query"
+            tells = "Firstparty-Check" in request.headers and self.tells
+            return web.Response(
+                status=204, headers={"Firstparty-Arrived": arrived} if tells else None
+            )
         call = request.path.removeprefix("/v1/").rstrip("/")
         if call in CALLS:
             return await self._take(request)

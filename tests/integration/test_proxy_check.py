@@ -92,6 +92,14 @@ async def test_test_messages_are_marked_and_only_sent_with_a_write_key(ca: Throw
     assert len({one["messageId"] for one in origin.messages}) == 3
 
 
+async def test_an_origin_that_does_not_tell_is_no_alarm(ca: ThrowawayCa) -> None:
+    async with run_proxy(nothing_wrong, ca.context(ca.leaf()), Origin(tells=False)) as port:
+        results = await check(ca, port, write_key=WRITE_KEY)
+
+    assert {one.check for one in results if one.status is not Status.PASS} == {"api.query"}
+    assert causes(results) == set()
+
+
 @pytest.mark.parametrize(
     ("cause", "leaf"),
     [

@@ -126,6 +126,7 @@ async def test_a_wrong_line_of_nginx_is_named(tmp_path: Path, cause: str, locati
         ("api-not-proxied", "/v1/import", "return 404;"),
         ("origin-failed", "/v1/t", "return 502;"),
         ("host-forwarded", "/v1/", "return 403;"),
+        ("query-dropped", "/v1/pixel/", "proxy_pass http://ORIGIN$uri;"),
         ("post-turned-to-get", "/v1/import", "proxy_pass http://ORIGIN; proxy_method GET;"),
         (
             "post-cached",

@@ -103,11 +103,14 @@ def _api_steps(api: Place) -> tuple[Step, ...]:
     )
     from_page = _post(api, "/t", _BROKEN_JSON, (("Origin", ORIGIN), ("Content-Type", "text/plain")))
     pixel = _request(api, "GET", "/pixel/track?data=e30", (("Accept", "image/*"),))
+    tells = (*_PREFLIGHT, ("Firstparty-Check", "1"))
+    query = _request(api, "OPTIONS", "/pixel/track?firstparty-check=1", tells)
     return (
         *preflights,
         *broken,
         _fixed("api.broken-from-page", from_page),
         _fixed("api.pixel", pixel),
+        _fixed("api.query", query),
         _fixed("api.large", _post(api, "/batch", _LARGE, (_JSON,))),
     )
 
