@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from firstparty.outbound.http import SafeClient
 from firstparty.proxies.causes import list_causes
@@ -13,9 +14,9 @@ from firstparty.proxies.check import check_proxy
 from firstparty.proxies.requests import MESSAGE_ID_PREFIX
 from firstparty.proxies.result import Result, Status
 from firstparty.proxies.target import parse_target
-from tests.fakes.broken_proxy import FAULTS, Fault, nothing_wrong, run_proxy
+from tests.fakes.broken_proxy import FAULTS, Fault, Next, nothing_wrong, run_proxy, taking_anything
 from tests.fakes.ports import free_ports
-from tests.fakes.proxied_origin import WRITE_KEY, Origin
+from tests.fakes.proxied_origin import UNKNOWN, WRITE_KEY, Origin
 from tests.fakes.throwaway_ca import ThrowawayCa
 
 # Causes that tests of their own below stand for, or that name what is not known.
@@ -98,6 +99,22 @@ async def test_an_origin_that_does_not_tell_is_no_alarm(ca: ThrowawayCa) -> None
 
     assert {one.check for one in results if one.status is not Status.PASS} == {"api.query"}
     assert causes(results) == set()
+
+
+async def test_an_origin_that_takes_anything_is_no_alarm(ca: ThrowawayCa) -> None:
+    results = await check_fault(ca, taking_anything)
+
+    assert {one.check for one in results if one.status is not Status.PASS} == {"api.repeated"}
+    assert causes(results) == set()
+
+
+async def test_a_destination_that_the_cdn_has_not_is_said(ca: ThrowawayCa) -> None:
+    async def without_destinations(request: web.BaseRequest, go_on: Next) -> web.Response:
+        if request.path.startswith("/next-integrations"):
+            return web.Response(status=404, text=UNKNOWN)
+        return await go_on(request)
+
+    assert causes(await check_fault(ca, without_destinations)) == {"next-integrations-not-proxied"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ _MAX_AGE: Final = re.compile(r"(?:^|[\s,])(?:s-maxage|max-age)\s*=\s*\"?(\d{1,10
 _POST: Final = "api.broken-batch"
 _BODY: Final = "api.message-body"
 _AFTER: Final = "api.broken-after"
+_OTHER: Final = "api.broken-identify"  # a path without a message before it
 
 
 def decide_settings(context: Context) -> Verdict:
@@ -40,6 +41,8 @@ def decide_post(context: Context) -> Verdict:
 
 def decide_repeated(context: Context) -> Verdict:
     """What is no message does not get the success of the message before it."""
+    if _is_success(context.answer(_OTHER)):
+        return skipped(_OTHER, "The API takes what is no message, so this shows nothing.")
     if _is_success(context.answer(_BODY)) and _is_success(context.answer(_AFTER)):
         return failed(_AFTER, "post-cached")
     return passed(_AFTER, "Each POST has an answer of its own.")
@@ -84,7 +87,7 @@ MESSAGE_CHECKS: Final = (
     Check(
         name="api.repeated",
         title="A POST does not get the answer of the one before it",
-        needs=(_BODY, _AFTER),
+        needs=(_BODY, _AFTER, _OTHER),
         decide=decide_repeated,
     ),
 )

@@ -12,6 +12,7 @@ _SCRIPT: Final = "cdn.script"
 _SETTINGS: Final = "cdn.settings"
 _BUNDLE: Final = "cdn.bundle"
 _DESTINATION: Final = "cdn.destination"
+_BY_WRITE_KEY: Final = frozenset({_SCRIPT, _SETTINGS})
 
 
 def decide_script(context: Context) -> Verdict:
@@ -72,7 +73,7 @@ def _decide_asset(context: Context, name: str, *, default: str, page: str) -> Ve
 
 
 def _decide_refused(context: Context, name: str, *, default: str) -> Verdict:
-    if is_unknown(context.answer(name)):
+    if name in _BY_WRITE_KEY and is_unknown(context.answer(name)):
         if context.target.write_key is not None:
             return failed(name, "write-key-unknown")
         return passed(name, "The path leads to the CDN; with a write key more can be seen.")
