@@ -29,12 +29,13 @@ class ThrowawayCa:
         *,
         name: str = "localhost",
         days: float = 60,
+        age_days: float = 100,
         with_chain: bool = True,
         is_self_signed: bool = False,
     ) -> Path:
         """A file with key, leaf and (``with_chain``) the intermediate."""
         issuer = None if is_self_signed else self._intermediate
-        certificate, key = _issue(name, issuer, is_ca=False, days=days)
+        certificate, key = _issue(name, issuer, is_ca=False, days=days, age_days=age_days)
         private = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -52,7 +53,9 @@ class ThrowawayCa:
         return context
 
 
-def _issue(name: str, issuer: Pair | None, *, is_ca: bool, days: float = 90) -> Pair:
+def _issue(
+    name: str, issuer: Pair | None, *, is_ca: bool, days: float = 90, age_days: float = 100
+) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -66,7 +69,7 @@ def _issue(name: str, issuer: Pair | None, *, is_ca: bool, days: float = 90) -> 
         .issuer_name(subject if issuer is None else issuer[0].subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=100))
+        .not_valid_before(now - timedelta(days=age_days))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -137,6 +137,14 @@ async def test_what_is_wrong_with_a_certificate_is_named(
     assert {one.check for one in results if one.cause} == {"cdn.tls", "api.tls"}
 
 
+async def test_a_short_lived_certificate_is_no_alarm(ca: ThrowawayCa) -> None:
+    leaf = ca.leaf(days=5, age_days=1)
+    async with run_proxy(nothing_wrong, ca.context(leaf), Origin()) as port:
+        results = await check(ca, port, write_key=WRITE_KEY)
+
+    assert causes(results) == set()
+
+
 async def test_a_name_that_leads_inside_is_not_contacted(ca: ThrowawayCa) -> None:
     origin = Origin()
     async with run_proxy(nothing_wrong, ca.context(ca.leaf()), origin) as port:

@@ -63,7 +63,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     except Refused as error:
         hint = _HINTS.get(error.field or "")
         raise typer.BadParameter(error.sentence, param_hint=hint) from error
-    report = _ignore if as_json else _print_result
+    report = _ignore if as_json else _Printer()
     client = SafeClient(allow_private=allow_private, ca_pem=_read_ca(ca))
     results = asyncio.run(
         check_proxy(
@@ -93,16 +93,25 @@ def _ignore(result: Result) -> None:
     del result
 
 
-def _print_result(result: Result) -> None:
-    head = f"{result.status:4}  {result.check}  "
-    if result.cause is None:
-        print_line(f"{head}{result.sentence}", style=_STYLES[result.status])
-    else:
-        print_line(f"{head}{result.cause}: {result.sentence}", style=_STYLES[result.status])
-        print_line(f"      fix: {result.fix}")
-        print_line(f"      asked: {result.request}")
-        print_line(f"      got: {result.answer}")
-    sys.stdout.flush()
+class _Printer:
+    """Prints results as they come; a cause's fix and evidence the first time only."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, result: Result) -> None:
+        head = f"{result.status:4}  {result.check}  "
+        if result.cause is None:
+            print_line(f"{head}{result.sentence}", style=_STYLES[result.status])
+        elif result.cause in self._told:
+            print_line(f"{head}{result.cause}: as above", style=_STYLES[result.status])
+        else:
+            self._told.add(result.cause)
+            print_line(f"{head}{result.cause}: {result.sentence}", style=_STYLES[result.status])
+            print_line(f"      fix: {result.fix}")
+            print_line(f"      asked: {result.request}")
+            print_line(f"      got: {result.answer}")
+        sys.stdout.flush()
 
 
 def _print_summary(status: Status, results: tuple[Result, ...]) -> None:

@@ -63,7 +63,8 @@ class Response:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    expires_at: datetime  # the certificate
+    valid_from: datetime  # the certificate, to expires_at
+    expires_at: datetime
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of a header, one for each line of it."""
@@ -210,7 +211,8 @@ async def _exchange(
         status=head.status_code,
         headers=tuple((k.decode("ascii"), v.decode("latin-1")) for k, v in head.headers),
         body=bytes(body[:MAX_BODY_BYTES]),
-        expires_at=_expiry(writer),
+        valid_from=_certificate_time(writer, "notBefore"),
+        expires_at=_certificate_time(writer, "notAfter"),
     )
 
 
@@ -226,6 +228,6 @@ def _build(connection: h11.Connection, request: Request) -> bytes:
     return b"".join(part for part in parts if part)
 
 
-def _expiry(writer: asyncio.StreamWriter) -> datetime:
+def _certificate_time(writer: asyncio.StreamWriter, field: str) -> datetime:
     certificate = writer.get_extra_info("peercert")
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate[field]), UTC)

@@ -9,6 +9,7 @@ from firstparty.proxies.result import Verdict, failed, passed, skipped, warned
 from firstparty.proxies.target import Side
 
 _EXPIRES_SOON: Final = timedelta(days=14)
+_LAST_PART: Final = 6  # of its lifetime: certificates of six days are in use, too
 # X509_V_ERR_… of OpenSSL's x509_vfy.h.
 _BY_CODE: Final = {
     10: "certificate-expired",
@@ -28,11 +29,12 @@ def build_checks(side: Side, first: str) -> tuple[Check, ...]:
         answer = context.seen[first]
         if isinstance(answer, Unreached):
             return _explain(answer, first)
-        if answer.expires_at - context.now < _EXPIRES_SOON:
+        lifetime = answer.expires_at - answer.valid_from
+        if answer.expires_at - context.now < min(_EXPIRES_SOON, lifetime / _LAST_PART):
             return warned(first, "certificate-expiring")
         return passed(first, f"The certificate is valid until {answer.expires_at:%Y-%m-%d}.")
 
-    title = f"The {side.upper()} host's certificate is accepted, and valid for 14 days"
+    title = f"The {side.upper()} host's certificate is accepted, and does not expire soon"
     return (Check(name=f"{side}.tls", title=title, needs=(first,), decide=decide, may_fail=True),)
 
 
