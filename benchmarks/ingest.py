@@ -1,9 +1,10 @@
 """Durable single messages through ingest, beside nginx's plain proxy, in one run.
 
 One ingest process and its nats-server (``sync_interval: always``) are pinned to core 0, wrk to
-core 1, with 64 and then with 512 keep-alive connections. nginx is pinned the same way: one worker that proxies to
-another one which answers ``return 200``, and stores nothing. Rounds are interleaved, for machines
-differ from minute to minute: compare only within one run. CPU is that of all server processes.
+core 1, with 64 and then with 512 keep-alive connections. nginx is pinned the same way: one worker
+that proxies to another one which answers ``return 200``, and stores nothing. Rounds are
+interleaved, for machines differ from minute to minute: compare only within one run. CPU is that of
+all server processes.
 
     python benchmarks/ingest.py [--seconds 3] [--rounds 6] [--python PATH] [--flush-ms 5]
 

@@ -23,7 +23,8 @@ from firstparty.demo.received import ReceivedLog
 from firstparty.demo.upstream import Handler, build_app, serve_upstream
 from firstparty.forward.expand import expand
 from firstparty.forward.forwarder import MAX_OUTCOMES_BYTES
-from firstparty.forward.ledger import DeadLetter, Ledger, OutcomeRecord, fold
+from firstparty.forward.ledger import Ledger, OutcomeRecord, fold
+from firstparty.forward.letters import DeadLetter
 from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.entries import Entry, decode_group, encode_group
@@ -64,13 +65,13 @@ class OutsideUpstream:
     def __init__(self, file: File, *, refuses: str = "") -> None:
         """``refuses`` is an id: what has it is answered 400, and nothing of it is taken."""
         self._file = file
-        self._refuses = refuses
+        self.refuses = refuses
         self._listener = listener()
         self.url = "http://127.0.0.1:{1}".format(*self._listener.getsockname())
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        if not self._refuses:
+        if not self.refuses:
             task = asyncio.create_task(serve_upstream(listener=self._listener, received=self._file))
             yield
             task.cancel()
@@ -88,7 +89,7 @@ class OutsideUpstream:
 
     @web.middleware
     async def _refuse(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._refuses in await request.text():
+        if self.refuses in await request.text():
             return web.Response(status=400, text="invalid message")
         return await handler(request)
 

@@ -7,6 +7,7 @@ anything but text is written as JSON.
 
 import hashlib
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple, get_type_hints
 import msgspec
 
 ENVIRONMENT_PREFIX: Final = "FIRSTPARTY__"
+_ORIGIN: Final = re.compile(r"https?://([0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LONGEST_SOCKET_NAME: Final = "ingest-255.sock"
 _MAX_SOCKET_PATH: Final = 103  # macOS; Linux has 107
 
@@ -82,6 +84,11 @@ class SpoolSettings(Group, frozen=True, kw_only=True):
     listen: str = "127.0.0.1:4222"
     max_bytes: int = 10 * 1024**3
 
+    @property
+    def log_url(self) -> str:
+        """Where the log is: the server of our own, or the one that was named."""
+        return self.url or f"nats://{self.listen}"
+
 
 class ForwardSettings(Group, frozen=True, kw_only=True):
     """Delivery upstream."""
@@ -98,6 +105,8 @@ class CdnSettings(Group, frozen=True, kw_only=True):
     """The CDN host."""
 
     npm: str = ""
+    upstream: str = "https://cdn.segment.com"
+    mirror_integrations: bool = True
 
 
 class ConsoleSettings(Group, frozen=True, kw_only=True):
@@ -283,6 +292,11 @@ def _check(settings: Settings, name: str) -> None:
             parse_address(text, key=key)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
+    if not _ORIGIN.fullmatch(settings.cdn.upstream):
+        raise ConfigError(
+            f"{name}: cdn.upstream: {settings.cdn.upstream!r} is not an origin such as "
+            "https://cdn.segment.com (no path, no slash at the end)"
+        )
     chosen, known = settings.certificates.authority, settings.certificates.authorities
     if chosen != "local" and chosen not in known:
         raise ConfigError(

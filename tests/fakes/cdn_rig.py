@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from aiohttp import ClientSession, DummyCookieJar, UnixConnector
 
-from firstparty.cdn.app import serve_cdn
+from firstparty.cdn.app import serve_cdn, utc_now
+from firstparty.cdn.mirror import Clock
 from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
@@ -59,7 +60,12 @@ def a_store(folder: Path, *domains: EdgeDomain) -> Store:
 
 @contextlib.asynccontextmanager
 async def running_cdn(
-    folder: Path, store: Store, *, packages: Path = PACKAGES, https_port: int = 443
+    folder: Path,
+    store: Store,
+    *,
+    packages: Path = PACKAGES,
+    https_port: int = 443,
+    clock: Clock = utc_now,
 ) -> AsyncIterator[ClientSession]:
     """The role on a Unix socket, and a client that is connected to it and decodes nothing."""
     path = folder / "cdn.sock"
@@ -75,6 +81,7 @@ async def running_cdn(
             packages=packages,
             state=folder / "cdn",
             https_port=https_port,
+            clock=clock,
         )
     )
     client = ClientSession(

@@ -181,6 +181,23 @@ def test_a_source_takes_its_settings_and_write_key_along(shell: Shell, tmp_path:
     file.write_text("{")
     broken = shell.run("sources", "add", "b", "--type", "node", "--settings", str(file), code=64)
     assert "settings.json" in broken
+    assert "line 1, column 2" in " ".join(broken.split())
+
+
+def test_settings_and_origin_of_a_source_are_edited(shell: Shell, tmp_path: Path) -> None:
+    shell.run("workspaces", "add", "Shop")
+    source = shell.json("sources", "add", "Web", "--type", "javascript", "--origin", "mirror")
+    file = tmp_path / "settings.json"
+    file.write_text('{"metrics": {"host": "api.segment.io/v1"}}')
+    edited = shell.json("sources", "edit", source["id"], "--settings", str(file))
+    printed = shell.run("sources", "edit", source["id"], "--origin", "self-hosted")
+    unsaid = shell.run("sources", "edit", source["id"], code=64)
+
+    assert (source["origin"], edited["origin"]) == ("mirror", "mirror")
+    assert edited["settings"] == {"metrics": {"host": "api.segment.io/v1"}}
+    assert "self-hosted" in printed
+    assert "metrics.host: Replaced" in printed
+    assert "say what to change" in unsaid
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(shell: Shell) -> None:

@@ -6,6 +6,7 @@ from firstparty.cdn.paths import (
     AliasedScript,
     BundleNamed,
     Health,
+    IntegrationCode,
     IntegrationsOf,
     ScriptOf,
     SettingsOf,
@@ -34,13 +35,41 @@ def test_each_path_of_the_contract_is_understood(path: str, wanted: Wanted) -> N
 @pytest.mark.parametrize(
     "path",
     [
+        "/next-integrations/integrations/amplitude/2.18.5/amplitude.dynamic.js.gz",
+        "/next-integrations/integrations/vendor/commons.59560acc.js.gz",
+        "/next-integrations/integrations/Z29vZ2xl/2.18.5/Z29vZ2xl.dynamic.js.gz",
+        "/next-integrations/actions/YW1wbGl0dWRlLXBsdWdpbnM/18c5b1.js",
+        "/next-integrations/actions/braze/18c5b1.js.map",
+        "/next-integrations/middleware/Zm9v/latest/Zm9v.js.gz",
+        "/next-integrations/middleware/a+b/c/latest/a+b/c.js.gz",
+        "/next-integrations/actions/caf%C3%A9/1.js",
+    ],
+)
+def test_code_of_destinations_is_asked_for_by_its_whole_path(path: str) -> None:
+    assert parse_path(path) == IntegrationCode(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/next-integrations/integrations/../../v1/projects/WK/x.js",
+        "/next-integrations/integrations/%2e%2e/x.js",
+        "/next-integrations/integrations/a%2Fb.js",
+        "/next-integrations/integrations/a%5cb.js",
+        "/next-integrations/integrations/a%00b.js",
+        "/next-integrations/integrations//a.js",
+        "/next-integrations/integrations/a.html",
+        "/next-integrations/integrations/a.js/",
+        "/next-integrations/integrations/a.js\n",
+        "/next-integrations/other/a.js",
+        "/next-integrations/integrations/a b.js",
+        "/next-integrations/integrations/" + "a" * 500 + ".js",
         "/",
         "",
         "/analytics.js/v1/WK/analytics.classic.js",
         "/analytics.js/v1//analytics.min.js",
         "/v1/projects/WK/settings/",
         "/analytics-next/bundles/../scripts/1.js",
-        "/next-integrations/integrations/vendor/commons.1.js.gz",
         "/one/two/three.min.js",
         "/../two.min.js",
         "/mU51Acorm/go18rexsDt.min.js\n",

@@ -36,6 +36,8 @@ def test_state_is_relative_to_the_file(tmp_path: Path) -> None:
         ("[edge]\nhtps = '1'\n", "edge: Object contains unknown field `htps`"),
         ("[ingest]\nprocesses = 'two'\n", "ingest.processes: Expected `int`, got `str`"),
         ("[edge]\nhttps = '443'\n", "edge.https: '443' is not ADDRESS:PORT"),
+        ("[cdn]\nupstream = 'cdn.test'\n", "cdn.upstream: 'cdn.test' is not an origin"),
+        ("[cdn]\nupstream = 'https://cdn.test/'\n", "is not an origin"),
         ("[certificates]\nauthority = 'zero'\n", "certificates.authority: 'zero' is neither"),
     ],
 )

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstparty.control.callers import SYSTEM
+from firstparty.control.settings_json import parse_settings
 from firstparty.control.source_rules import (
     parse_origin,
     parse_route,
-    parse_settings,
     parse_write_key,
 )
 from firstparty.control.sources import (
@@ -127,6 +127,14 @@ def nested(levels: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
+        ([], "settings-not-object"),
+        (None, "settings-not-object"),
+        ("7", "settings-not-object"),
+        ("", "settings-not-json"),
+        ('{"a": NaN}', "settings-not-json"),
+        ('{"a": ' + "1" * 5_000 + "}", "settings-not-json"),
+        ("[" * 100_000, "settings-too-deep"),
+        ("x" * 300_000, "settings-too-large"),
         ({"a": float("nan")}, "settings-not-json"),
         ({"a": [float("inf")]}, "settings-not-json"),
         ({"a": "\ud800"}, "settings-not-json"),
@@ -135,14 +143,24 @@ def nested(levels: int) -> dict[str, Any]:
         ({"a": [[[nested(60)]]]}, "settings-too-deep"),
     ],
 )
-def test_settings_that_some_reader_chokes_on_are_refused(
-    settings: dict[str, Any], code: str
-) -> None:
+def test_settings_that_some_reader_chokes_on_are_refused(settings: object, code: str) -> None:
     with pytest.raises(Refused) as refused:
         parse_settings(settings)
 
     assert refused.value.code == code
     assert refused.value.field == "settings"
+
+
+def test_settings_that_are_no_json_are_refused_with_the_place_and_the_reason() -> None:
+    with pytest.raises(Refused) as refused:
+        parse_settings('{\n  "integrations": {},\n  "plan": {,}\n}')
+
+    assert "line 3, column 12: " in refused.value.sentence
+    assert "property name" in refused.value.sentence
+
+
+def test_settings_may_be_given_as_text() -> None:
+    assert parse_settings('\ufeff{"plan": {}}') == {"plan": {}}
 
 
 def test_settings_are_kept_as_they_are(here: Installation) -> None:

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from firstparty.forward.delivery import Answer
 from firstparty.forward.directory import SourceDirectory
-from firstparty.forward.dispatch import UNREADABLE, Dispatcher
+from firstparty.forward.dispatch import Dispatcher
+from firstparty.forward.groups import UNREADABLE
 from firstparty.forward.journal import Journal
-from firstparty.forward.ledger import DeadLetter, Ledger, OutcomeRecord, fold
+from firstparty.forward.ledger import Ledger, OutcomeRecord, fold
+from firstparty.forward.letters import DeadLetter
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry, Topic
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Copy, Fenced, Shelf

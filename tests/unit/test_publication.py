@@ -7,6 +7,7 @@ import pytest
 
 from firstparty.model.claims import ClaimState
 from firstparty.model.status import Intent, Word
+from firstparty.model.workspaces import Origin
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.publication import Publication, build_publication
 from tests.fakes.reconciled import SERVICE, World
@@ -63,3 +64,27 @@ def test_the_edge_gets_aliases_as_paths_and_keys_only_sealed(live: Case) -> None
         "mU51AcorMiom6E8j2m1UJi/go18rexsDtdqGBkYKzwMqA"
     ]
     assert b"PRIVATE KEY" not in body
+
+
+@pytest.mark.parametrize(
+    ("origin", "mirrors_integrations", "cdn_upstream"),
+    [
+        (Origin.MIRROR, True, "https://cdn.test"),
+        (Origin.MIRROR, False, "https://cdn.test"),
+        (Origin.SELF_HOSTED, True, "https://cdn.test"),
+        (Origin.SELF_HOSTED, False, ""),
+    ],
+)
+def test_the_edge_is_told_whom_to_mirror_for_a_source(
+    live: Case, *, origin: Origin, mirrors_integrations: bool, cdn_upstream: str
+) -> None:
+    case = replace(live, sources=tuple(replace(one, origin=origin) for one in live.sources))
+    service = replace(
+        SERVICE, cdn_upstream="https://cdn.test", mirrors_integrations=mirrors_integrations
+    )
+    publication = build_publication(case, service, serial=1)
+
+    assert publication.edge is not None
+    assert [(one.origin, one.cdn_upstream) for one in publication.edge.sources] == [
+        (origin, cdn_upstream)
+    ]

@@ -1,6 +1,8 @@
 """The REST API, put together."""
 
+import asyncio
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -8,11 +10,12 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import firstparty
-from firstparty.api import domains, health, proxy_checks, sources, tokens, workspaces
+from firstparty.api import domains, events, health, proxy_checks, sources, tail, tokens, workspaces
 from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
 from firstparty.api.problems import Problem, add_problems
+from firstparty.api.tail import MAX_TAILS
 from firstparty.config import Settings
 from firstparty.control.rules import build_rules
 from firstparty.store.engine import Store
@@ -49,10 +52,15 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         generate_unique_id_function=_name_of,
     )
     app.state.installation = Installation(
-        store=store, rules=build_rules(settings), clock=clock or _now
+        store=store,
+        rules=build_rules(settings),
+        clock=clock or _now,
+        log_url=settings.spool.log_url,
+        tails=asyncio.Semaphore(MAX_TAILS),
+        proxy_checks=BoundedSemaphore(proxy_checks.MAX_AT_ONCE),
     )
     api = APIRouter(prefix="/api/v1")
-    for noun in (workspaces, sources, domains, proxy_checks, tokens):
+    for noun in (workspaces, sources, domains, events, tail, proxy_checks, tokens):
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
     app.include_router(api)

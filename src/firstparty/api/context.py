@@ -1,8 +1,10 @@
 """What every endpoint is given: the store, the rules, the time, and who asks."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Security
@@ -14,7 +16,8 @@ from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
 from firstparty.control.tokens import is_bearer
 from firstparty.control.workspaces import choose_workspace
-from firstparty.model.workspaces import Workspace
+from firstparty.events.whose import find_source, list_sources
+from firstparty.model.workspaces import Role, Source, Workspace
 from firstparty.store.engine import Store
 
 Clock = Callable[[], datetime]
@@ -33,6 +36,9 @@ class Installation:
     store: Store
     rules: Rules
     clock: Clock
+    log_url: str
+    tails: asyncio.Semaphore
+    proxy_checks: BoundedSemaphore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,7 @@ class Context:
     rules: Rules
     now: datetime
     caller: Caller
+    log_url: str
 
     def choose_workspace(self, workspace_id: str | None) -> Workspace:
         """The workspace named, or the only one that the caller sees."""
@@ -71,7 +78,11 @@ def get_context(
     bearer = credentials.credentials if credentials else None
     caller = authenticate(installation, bearer)
     return Context(
-        store=installation.store, rules=installation.rules, now=installation.clock(), caller=caller
+        store=installation.store,
+        rules=installation.rules,
+        now=installation.clock(),
+        caller=caller,
+        log_url=installation.log_url,
     )
 
 
@@ -84,7 +95,17 @@ ChosenWorkspace = Annotated[
         max_length=64,
     ),
 ]
+OfSource = Annotated[
+    str | None, Query(alias="source", description="Of this source alone", max_length=64)
+]
 After = Annotated[
     str, Query(description="`next` of the page before; empty for the first page", max_length=64)
 ]
 Limit = Annotated[int, Query(description="The most items on the page", ge=1, le=200)]
+
+
+def choose_sources(here: Context, workspace: str | None, source_id: str | None) -> list[Source]:
+    """The one source named, or all of the workspace, oldest first."""
+    if source_id:
+        return [find_source(here.store, here.caller, source_id, Role.VIEWER)]
+    return list_sources(here.store, here.caller, here.choose_workspace(workspace).id)

@@ -3,13 +3,12 @@
 import asyncio
 import secrets
 from datetime import timedelta
-from threading import BoundedSemaphore
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from firstparty.api.context import Here
+from firstparty.api.context import Here, Installation
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.problems import describe_problems
 from firstparty.control.proxy_checks import admit_proxy_check
@@ -26,9 +25,8 @@ router = APIRouter(
     route_class=IdempotentRoute,
     responses=describe_problems(401, 403, 404, 409, 422, 429),
 )
-_MAX_AT_ONCE: Final = 4
+MAX_AT_ONCE: Final = 4
 _RETRY_AFTER: Final = timedelta(seconds=5)
-_running: Final = BoundedSemaphore(_MAX_AT_ONCE)
 
 
 class ProxyCheckRequest(BaseModel):
@@ -81,7 +79,7 @@ class ProxyCheckAnswer(BaseModel):
 
 
 @router.post("")
-def check_a_proxy(here: Here, asked: ProxyCheckRequest) -> ProxyCheckAnswer:
+def check_a_proxy(request: Request, here: Here, asked: ProxyCheckRequest) -> ProxyCheckAnswer:
     """Check a custom proxy, at public addresses only. Needs the role editor."""
     workspace = here.choose_workspace(asked.workspace_id)
     write_key = admit_proxy_check(
@@ -93,10 +91,11 @@ def check_a_proxy(here: Here, asked: ProxyCheckRequest) -> ProxyCheckAnswer:
     target = parse_target(
         cdn=asked.cdn, api=asked.api, write_key=write_key, provider=asked.provider
     )
-    if not _running.acquire(blocking=False):
+    installation: Installation = request.app.state.installation
+    if not installation.proxy_checks.acquire(blocking=False):
         raise TooMany(
             "checks-under-way",
-            f"{_MAX_AT_ONCE} proxies are being checked already: try again in a moment.",
+            f"{MAX_AT_ONCE} proxies are being checked already: try again in a moment.",
             retry_after=_RETRY_AFTER,
         )
     try:
@@ -110,7 +109,7 @@ def check_a_proxy(here: Here, asked: ProxyCheckRequest) -> ProxyCheckAnswer:
             )
         )
     finally:
-        _running.release()
+        installation.proxy_checks.release()
     return _build_answer(results)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field
 
 from firstparty.control.sources import SourceView
-from firstparty.model.workspaces import SourceType
+from firstparty.model.workspaces import Origin, SourceType
 
 
 class DomainOfSource(BaseModel):
@@ -16,6 +16,13 @@ class DomainOfSource(BaseModel):
     name: Annotated[str, Field(examples=["cdp.shop.com"])]
     cdn_host: Annotated[str, Field(examples=["evs.cdp.shop.com"])]
     api_host: Annotated[str, Field(examples=["api.cdp.shop.com"])]
+
+
+class WarningOfSettings(BaseModel):
+    """A place in a source's settings, and what to know about it."""
+
+    path: Annotated[str, Field(examples=["metrics.host"])]
+    sentence: Annotated[str, Field(examples=["Replaced by the domain's API host when served."])]
 
 
 class SourceAnswer(BaseModel):
@@ -29,6 +36,7 @@ class SourceAnswer(BaseModel):
     upstream: Annotated[
         str, Field(description="Where messages go on to", examples=["https://api.segment.io"])
     ]
+    origin: Annotated[Origin, Field(description="Where its settings come from")]
     write_key: Annotated[str, Field(examples=["kLzq0sXbT4nB7vK1cD5sW9eQm2xT4nB7"])]
     alias: Annotated[
         str,
@@ -52,11 +60,17 @@ class SourceDetail(SourceAnswer):
     """A source with its settings."""
 
     settings: Annotated[dict[str, Any], Field(description="As they were stored, not rewritten")]
+    settings_warnings: Annotated[
+        list[WarningOfSettings], Field(description="What to know of the settings stored")
+    ]
 
     @classmethod
     def of(cls, view: SourceView) -> Self:
         """The answer for this source."""
-        return cls(**_parts(view), settings=view.source.settings)
+        warnings = [
+            WarningOfSettings(path=one.path, sentence=one.sentence) for one in view.warnings
+        ]
+        return cls(**_parts(view), settings=view.source.settings, settings_warnings=warnings)
 
 
 class SnippetAnswer(BaseModel):
@@ -79,6 +93,7 @@ def _parts(view: SourceView) -> dict[str, Any]:
         "type": source.type,
         "region": source.region,
         "upstream": source.upstream,
+        "origin": source.origin,
         "write_key": source.write_key,
         "alias": view.alias_path,
         "domain": domain

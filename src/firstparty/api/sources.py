@@ -1,7 +1,7 @@
 """The operations of /api/v1/sources."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,9 +11,10 @@ from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.problems import describe_problems
 from firstparty.api.source_answers import SnippetAnswer, SourceAnswer, SourceDetail
-from firstparty.control import sources
+from firstparty.control import source_changes, sources
+from firstparty.control.source_changes import SourceChange
 from firstparty.control.sources import SourceRequest as Asked
-from firstparty.model.workspaces import SourceType
+from firstparty.model.workspaces import Origin, SourceType
 from firstparty.snippets.catalogue import list_forms
 from firstparty.snippets.html import DEFAULT_GLOBAL
 
@@ -23,6 +24,9 @@ router = APIRouter(
     route_class=IdempotentRoute,
     responses=describe_problems(401, 403, 404, 409, 422),
 )
+
+
+_OBJECT_OR_TEXT: Final[dict[str, Any]] = {"anyOf": [{"type": "object"}, {"type": "string"}]}
 
 
 class SourceRequest(BaseModel):
@@ -53,12 +57,33 @@ class SourceRequest(BaseModel):
         ),
     ] = None
     settings: Annotated[
-        dict[str, Any],
-        Field(description="The source's settings JSON, as exported upstream; up to 256 KB"),
+        Any,
+        Field(
+            description="The source's settings JSON, as exported upstream; up to 256 KB. As text, "
+            "it is refused with line and column where it is not JSON",
+            json_schema_extra=_OBJECT_OR_TEXT,
+        ),
     ] = {}
+    origin: Annotated[
+        Origin, Field(description="mirror: the settings come from the upstream CDN")
+    ] = Origin.SELF_HOSTED
     workspace_id: Annotated[
         str | None, Field(description="Where; not needed where you see just one", max_length=64)
     ] = None
+
+
+class SourcePatch(BaseModel):
+    """What to change of a source; what is left out stays."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"origin": "mirror"}]}
+    )
+
+    settings: Annotated[
+        Any,
+        Field(description="All of its settings JSON anew", json_schema_extra=_OBJECT_OR_TEXT),
+    ] = None
+    origin: Annotated[Origin | None, Field(description="Where its settings come from")] = None
 
 
 @router.get("")
@@ -91,6 +116,7 @@ def add_source(here: Here, asked: SourceRequest) -> SourceDetail:
             upstream=asked.upstream,
             write_key=asked.write_key,
             settings=asked.settings,
+            origin=asked.origin,
         ),
         rules=here.rules,
         now=here.now,
@@ -104,6 +130,23 @@ def show_source(here: Here, source_id: str) -> SourceDetail:
     return SourceDetail.of(
         sources.show_source(here.store, here.caller, source_id, rules=here.rules)
     )
+
+
+@router.patch("/{source_id}")
+def change_source(here: Here, source_id: str, asked: SourcePatch) -> SourceDetail:
+    """Change its settings or their origin; browsers get it within a minute or so.
+
+    Needs the role editor.
+    """
+    view = source_changes.change_source(
+        here.store,
+        here.caller,
+        source_id,
+        change=SourceChange(settings=asked.settings, origin=asked.origin),
+        rules=here.rules,
+        now=here.now,
+    )
+    return SourceDetail.of(view)
 
 
 @router.get("/{source_id}/snippet")

@@ -49,6 +49,11 @@ NO_SCRIPT: Final = Answer(
     headers=(_PLAIN_TEXT, ("Cache-Control", "no-store"), ("Retry-After", "30")),
     body=b"Analytics.js is not installed on this edge yet.",
 )
+NO_UPSTREAM: Final = Answer(
+    status=HTTPStatus.BAD_GATEWAY,
+    headers=(_PLAIN_TEXT, ("Cache-Control", "no-store"), ("Retry-After", "10")),
+    body=NOT_FOUND_TEXT,
+)
 FAILED: Final = Answer(
     status=HTTPStatus.INTERNAL_SERVER_ERROR,
     headers=(_PLAIN_TEXT, ("Cache-Control", "no-store")),

@@ -5,8 +5,11 @@ its snapshot has. TLS, HTTP/2 and limits are the edge's, in front of the socket.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,9 +17,11 @@ from typing import Final
 from aiohttp import web
 
 from firstparty.cdn import answers
+from firstparty.cdn.assets import AssetCache
 from firstparty.cdn.bundles import open_library
 from firstparty.cdn.directory import Directory
-from firstparty.cdn.host import CdnHost
+from firstparty.cdn.host import CACHE_BYTES, CdnHost
+from firstparty.cdn.mirror import Clock, open_mirror
 from firstparty.model.feed import Topic
 from firstparty.store.follow import FeedSnapshot, follow_feed
 from firstparty.store.reader import FeedReader
@@ -29,6 +34,11 @@ _KEEP_ALIVE_SECONDS: Final = 3_660.0  # longer than the edge keeps an idle conne
 _DRAIN_SECONDS: Final = 2.0
 
 
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
 async def serve_cdn(
     *,
     listener: socket.socket,
@@ -37,11 +47,13 @@ async def serve_cdn(
     packages: Path,
     state: Path,
     https_port: int,
+    clock: Clock = utc_now,
 ) -> None:
     """Serve CDN hosts on ``listener`` until cancelled.
 
     ``snapshot`` is the file of the feed's last good state; ``packages`` a ``node_modules``;
-    ``state`` the folder where scripts and bundles are kept for ever; ``https_port`` the edge's
+    ``state`` the folder where scripts and bundles are kept for ever, and copies of what the
+    upstream CDN has; ``https_port`` the edge's
     port as the public sees it. Without any good package the role runs, and answers 503 for
     scripts alone.
     """
@@ -51,7 +63,21 @@ async def serve_cdn(
     last_good = FeedSnapshot(snapshot)
     await asyncio.to_thread(last_good.load)
     directory.apply(last_good.entries.values())
-    cdn = CdnHost(directory, library)
+    assets = AssetCache(max_bytes=CACHE_BYTES)
+    async with (
+        open_mirror(state / "mirror", assets, clock=clock) as mirror,
+        _listening(listener, CdnHost(directory, library, mirror, assets)),
+    ):
+        Log("cdn").info(
+            "cdn.serving",
+            script=library.script.version if library.script else None,
+            bundles=len(library.bundles),
+        )
+        await follow_feed(feed, (Topic.EDGE,), snapshot, directory.apply)
+
+
+@contextlib.asynccontextmanager
+async def _listening(listener: socket.socket, cdn: CdnHost) -> AsyncIterator[None]:
     server = web.Server(
         partial(_handle, cdn),
         access_log=None,  # addresses of visitors
@@ -64,12 +90,7 @@ async def serve_cdn(
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
-        Log("cdn").info(
-            "cdn.serving",
-            script=library.script.version if library.script else None,
-            bundles=len(library.bundles),
-        )
-        await follow_feed(feed, (Topic.EDGE,), snapshot, directory.apply)
+        yield
     finally:
         await runner.cleanup()
 

@@ -22,7 +22,7 @@ from firstparty.telemetry import Log
 PACKAGE: Final = Path("@segment") / "analytics-next"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
-_BUNDLE_NAME: Final = re.compile(r"[\w-]+\.bundle\.[0-9a-f]+\.js(\.map)?(\.gz)?", re.ASCII)
+BUNDLE_NAME: Final = re.compile(r"[\w-]+\.bundle\.[0-9a-f]+\.js(\.map)?(\.gz)?", re.ASCII)
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+[\w.+-]*", re.ASCII)
 
 
@@ -59,7 +59,7 @@ def open_library(packages: Path, state: Path) -> Library:
         serving = "no script: answering 503 for it" if script is None else script.version
         log.error("cdn.package_refused", reason=refused.sentence, serving=serving)  # noqa: TRY400 - an operator's mistake, not a bug with a traceback
     bundles = {path.name: path for path in (state / "bundles").iterdir()}
-    known = {name: path for name, path in bundles.items() if _BUNDLE_NAME.fullmatch(name)}
+    known = {name: path for name, path in bundles.items() if BUNDLE_NAME.fullmatch(name)}
     return Library(script=script, bundles=known)
 
 
@@ -77,7 +77,7 @@ def _take_over(package: Path, state: Path) -> StandaloneScript:
     try:
         version = msgspec.json.decode((package / "package.json").read_bytes(), type=_Package)
         raw = (folder / "standalone.js").read_bytes()
-        chunks = [path for path in folder.iterdir() if _BUNDLE_NAME.fullmatch(path.name)]
+        chunks = [path for path in folder.iterdir() if BUNDLE_NAME.fullmatch(path.name)]
     except (OSError, msgspec.DecodeError) as error:
         raise Refused(
             "no-package",

@@ -7,12 +7,17 @@ import msgspec
 
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry
 from firstparty.model.hosts import build_authority
+from firstparty.model.workspaces import Origin
 from firstparty.telemetry import Log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A domain as its CDN host serves it. ``revision`` changes whenever anything of it does."""
+    """A domain as its CDN host serves it. ``revision`` changes whenever anything of it does.
+
+    ``code_upstream`` is the CDN that has the code of its destinations, ``bundle_upstream`` the one
+    that has chunks of Analytics.js which we never had; empty: none.
+    """
 
     revision: int
     domain: str
@@ -21,10 +26,13 @@ class Tenant:
     api_base: str
     by_write_key: Mapping[str, EdgeSource]
     by_alias: Mapping[str, EdgeSource]
+    code_upstream: str
+    bundle_upstream: str
 
 
 def build_tenant(domain: EdgeDomain, *, revision: int, https_port: int) -> Tenant:
     """The tenant of a domain. URLs carry ``https_port`` where it is not 443."""
+    upstreams = (source.cdn_upstream for source in domain.sources)
     return Tenant(
         revision=revision,
         domain=domain.id,
@@ -33,7 +41,14 @@ def build_tenant(domain: EdgeDomain, *, revision: int, https_port: int) -> Tenan
         api_base=f"{build_authority(domain.api_host, https_port)}/v1",
         by_write_key={source.write_key: source for source in domain.sources},
         by_alias={source.alias: source for source in domain.sources if source.alias},
+        code_upstream=next(filter(None, upstreams), ""),
+        bundle_upstream=next((s.cdn_upstream for s in domain.sources if is_mirrored(s)), ""),
     )
+
+
+def is_mirrored(source: EdgeSource) -> bool:
+    """Whether the settings of a source come from an upstream CDN."""
+    return source.origin == Origin.MIRROR and bool(source.cdn_upstream)
 
 
 class Directory:

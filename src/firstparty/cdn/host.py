@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -9,33 +10,44 @@ import msgspec
 from firstparty.cdn import answers
 from firstparty.cdn.answers import Answer, answer_asset
 from firstparty.cdn.assets import Asset, AssetCache, build_asset
-from firstparty.cdn.bundles import JAVASCRIPT, Library, read_bundle
+from firstparty.cdn.bundles import BUNDLE_NAME, JAVASCRIPT, Library, read_bundle
 from firstparty.cdn.directory import Directory, Tenant
+from firstparty.cdn.documents import Documents
+from firstparty.cdn.mirror import Absence, Mirror
 from firstparty.cdn.paths import (
     AliasedScript,
     BundleNamed,
     Health,
+    IntegrationCode,
     IntegrationsOf,
     ScriptOf,
     SettingsOf,
     parse_path,
 )
+from firstparty.cdn.resources import build_mirrored_asset, code_at
 from firstparty.cdn.script import StandaloneScript, patch_script
-from firstparty.cdn.settings import list_integrations, rewrite_settings
 from firstparty.model.feed import EdgeSource
 
 SCRIPT_CACHING: Final = "public, max-age=300, stale-if-error=604800"
-SETTINGS_CACHING: Final = "public, max-age=60, stale-if-error=604800"
 CACHE_BYTES: Final = 64 * 1024**2  # about 450 scripts with their gzip form
+_ABSENT: Final = MappingProxyType(
+    {Absence.MISSING: answers.NOT_FOUND, Absence.UNREACHABLE: answers.NO_UPSTREAM}
+)
+
+Found = Asset | Absence | Answer
 
 
 class CdnHost:
-    """Answers requests from the directory, the library and the cache."""
+    """Answers requests from the directory, the library, the mirror and the memory of both."""
 
-    def __init__(self, directory: Directory, library: Library) -> None:
+    def __init__(
+        self, directory: Directory, library: Library, mirror: Mirror, assets: AssetCache
+    ) -> None:
         self._directory = directory
         self._library = library
-        self._cache = AssetCache(max_bytes=CACHE_BYTES)
+        self._mirror = mirror
+        self._assets = assets
+        self._documents = Documents(mirror, assets)
 
     async def answer(
         self, *, method: str, host: str, path: str, headers: Mapping[str, str]
@@ -49,66 +61,67 @@ class CdnHost:
         if method not in {"GET", "HEAD"}:
             return answers.WRONG_METHOD
         found = await self._find(tenant, path)
-        if isinstance(found, Answer):
-            return found
-        return answer_asset(
-            found,
-            accept_encoding=headers.get("Accept-Encoding", ""),
-            if_none_match=headers.get("If-None-Match", ""),
-        )
+        if isinstance(found, Asset):
+            return answer_asset(
+                found,
+                accept_encoding=headers.get("Accept-Encoding", ""),
+                if_none_match=headers.get("If-None-Match", ""),
+            )
+        return _ABSENT[found] if isinstance(found, Absence) else found
 
-    async def _find(self, tenant: Tenant, path: str) -> Asset | Answer:
-        found: Asset | Answer
+    async def _find(self, tenant: Tenant, path: str) -> Found:
+        found: Found
         match parse_path(path):
             case ScriptOf(write_key):
                 found = await self._script(tenant, tenant.by_write_key.get(write_key))
             case AliasedScript(alias):
                 found = await self._script(tenant, tenant.by_alias.get(alias))
             case SettingsOf(write_key):
-                found = await self._settings(tenant, tenant.by_write_key.get(write_key))
+                source = tenant.by_write_key.get(write_key)
+                found = (
+                    await self._documents.settings(tenant, source) if source else Absence.MISSING
+                )
             case IntegrationsOf(write_key):
-                found = await self._integrations(tenant, tenant.by_write_key.get(write_key))
+                source = tenant.by_write_key.get(write_key)
+                found = (
+                    await self._documents.integrations(tenant, source)
+                    if source
+                    else Absence.MISSING
+                )
             case BundleNamed(name):
-                found = await self._bundle(name)
+                found = await self._bundle(tenant, name, path)
+            case IntegrationCode(path):
+                found = await self._code(tenant.code_upstream, path)
             case Health():
                 found = _health(tenant, self._library.script)
             case None:
-                found = answers.NOT_FOUND
+                found = Absence.MISSING
         return found
 
-    async def _script(self, tenant: Tenant, source: EdgeSource | None) -> Asset | Answer:
+    async def _script(self, tenant: Tenant, source: EdgeSource | None) -> Found:
         script = self._library.script
         if source is None:
-            return answers.NOT_FOUND
+            return Absence.MISSING
         if script is None:
             return answers.NO_SCRIPT
         # The hosts are in the key, not the revision: a script outlives most changes of a domain.
-        return await self._cache.get(
+        return await self._assets.get(
             ("script", script.version, tenant.cdn_origin, tenant.api_base, source.write_key),
             partial(_build_script, script, tenant, source),
         )
 
-    async def _settings(self, tenant: Tenant, source: EdgeSource | None) -> Asset | Answer:
-        if source is None:
-            return answers.NOT_FOUND
-        return await self._cache.get(
-            ("settings", tenant.domain, tenant.revision, source.write_key),
-            partial(_build_settings, tenant, source),
-        )
+    async def _bundle(self, tenant: Tenant, name: str, path: str) -> Found:
+        file = self._library.bundles.get(name)
+        if file is not None:
+            return await self._assets.get(("bundle", name), partial(read_bundle, file))
+        is_name = BUNDLE_NAME.fullmatch(name) is not None
+        return await self._code(tenant.bundle_upstream if is_name else "", path)
 
-    async def _integrations(self, tenant: Tenant, source: EdgeSource | None) -> Asset | Answer:
-        if source is None:
-            return answers.NOT_FOUND
-        return await self._cache.get(
-            ("integrations", tenant.domain, tenant.revision, source.write_key),
-            lambda: _build_json(list_integrations(source.settings)),
-        )
-
-    async def _bundle(self, name: str) -> Asset | Answer:
-        path = self._library.bundles.get(name)
-        if path is None:
-            return answers.NOT_FOUND
-        return await self._cache.get(("bundle", name), partial(read_bundle, path))
+    async def _code(self, upstream: str, path: str) -> Found:
+        if not upstream:
+            return Absence.MISSING
+        resource = code_at(upstream, path)
+        return await self._mirror.get(resource, lambda body: build_mirrored_asset(body, resource))
 
 
 def _build_script(script: StandaloneScript, tenant: Tenant, source: EdgeSource) -> Asset:
@@ -119,22 +132,6 @@ def _build_script(script: StandaloneScript, tenant: Tenant, source: EdgeSource) 
         api_base=tenant.api_base,
     )
     return build_asset(body, content_type=JAVASCRIPT, cache_control=SCRIPT_CACHING)
-
-
-def _build_settings(tenant: Tenant, source: EdgeSource) -> Asset:
-    return _build_json(
-        rewrite_settings(
-            source.settings,
-            write_key=source.write_key,
-            cdn_origin=tenant.cdn_origin,
-            api_base=tenant.api_base,
-        )
-    )
-
-
-def _build_json(value: object) -> Asset:
-    body = msgspec.json.encode(value)
-    return build_asset(body, content_type=answers.JSON, cache_control=SETTINGS_CACHING)
 
 
 def _health(tenant: Tenant, script: StandaloneScript | None) -> Answer:

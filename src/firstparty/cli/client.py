@@ -1,5 +1,6 @@
 """REST from the command line: answers as JSON values, problems as sentences."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -38,6 +39,10 @@ class Client:
         """The answer to a POST."""
         return self._send("POST", path, body=body)
 
+    def patch(self, *path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a PATCH."""
+        return self._send("PATCH", path, body=body)
+
     def delete(self, *path: str) -> Any:
         """The answer to a DELETE."""
         return self._send("DELETE", path)
@@ -52,6 +57,11 @@ class Client:
             if after is None:
                 return
 
+    def stream(self, *path: str, **query: Query) -> Iterator[Any]:
+        """Each event of a stream, until the other side ends it."""
+        for data in self._transport.stream(_join(path), query=_said(query)):
+            yield json.loads(data)
+
     def _send(
         self,
         method: str,
@@ -60,6 +70,12 @@ class Client:
         query: Mapping[str, Query] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Any:
-        said = {name: value for name, value in (query or {}).items() if value is not None}
-        joined = "/" + "/".join(quote(part, safe="") for part in path)
-        return self._transport.send(method, joined, query=said, body=body)
+        return self._transport.send(method, _join(path), query=_said(query or {}), body=body)
+
+
+def _join(path: tuple[str, ...]) -> str:
+    return "/" + "/".join(quote(part, safe="") for part in path)
+
+
+def _said(query: Mapping[str, Query]) -> dict[str, str | int]:
+    return {name: value for name, value in query.items() if value is not None}

@@ -1,6 +1,5 @@
 """``firstparty sources``."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,9 @@ import typer
 from firstparty.cli.client import Client
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
-from firstparty.model.workspaces import SourceType
+from firstparty.control.settings_json import parse_settings
+from firstparty.errors import Refused
+from firstparty.model.workspaces import Origin, SourceType
 
 app = typer.Typer(help="Sites and apps that send messages.", no_args_is_help=True)
 SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
@@ -33,6 +34,9 @@ def add(  # noqa: PLR0913 - one parameter for each option
     settings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Its settings JSON; - is standard input.")
     ] = None,
+    origin: Annotated[
+        Origin, typer.Option(help="mirror: its settings come from the upstream CDN.")
+    ] = Origin.SELF_HOSTED,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,9 +51,30 @@ def add(  # noqa: PLR0913 - one parameter for each option
             "region": region,
             "upstream": upstream,
             "write_key": write_key,
-            "settings": _read_settings(settings),
+            "settings": {} if settings is None else _read_settings(settings),
+            "origin": origin,
         },
     )
+    _print_source(source, as_json=as_json)
+
+
+@app.command()
+def edit(
+    source_id: SourceId,
+    *,
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="All of its settings JSON anew; - is standard input."),
+    ] = None,
+    origin: Annotated[Origin | None, typer.Option(help="Where its settings come from.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a source's settings, or where they come from."""
+    if settings is None and origin is None:
+        raise typer.BadParameter("say what to change", param_hint="--settings or --origin")
+    said = {"settings": settings and _read_settings(settings), "origin": origin}
+    body = {name: value for name, value in said.items() if value is not None}
+    source = Client.of_environment().patch("sources", source_id, body=body)
     _print_source(source, as_json=as_json)
 
 
@@ -103,17 +128,11 @@ def snippet(
         sys.stdout.write(found["code"].rstrip("\n") + "\n")
 
 
-def _read_settings(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
+def _read_settings(file: Path) -> dict[str, Any]:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text()
-        settings = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+        return parse_settings(sys.stdin.read() if str(file) == "-" else file.read_text())
+    except (OSError, UnicodeError, Refused) as error:
         raise typer.BadParameter(f"{file}: {error}", param_hint="--settings") from error
-    if not isinstance(settings, dict):
-        raise typer.BadParameter(f"{file}: not a JSON object", param_hint="--settings")
-    return settings
 
 
 def _domain_of(source: dict[str, Any]) -> str:
@@ -130,10 +149,13 @@ def _print_source(source: dict[str, Any], *, as_json: bool) -> None:
         ("type", source["type"]),
         ("write key", source["write_key"]),
         ("upstream", f"{source['upstream']} ({source['region']})"),
+        ("origin", source["origin"]),
         ("domain", _domain_of(source)),
     ]
     if source["domain"]:
         facts += [("script", source["alias_url"]), ("API host", source["domain"]["api_host"])]
     print_facts(facts)
+    for warning in source["settings_warnings"]:
+        print_line(f"settings: {warning['path']}: {warning['sentence']}", style="yellow")
     if source["domain"]:
         print_line(f"\nThe code to paste: firstparty sources snippet {source['id']}")

@@ -1,7 +1,7 @@
 """HTTP for the client. Apart from it, because importing the library takes half a second."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from firstparty.cli.connection import Connection
 from firstparty.cli.errors import CommandFailed
 
 _TIMEOUT: Final = httpx.Timeout(30, connect=5)
+_STREAM: Final = httpx.Timeout(60, connect=5)  # between two events; comments keep it alive
 
 
 class Transport:
@@ -42,10 +43,29 @@ class Transport:
         try:
             answer = self._http.request(method, path, params=dict(query), json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise CommandFailed(
-                f"Firstparty does not answer at {self._url} ({error}): is it running there? "
-                "Start it with firstparty serve, or set FIRSTPARTY_URL to where it is."
-            ) from error
+            raise self._no_answer(error) from error
+        return self._read(answer)
+
+    def stream(self, path: str, *, query: Mapping[str, str | int]) -> Iterator[str]:
+        """The data of Server-Sent Events until the other side ends; raises CommandFailed."""
+        try:
+            with self._http.stream("GET", path, params=dict(query), timeout=_STREAM) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    self._read(answer)
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        yield line.removeprefix("data: ")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._no_answer(error) from error
+
+    def _no_answer(self, error: Exception) -> CommandFailed:
+        return CommandFailed(
+            f"Firstparty does not answer at {self._url} ({error}): is it running there? "
+            "Start it with firstparty serve, or set FIRSTPARTY_URL to where it is."
+        )
+
+    def _read(self, answer: httpx.Response) -> Any:
         try:
             value = answer.json()
             if answer.is_success:

@@ -1,20 +1,14 @@
-"""What a source is made of: region, upstream, write key, settings; parsed, or refused."""
+"""What a source is made of: region, upstream, write key; parsed, or refused."""
 
-import json
 import re
-from collections.abc import Iterable
-from typing import Any, Final, Never
+from typing import Final
 from urllib.parse import urlsplit
-
-import msgspec
 
 from firstparty.control.rules import Rules
 from firstparty.errors import Refused
 from firstparty.model.identifiers import random_base62
 
 WRITE_KEY_LENGTH: Final = 32
-MAX_SETTINGS_BYTES: Final = 256 * 1024
-MAX_SETTINGS_DEPTH: Final = 50
 _WRITE_KEY: Final = re.compile(r"[0-9A-Za-z_-]{6,64}")
 _HOST: Final = re.compile(r"[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 
@@ -76,42 +70,3 @@ def parse_write_key(text: str | None) -> str:
             field="write_key",
         )
     return write_key
-
-
-def parse_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings if they are JSON that every reader takes; raises Refused."""
-    if not _is_shallow(settings, MAX_SETTINGS_DEPTH):
-        _refuse_settings(
-            "settings-too-deep", f"The settings nest deeper than {MAX_SETTINGS_DEPTH} levels."
-        )
-    try:
-        json.dumps(settings, allow_nan=False)
-        size = len(msgspec.json.encode(settings))  # as the feed writes them: no 65-bit integers
-    except (ValueError, OverflowError, TypeError) as error:
-        _refuse_settings(
-            "settings-not-json", f"The settings have a value that is not plain JSON: {error}."
-        )
-    if size > MAX_SETTINGS_BYTES:
-        _refuse_settings(
-            "settings-too-large",
-            f"The settings have {size:,} bytes; {MAX_SETTINGS_BYTES:,} is the most.",
-        )
-    return settings
-
-
-def _refuse_settings(code: str, sentence: str) -> Never:
-    raise Refused(
-        code, f"{sentence} Export them again from the source's settings.", field="settings"
-    )
-
-
-def _is_shallow(value: Any, levels: int) -> bool:
-    children: Iterable[Any]
-    match value:
-        case dict():
-            children = value.values()
-        case list():
-            children = value
-        case _:
-            return True
-    return levels > 0 and all(_is_shallow(child, levels - 1) for child in children)

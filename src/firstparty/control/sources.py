@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from firstparty.control.callers import Caller, require_role
 from firstparty.control.fields import parse_title
 from firstparty.control.rules import Rules
-from firstparty.control.source_rules import parse_route, parse_settings, parse_write_key
+from firstparty.control.settings_json import parse_settings
+from firstparty.control.settings_warnings import SettingsWarning, find_warnings
+from firstparty.control.source_rules import parse_route, parse_write_key
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.domains import Domain
 from firstparty.model.identifiers import new_identifier, random_base62
-from firstparty.model.workspaces import Role, Source, SourceType, Workspace
+from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
 from firstparty.snippets.catalogue import build_snippet
 from firstparty.snippets.facts import SnippetFacts
 from firstparty.snippets.html import DEFAULT_GLOBAL
@@ -26,14 +27,18 @@ from firstparty.store.people import add_audit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
-    """A source as asked for. None: chosen by us (``upstream``: the region's, by settings)."""
+    """A source as asked for. None: chosen by us (``upstream``: the region's, by settings).
+
+    ``settings`` is a JSON object or its text.
+    """
 
     name: str
     type: SourceType
     region: str = "us"
     upstream: str | None = None
     write_key: str | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: object = field(default_factory=dict)
+    origin: Origin = Origin.SELF_HOSTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +46,15 @@ class SourceView:
     """A source, the domain (not removed) that serves it, and what follows from both.
 
     ``alias_path`` is the script's path without slash in front and without extension. ``facts``
-    has the addresses and what its snippets say; None while there is no domain.
+    has the addresses and what its snippets say; None while there is no domain. ``warnings`` say
+    what is to know of the settings.
     """
 
     source: Source
     alias_path: str
     domain: Domain | None = None
     facts: SnippetFacts | None = None
+    warnings: tuple[SettingsWarning, ...] = ()
 
 
 def add_source(
@@ -74,6 +81,7 @@ def add_source(
         alias=random_base62(ALIAS_LENGTH),
         created_at=now,
         settings=parse_settings(asked.settings),
+        origin=asked.origin,
     )
     with store.write() as connection:
         workspace = workspaces.load_workspace(connection, workspace_id)
@@ -94,7 +102,12 @@ def add_source(
             actor=caller.actor,
             action="source.added",
             subject=source.id,
-            detail={"name": source.name, "type": source.type, "upstream": source.upstream},
+            detail={
+                "name": source.name,
+                "type": source.type,
+                "upstream": source.upstream,
+                "origin": source.origin,
+            },
         )
     return build_source_view(source, workspace, None, rules)
 
@@ -171,4 +184,10 @@ def build_source_view(
             alias=alias_path,
             https_port=rules.https_port,
         )
-    return SourceView(source=source, alias_path=alias_path, domain=domain, facts=facts)
+    return SourceView(
+        source=source,
+        alias_path=alias_path,
+        domain=domain,
+        facts=facts,
+        warnings=find_warnings(source, rules.upstreams),
+    )

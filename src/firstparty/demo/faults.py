@@ -20,6 +20,7 @@ class Mode(StrEnum):
     SLOW = "slow"  # answered, some seconds late
     TOO_MANY = "429"  # with Retry-After: 1
     BROKEN = "500"
+    PAGE = "page"  # 200 with an HTML page, as some proxies say that what is behind them is down
     RESET = "reset"  # the connection is reset (RST)
 
 

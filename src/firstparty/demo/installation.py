@@ -137,6 +137,7 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
                 "eu": f"http://{here}:{ports.upstream}",
             }
         },
+        "cdn": {"upstream": f"http://{here}:{ports.upstream}"},
         "certificates": {"authority": authority},
     }
     if authority == "pebble":

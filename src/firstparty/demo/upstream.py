@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from firstparty.demo.cdn import DemoCdn
 from firstparty.demo.faults import Behaviour, Mode, parse_fault
 from firstparty.demo.received import ReceivedLog
 from firstparty.errors import Refused
@@ -35,7 +36,7 @@ _SCRIPT: Final = (
     "/* Stands in for analytics.min.js of this upstream: it only says that it was loaded. */\n"
     "window.analyticsLoadedFromUpstream = {key};\n"
 )
-_NO_SUCH_PATH: Final = "Cannot GET - Invalid path or write key provided."
+_PAGE: Final = "<!doctype html><title>Sorry</title><p>We will be back soon."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,7 +62,7 @@ def build_app(received: ReceivedLog, behaviour: Behaviour) -> web.Application:
     app.router.add_get("/_control", upstream.show_control)
     app.router.add_get("/received", upstream.show_received)
     app.router.add_post("/v1/{call:[a-z]+}{slash:/?}", upstream.take)
-    app.router.add_get("/v1/projects/{key}/settings", upstream.settings)
+    DemoCdn().add_routes(app.router)
     app.router.add_get("/analytics.js/v1/{key}/analytics.min.js", upstream.script)
     return app
 
@@ -74,7 +75,7 @@ class _Upstream:
     @web.middleware
     async def misbehave(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Apply the mode of the moment to everything but what watches and controls."""
-        is_watching = request.path in {"/_control", "/received"}
+        is_watching = request.path in {"/_control", "/received", "/_fetched"}
         mode = Mode.OK if is_watching else self._behaviour.mode
         try:
             return await _answer(mode, request, handler)
@@ -135,32 +136,6 @@ class _Upstream:
             headers={"Cache-Control": "no-store", **_cors(request)},
         )
 
-    async def settings(self, request: web.Request) -> web.StreamResponse:
-        """The settings of a source, as this upstream's CDN has them."""
-        host = f"{request.host}/v1"
-        answer = {
-            "integrations": {
-                "Segment.io": {
-                    "apiKey": request.match_info["key"],
-                    "apiHost": host,
-                    "unbundledIntegrations": [],
-                    "addBundledMetadata": True,
-                    "maybeBundledConfigIds": {},
-                    "versionSettings": {"version": "4.4.7", "componentTypes": ["browser"]},
-                }
-            },
-            "plan": {"track": {"__default": {"enabled": True, "integrations": {}}}},
-            "edgeFunction": {},
-            "analyticsNextEnabled": True,
-            "middlewareSettings": {},
-            "enabledMiddleware": {},
-            "metrics": {"sampleRate": 0.1, "host": host},
-            "legacyVideoPluginsEnabled": False,
-            "remotePlugins": [],
-        }
-        headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"}
-        return web.json_response(answer, headers=headers)
-
     async def script(self, request: web.Request) -> web.StreamResponse:
         """Answer with a stub of the library: enough to see that it came through."""
         key = msgspec.json.encode(request.match_info["key"]).decode()
@@ -176,6 +151,8 @@ async def _answer(mode: Mode, request: web.Request, handler: Handler) -> web.Str
             return await handler(request)
         case Mode.TOO_MANY:
             return _error(429, "rate_limited", headers={"Retry-After": "1"})
+        case Mode.PAGE:
+            return web.Response(text=_PAGE, content_type="text/html")
         case Mode.BROKEN:
             return _error(500, "internal_error")
         case Mode.DOWN | Mode.RESET:

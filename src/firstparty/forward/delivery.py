@@ -16,6 +16,8 @@ BACK_OFF: Final = tuple(
     timedelta(seconds=seconds) for seconds in (0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
 )
 MAX_RETRY_AFTER: Final = timedelta(minutes=5)  # the cap that current SDKs have, too
+# What the reason of a letter begins with that the upstream refused.
+REFUSED_UPSTREAM: Final = "refused upstream"
 PARKED_FOR: Final = timedelta(minutes=5)
 
 # The messages themselves are wrong, or too many at once: a smaller batch finds which.
@@ -122,4 +124,4 @@ def parse_retry_after(text: str, *, now: datetime) -> timedelta | None:
 def _reason(answer: Answer) -> str:
     phrase = HTTPStatus(answer.status).phrase if answer.status else ""
     text = " ".join(answer.text.split())[:300]
-    return f"refused upstream: {answer.status} {phrase}{': ' + text if text else ''}"
+    return f"{REFUSED_UPSTREAM}: {answer.status} {phrase}{': ' + text if text else ''}"

@@ -14,23 +14,18 @@ plus what is counted in the log beyond it.
 
 import asyncio
 import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
-from ipaddress import IPv4Address
 from typing import Any, Final, Protocol
 
 from firstparty.forward.directory import SourceDirectory
-from firstparty.forward.expand import BadMessage, Origin, Position, expand
+from firstparty.forward.expand import Line
+from firstparty.forward.groups import count_replayed, open_group
 from firstparty.forward.journal import Journal
-from firstparty.forward.source import Line, Room, SourceQueue, Upstream
-from firstparty.model.messages import Encoding, Path
-from firstparty.spool.entries import BadGroup, Entry, decode_group
+from firstparty.forward.source import Room, SourceQueue, Upstream
 from firstparty.spool.log import LogState, StoredGroup
 from firstparty.telemetry import Log
 
-UNREADABLE: Final = 0  # the account of groups that cannot be read; no source has this number
 _READ_GROUPS: Final = 256
 _READ_BYTES: Final = 1024**2  # so that one read never keeps the event loop for long
 _LOOK_AGAIN_SECONDS: Final = 1.0  # a wake-up may be lost
@@ -104,7 +99,7 @@ class Dispatcher:
         for group in groups:
             if group.sequence > frontier:
                 break
-            lines += _messages_by_source(group, only=source).get(source, [])
+            lines += open_group(group, only=source).get(source, [])
             through = group.sequence
         if through == after:  # nothing of the log is left below the frontier
             through = frontier
@@ -116,9 +111,9 @@ class Dispatcher:
         """Count a group's messages and offer them to their sources."""
         ledger = self._journal.ledger
         is_new = group.sequence > ledger.counted_through
-        for number, lines in _messages_by_source(group).items():
+        for number, lines in open_group(group).items():
             if is_new:
-                ledger.count(number, len(lines))
+                ledger.count(number, len(lines), replayed=count_replayed(lines))
             if lines and lines[-1].position > ledger.account(number).resolved:
                 ledger.found_waiting(number, sequence=group.sequence)
                 queue = self._queue(number)
@@ -141,35 +136,3 @@ class Dispatcher:
                 room=self._room,
             )
         return self._queues[number]
-
-
-def _messages_by_source(group: StoredGroup, *, only: int | None = None) -> dict[int, list[Line]]:
-    """What a group holds, by source number; a group that cannot be read is one bad message."""
-    try:
-        entries = decode_group(group.data)
-    except BadGroup as error:
-        return {UNREADABLE: [_unreadable(group, str(error))]}
-    found: defaultdict[int, list[Line]] = defaultdict(list)
-    for index, entry in enumerate(entries):
-        if only in {None, entry.source}:
-            found[entry.source] += expand(entry, sequence=group.sequence, index=index)
-    return found
-
-
-def _unreadable(group: StoredGroup, reason: str) -> BadMessage:
-    entry = Entry(
-        id=bytes(16),
-        received_at=datetime.now(UTC),
-        source=UNREADABLE,
-        path=Path.BATCH,
-        encoding=Encoding.IDENTITY,
-        client_address=IPv4Address(0),
-        user_agent="",
-        body=b"",
-    )
-    return BadMessage(
-        position=Position(group.sequence, 0, 0),
-        origin=Origin(entry=entry),
-        raw=group.data,
-        reason=f"unreadable: {reason}",
-    )

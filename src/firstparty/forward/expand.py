@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from firstparty.forward.letters import open_replay
 from firstparty.model.json_text import decode_json
 from firstparty.model.messages import (
     MAX_BATCH_BYTES,
@@ -33,12 +34,17 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What messages of one entry share: the request, and what it said beside the batch."""
+    """What messages of one entry share: the request, and what it said beside the batch.
+
+    ``replayed_index`` is set where a dead letter was put in again: then ``entry`` is the one that
+    its message first came in, and this its place there.
+    """
 
     entry: Entry
     sent_at: datetime | None = None
     context: msgspec.Raw | None = None
     integrations: msgspec.Raw | None = None
+    replayed_index: int | None = None
 
     @property
     def type(self) -> MessageType | None:
@@ -65,6 +71,9 @@ class BadMessage:
     reason: str
 
 
+Line = Message | BadMessage
+
+
 class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     batch: list[msgspec.Raw]
     sent_at: msgspec.Raw | msgspec.UnsetType = msgspec.field(name="sentAt", default=msgspec.UNSET)
@@ -82,11 +91,13 @@ _TEXT: Final = msgspec.json.Decoder(str)
 _GZIP: Final = 31  # zlib's window bits for gzip framing
 
 
-def expand(entry: Entry, *, sequence: int, index: int) -> list[Message | BadMessage]:
+def expand(entry: Entry, *, sequence: int, index: int) -> list[Line]:
     """The messages of the entry that is number ``index`` in group ``sequence``, in order.
 
     A body that cannot be read is one bad message, an empty batch none at all.
     """
+    if entry.encoding is Encoding.LETTER:
+        return [_expand_letter(entry, Position(sequence, index, 0))]
     origin = Origin(entry=entry)
     try:
         body = _decode_body(entry)
@@ -141,7 +152,22 @@ def _decode_body(entry: Entry) -> bytes:
     return whole
 
 
-def _check(position: Position, origin: Origin, raw: bytes) -> Message | BadMessage:
+def _expand_letter(entry: Entry, position: Position) -> Line:
+    try:
+        letter, first = open_replay(entry)
+    except ValueError as error:
+        return _bad(position, Origin(entry=entry), entry.body, f"unreadable: {error}")
+    origin = Origin(
+        entry=first,
+        sent_at=letter.sent_at,
+        context=None if letter.context is None else msgspec.Raw(letter.context),
+        integrations=None if letter.integrations is None else msgspec.Raw(letter.integrations),
+        replayed_index=letter.first_index,
+    )
+    return _check(position, origin, letter.message)
+
+
+def _check(position: Position, origin: Origin, raw: bytes) -> Line:
     raw = raw.strip()
     if not raw.startswith(b"{"):
         return _bad(position, origin, raw, "unreadable: a message is a JSON object")

@@ -13,7 +13,8 @@ from typing import Final, Protocol
 import msgspec
 
 from firstparty.forward.expand import Position
-from firstparty.forward.ledger import DeadLetter, Ledger, OutcomeRecord
+from firstparty.forward.ledger import Ledger, OutcomeRecord
+from firstparty.forward.letters import DeadLetter
 from firstparty.spool.log import StoredGroup
 from firstparty.spool.outcomes import MAX_COPIES, Copy, Shelf
 
@@ -67,6 +68,7 @@ class Journal:
         self._last = 0
         self._records = 0
         self._truncated_through = 0
+        self._resolved_before = 0  # as of the last tick
         self._waiting: list[_Resolution] = []
         self._wake = asyncio.Event()
 
@@ -83,7 +85,7 @@ class Journal:
         is_same_log = self.ledger.counted_through <= log_last
         if not is_same_log:
             self.ledger.start_over()
-        self.read_through = self._truncated_through = log_first - 1
+        self.read_through = self._truncated_through = self._resolved_before = log_first - 1
         await self._write(copies=[], is_whole=True)
         return is_same_log
 
@@ -167,7 +169,9 @@ class Journal:
             self._records = 0
 
     async def _truncate(self) -> None:
-        through = self.ledger.resolved_through(read_through=self.read_through)
+        # What was delivered stays for a tick: time enough for other readers to have seen it.
+        through = self._resolved_before
+        self._resolved_before = self.ledger.resolved_through(read_through=self.read_through)
         if through > self._truncated_through:
             await self._log.truncate(through=through)
             self._truncated_through = through

@@ -1,8 +1,10 @@
 """What became of each source's messages, and the records from which that is known again. Pure.
 
-For each source ``accepted = delivered + dead + waiting``, counted in messages. A record holds the
-totals of the sources that changed, and how far the log has been counted: totals, not steps, so
-that reading a record twice changes nothing.
+For each source ``accepted = delivered + waiting + dead - replayed``, counted in messages: a dead
+letter that is put into the log again is not accepted again, and has one fate more than it was
+accepted. Numbers only grow, but for ``waiting``. A record holds the totals of the sources that
+changed, and how far the log has been counted: totals, not steps, so that reading a record twice
+changes nothing.
 """
 
 from collections.abc import Iterable
@@ -13,6 +15,7 @@ from typing import Final
 import msgspec
 
 from firstparty.forward.expand import BadMessage, Position
+from firstparty.forward.letters import DeadLetter
 from firstparty.spool.entries import Entry, encode_entry
 
 RECORD_VERSION: Final = 1
@@ -27,6 +30,7 @@ class SourceTotals(msgspec.Struct, frozen=True, array_like=True):
     delivered: int
     dead: int
     resolved: tuple[int, int, int]
+    replayed: int = 0
 
 
 class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,24 +42,6 @@ class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[SourceTotals]
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that will not be delivered, with all that is needed to send it again.
-
-    ``request`` is the entry that it came in, framed, without its body; ``message`` is the JSON as
-    it came (or the whole body, where that could not be read).
-    """
-
-    source: int
-    position: tuple[int, int, int]
-    reason: str
-    died_at: datetime
-    request: bytes
-    message: bytes
-    sent_at: datetime | None = None
-    context: bytes | None = None
-    integrations: bytes | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class Account:
     """One source's totals as they grow. ``first_waiting`` is a sequence that none is below."""
@@ -63,13 +49,14 @@ class Account:
     accepted: int = 0
     delivered: int = 0
     dead: int = 0
+    replayed: int = 0
     resolved: Position = NOWHERE
     first_waiting: int | None = None
 
     @property
     def waiting(self) -> int:
-        """Messages accepted and neither delivered nor dead."""
-        return self.accepted - self.delivered - self.dead
+        """Messages in the log that are neither delivered nor dead."""
+        return self.accepted + self.replayed - self.delivered - self.dead
 
 
 class Ledger:
@@ -97,12 +84,18 @@ class Ledger:
                 accepted=totals.accepted,
                 delivered=totals.delivered,
                 dead=totals.dead,
+                replayed=totals.replayed,
                 resolved=Position(*totals.resolved),
             )
 
-    def count(self, source: int, messages: int) -> None:
-        """Messages of this source were found in the log, beyond what was counted."""
-        self.account(source).accepted += messages
+    def count(self, source: int, messages: int, *, replayed: int = 0) -> None:
+        """Messages of this source were found in the log, beyond what was counted.
+
+        ``replayed`` of them are dead letters that were put in again.
+        """
+        account = self.account(source)
+        account.accepted += messages - replayed
+        account.replayed += replayed
         self._changed.add(source)
 
     def found_waiting(self, source: int, *, sequence: int) -> None:
@@ -144,7 +137,7 @@ class Ledger:
         self.counted_through = 0
         for account in self.accounts.values():
             account.resolved = NOWHERE
-            account.accepted = account.delivered + account.dead
+            account.accepted = account.delivered + account.dead - account.replayed
 
 
 def fold(records: Iterable[OutcomeRecord]) -> Ledger:
@@ -168,6 +161,7 @@ def build_dead_letter(bad: BadMessage, *, source: int, now: datetime) -> DeadLet
         sent_at=origin.sent_at,
         context=None if origin.context is None else bytes(origin.context),
         integrations=None if origin.integrations is None else bytes(origin.integrations),
+        index=origin.replayed_index,
     )
 
 
@@ -191,4 +185,5 @@ def _totals(number: int, account: Account) -> SourceTotals:
         delivered=account.delivered,
         dead=account.dead,
         resolved=account.resolved,
+        replayed=account.replayed,
     )

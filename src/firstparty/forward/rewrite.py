@@ -57,7 +57,9 @@ def rewrite(message: Message, *, source_type: str) -> bytes:
 
 def derive_message_id(message: Message) -> str:
     """The id of a message that came without: from its entry's own id, so a retry has the same."""
-    return f"fp-{message.origin.entry.id.hex()}-{message.position.message}"
+    origin = message.origin
+    index = message.position.message if origin.replayed_index is None else origin.replayed_index
+    return f"fp-{origin.entry.id.hex()}-{index}"
 
 
 def format_instant(instant: datetime) -> str:

@@ -21,7 +21,7 @@ from firstparty.forward.batch import (
 )
 from firstparty.forward.delivery import Answer, Dead, Delivered, Park, Retry, Split, judge
 from firstparty.forward.directory import SourceDirectory
-from firstparty.forward.expand import BadMessage, Message, Position
+from firstparty.forward.expand import BadMessage, Line, Position
 from firstparty.forward.journal import Journal
 from firstparty.forward.ledger import build_dead_letter
 from firstparty.model.feed import EdgeSource
@@ -43,15 +43,12 @@ class Upstream(Protocol):
 class Backlog(Protocol):
     """The log, as far as the dispatcher has read it, for a source that is behind."""
 
-    async def messages_of(self, source: int, *, after: int) -> "tuple[list[Line], int, bool]":
+    async def messages_of(self, source: int, *, after: int) -> tuple[list[Line], int, bool]:
         """This source's messages in some groups that follow ``after``.
 
         Also the last sequence looked at, and whether the dispatcher is no further than that.
         """
         ...
-
-
-Line = Message | BadMessage
 
 
 class Room:

@@ -37,7 +37,8 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     ``alias`` is the script's path without slash in front and without extension
     (``"workspace-alias/source-alias"``). ``upstream`` is an origin such as
     ``https://api.segment.io`` (no path). ``settings`` is the source's settings JSON as its owner
-    stored it, not rewritten; unknown keys are kept.
+    stored it, not rewritten; unknown keys are kept. ``origin`` is one of model.workspaces.Origin.
+    ``cdn_upstream`` is the origin of the CDN that is mirrored for this source; empty: none is.
     """
 
     id: str
@@ -47,6 +48,8 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     alias: str
     upstream: str
     settings: dict[str, Any] = {}
+    origin: str = "self-hosted"
+    cdn_upstream: str = ""
 
 
 class EdgeCertificate(msgspec.Struct, frozen=True, kw_only=True):

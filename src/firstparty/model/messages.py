@@ -39,3 +39,4 @@ class Encoding(IntEnum):
 
     IDENTITY = 0
     GZIP = 1
+    LETTER = 2  # a dead letter, put in again by us: see forward/letters.py

@@ -38,6 +38,13 @@ class SourceType(StrEnum):
     HTTP = "http"
 
 
+class Origin(StrEnum):
+    """Where a source's settings come from before its CDN host rewrites them."""
+
+    SELF_HOSTED = "self-hosted"  # what its owner stored here
+    MIRROR = "mirror"  # the upstream CDN, copies of which are kept
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """A tenant. ``alias`` is the first part of its sources' script paths."""
@@ -67,6 +74,7 @@ class Source:
     alias: str
     created_at: datetime
     settings: dict[str, Any] = field(default_factory=dict)
+    origin: Origin = Origin.SELF_HOSTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from firstparty.model.certificates import OrderState
 from firstparty.model.claims import ClaimState, nameserver_names
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, Zone
 from firstparty.model.status import Intent
-from firstparty.model.workspaces import Source
+from firstparty.model.workspaces import Origin, Source
 from firstparty.reconciler.case import Case
 
 _VALIDATED: Final = frozenset({OrderState.CHALLENGED, OrderState.VALIDATING})
@@ -20,10 +20,16 @@ _VALIDATED: Final = frozenset({OrderState.CHALLENGED, OrderState.VALIDATING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The operator's part: the service domain, and the addresses of the edge."""
+    """The operator's part: the service domain, the addresses of the edge, the upstream CDN.
+
+    ``mirrors_integrations``: device-mode code of self-hosted sources comes from the upstream CDN
+    too, as it is found nowhere else.
+    """
 
     domain: str
     edge_addresses: tuple[str, ...]
+    cdn_upstream: str = ""
+    mirrors_integrations: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +44,7 @@ def build_publication(case: Case, service: Service, *, serial: int) -> Publicati
     """What is to be published; ``serial`` is the zone's if anything in it changed."""
     if case.claim.state is not ClaimState.PROVED or case.domain.intent is Intent.REMOVED:
         return Publication()
-    return Publication(zone=_build_zone(case, service, serial), edge=_build_edge(case))
+    return Publication(zone=_build_zone(case, service, serial), edge=_build_edge(case, service))
 
 
 def _build_zone(case: Case, service: Service, serial: int) -> Zone:
@@ -69,7 +75,7 @@ def _build_txt(case: Case) -> dict[str, tuple[str, ...]]:
     return values
 
 
-def _build_edge(case: Case) -> EdgeDomain:
+def _build_edge(case: Case, service: Service) -> EdgeDomain:
     certificate = case.certificate
     return EdgeDomain(
         id=case.domain.id,
@@ -77,7 +83,7 @@ def _build_edge(case: Case) -> EdgeDomain:
         name=case.domain.name,
         cdn_host=case.domain.cdn_host,
         api_host=case.domain.api_host,
-        sources=tuple(_build_source(case, source) for source in case.sources),
+        sources=tuple(_build_source(case, source, service) for source in case.sources),
         certificate=None
         if certificate is None
         else EdgeCertificate(
@@ -89,7 +95,8 @@ def _build_edge(case: Case) -> EdgeDomain:
     )
 
 
-def _build_source(case: Case, source: Source) -> EdgeSource:
+def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:
+    has_upstream = source.origin is Origin.MIRROR or service.mirrors_integrations
     return EdgeSource(
         id=source.id,
         number=source.number,
@@ -98,4 +105,6 @@ def _build_source(case: Case, source: Source) -> EdgeSource:
         alias=f"{case.workspace.alias}/{source.alias}",
         upstream=source.upstream,
         settings=source.settings,
+        origin=source.origin,
+        cdn_upstream=service.cdn_upstream if has_upstream else "",
     )

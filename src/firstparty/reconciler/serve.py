@@ -59,7 +59,12 @@ async def serve_reconciler(
     reconciler = Reconciler(
         store=store,
         ports=ports,
-        service=Service(domain=settings.service.domain, edge_addresses=settings.edge.addresses),
+        service=Service(
+            domain=settings.service.domain,
+            edge_addresses=settings.edge.addresses,
+            cdn_upstream=settings.cdn.upstream,
+            mirrors_integrations=settings.cdn.mirror_integrations,
+        ),
         edge_sealer=edge_sealer,
         clock=clock,
     )

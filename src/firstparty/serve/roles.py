@@ -43,7 +43,7 @@ class Surroundings:
     @property
     def log_url(self) -> str:
         """Where the durable log is."""
-        return self.settings.spool.url or f"nats://{self.settings.spool.listen}"
+        return self.settings.spool.log_url
 
     @property
     def https_port(self) -> int:

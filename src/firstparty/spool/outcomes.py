@@ -6,6 +6,7 @@ condition that the one before it is still the last, so a second, stale forwarder
 all. What the bytes mean is the forwarder's business.
 """
 
+import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,6 +117,11 @@ class Outcomes:
         subjects = info.state.subjects or {}
         return {int(name.partition(".")[2]): count for name, count in subjects.items()}
 
+    async def last_sequence(self) -> int:
+        """The sequence of whatever was stored last: records and copies have theirs in common."""
+        with unavailable("state"):
+            return (await self._jetstream.stream_info(STREAM)).state.last_seq
+
     async def truncate(self, *, through: int) -> None:
         """Forget outcome records up to and including ``through``, which must not be the last."""
         with unavailable("truncate"):
@@ -126,6 +132,11 @@ class Outcomes:
         with unavailable("truncate"):
             subject = f"{shelf}.{source}"
             await self._jetstream.purge_stream(STREAM, subject=subject, seq=through + 1)
+
+    async def remove_copy(self, sequence: int) -> None:
+        """Forget one copy; nothing happens if it is gone already."""
+        with unavailable("remove"), contextlib.suppress(nats.js.errors.NotFoundError):
+            await self._jetstream.delete_msg(STREAM, sequence)
 
     async def _read(self, subject: str, after: int, count: int) -> list[StoredGroup]:
         request: dict[str, int | str] = {"seq": after + 1, "next_by_subj": subject, "batch": count}

@@ -126,6 +126,7 @@ sources: Final = Table(
     Column("upstream", String(500), nullable=False),
     Column("alias", String(80), nullable=False),
     Column("settings", JSON, nullable=False),
+    Column("origin", String(20), nullable=False, server_default="self-hosted"),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("workspace_id", "alias"),
 )

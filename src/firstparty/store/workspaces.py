@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 
-from firstparty.model.workspaces import Source, SourceType, Workspace
+from firstparty.model.workspaces import Origin, Source, SourceType, Workspace
 from firstparty.store import tables
 
 
@@ -76,12 +76,22 @@ def add_source(connection: Connection, source: Source) -> Source:
             upstream=source.upstream,
             alias=source.alias,
             settings=source.settings,
+            origin=source.origin,
             created_at=source.created_at,
         )
     )
     stored = load_source(connection, source.id)
     assert stored is not None  # written by this very transaction
     return stored
+
+
+def save_settings(connection: Connection, source: Source) -> None:
+    """Store the settings of a source that is there, and where they come from."""
+    connection.execute(
+        update(tables.sources)
+        .where(tables.sources.c.id == source.id)
+        .values(settings=source.settings, origin=source.origin)
+    )
 
 
 def load_source(connection: Connection, source_id: str) -> Source | None:
@@ -130,4 +140,5 @@ def _source(row: Row[Any]) -> Source:
         alias=row.alias,
         created_at=row.created_at,
         settings=row.settings,
+        origin=Origin(row.origin),
     )

@@ -1,0 +1,72 @@
+"""Changing a source: its settings, and where they come from. The edge learns of it at once."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from firstparty.control.callers import Caller, require_role
+from firstparty.control.rules import Rules
+from firstparty.control.settings_json import parse_settings
+from firstparty.control.sources import SourceView, build_source_view
+from firstparty.errors import NotFound
+from firstparty.model.workspaces import Origin, Role, Source
+from firstparty.store import work, workspaces
+from firstparty.store.domains import load_domains_of_sources
+from firstparty.store.engine import Store
+from firstparty.store.people import add_audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChange:
+    """What to change; None: leave it. ``settings`` is an object or its text, taken whole."""
+
+    settings: object = None
+    origin: Origin | None = None
+
+
+def change_source(
+    store: Store,
+    caller: Caller,
+    source_id: str,
+    *,
+    change: SourceChange,
+    rules: Rules,
+    now: datetime,
+) -> SourceView:
+    """Change a source, and have the reconciler publish it; raises Refused, and all stays as it was.
+
+    A change to what is there already does nothing.
+    """
+    with store.write() as connection:
+        source = workspaces.load_source(connection, source_id)
+        if source is None:
+            raise NotFound("source", source_id)
+        require_role(caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source_id)
+        workspace = workspaces.load_workspace(connection, source.workspace_id)
+        assert workspace is not None  # a foreign key holds it
+        domain = load_domains_of_sources(connection, [source_id]).get(source_id)
+        changed = apply_change(source, change)
+        if changed != source:
+            workspaces.save_settings(connection, changed)
+            add_audit(
+                connection,
+                at=now,
+                workspace_id=source.workspace_id,
+                actor=caller.actor,
+                action="source.changed",
+                subject=source.id,
+                detail={
+                    "name": source.name,
+                    "settings": changed.settings != source.settings,
+                    "origin": changed.origin,
+                    "origin_before": source.origin,
+                },
+            )
+            if domain is not None:
+                work.wake(connection, domain.id, now=now)
+    return build_source_view(changed, workspace, domain, rules)
+
+
+def apply_change(source: Source, change: SourceChange) -> Source:
+    """The source as it is to be; raises Refused."""
+    settings = source.settings if change.settings is None else parse_settings(change.settings)
+    return replace(source, settings=settings, origin=change.origin or source.origin)

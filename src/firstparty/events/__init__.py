@@ -1,0 +1,1 @@
+"""What became of messages, told to whoever may ask."""

@@ -1,0 +1,54 @@
+"""One group of the log, opened: its messages by source. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from typing import Final
+
+from firstparty.forward.expand import BadMessage, Line, Origin, Position, expand
+from firstparty.model.messages import Encoding, Path
+from firstparty.spool.entries import BadGroup, Entry, decode_group
+from firstparty.spool.log import StoredGroup
+
+UNREADABLE: Final = 0  # the account of groups that cannot be read; no source has this number
+
+
+def open_group(group: StoredGroup, *, only: int | None = None) -> dict[int, list[Line]]:
+    """What a group holds, by source number; a group that cannot be read is one bad message.
+
+    ``only`` is the number of the one source that is wanted.
+    """
+    try:
+        entries = decode_group(group.data)
+    except BadGroup as error:
+        return {UNREADABLE: [_unreadable(group, str(error))]}
+    found: defaultdict[int, list[Line]] = defaultdict(list)
+    for index, entry in enumerate(entries):
+        if only in {None, entry.source}:
+            found[entry.source] += expand(entry, sequence=group.sequence, index=index)
+    return found
+
+
+def count_replayed(lines: Iterable[Line]) -> int:
+    """How many of these are dead letters that were put in again."""
+    return sum(line.origin.replayed_index is not None for line in lines)
+
+
+def _unreadable(group: StoredGroup, reason: str) -> BadMessage:
+    entry = Entry(
+        id=bytes(16),
+        received_at=datetime.now(UTC),
+        source=UNREADABLE,
+        path=Path.BATCH,
+        encoding=Encoding.IDENTITY,
+        client_address=IPv4Address(0),
+        user_agent="",
+        body=b"",
+    )
+    return BadMessage(
+        position=Position(group.sequence, 0, 0),
+        origin=Origin(entry=entry),
+        raw=group.data,
+        reason=f"unreadable: {reason}",
+    )
