@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -56,12 +57,13 @@ class ConsoleWorld:
         workspace: Workspace,
         name: str = "Web shop",
         kind: SourceType = SourceType.JAVASCRIPT,
+        settings: dict[str, Any] | None = None,
     ) -> Source:
         return add_source(
             self.store,
             SYSTEM,
             workspace_id=workspace.id,
-            asked=SourceRequest(name=name, type=kind),
+            asked=SourceRequest(name=name, type=kind, settings=settings or {}),
             rules=build_rules(self.settings),
             now=datetime.now(UTC),
         ).source

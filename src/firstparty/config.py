@@ -68,6 +68,7 @@ class EdgeSettings(Group, frozen=True, kw_only=True):
     http: str = "0.0.0.0:80"
     addresses: tuple[str, ...] = ("127.0.0.1",)
     probe: tuple[str, ...] = ("127.0.0.1:443",)
+    http_probe: tuple[str, ...] = ("127.0.0.1:80",)
     envoy: str = ""
 
 
@@ -274,6 +275,7 @@ def _key_and_reason(text: str) -> str:
 
 
 def _check(settings: Settings, name: str) -> None:
+    zones = settings.resolver.stub_zones
     try:
         for key, text in (
             ("nameserver.listen", settings.nameserver.listen),
@@ -283,20 +285,15 @@ def _check(settings: Settings, name: str) -> None:
             ("console.listen", settings.console.listen),
             *(("nameserver.check", text) for text in settings.nameserver.check),
             *(("edge.probe", text) for text in settings.edge.probe),
-            *(
-                ("resolver.stub_zones", t)
-                for ts in settings.resolver.stub_zones.values()
-                for t in ts
-            ),
+            *(("edge.http_probe", text) for text in settings.edge.http_probe),
+            *(("resolver.stub_zones", text) for texts in zones.values() for text in texts),
         ):
             parse_address(text, key=key)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
     if not _ORIGIN.fullmatch(settings.cdn.upstream):
-        raise ConfigError(
-            f"{name}: cdn.upstream: {settings.cdn.upstream!r} is not an origin such as "
-            "https://cdn.segment.com (no path, no slash at the end)"
-        )
+        wrong = f"{settings.cdn.upstream!r} is not an origin: https://HOST[:PORT], no path"
+        raise ConfigError(f"{name}: cdn.upstream: {wrong}")
     chosen, known = settings.certificates.authority, settings.certificates.authorities
     if chosen != "local" and chosen not in known:
         raise ConfigError(

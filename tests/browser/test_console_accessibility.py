@@ -16,6 +16,7 @@ from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+SETTINGS = {"integrations": {"Mixpanel": {"type": "browser"}, "House Made": {"type": "browser"}}}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 pytestmark = [
@@ -60,7 +61,7 @@ async def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_the_scree
 def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str]:
     """A page of every kind, with as much on it as there can be."""
     web, other = world.source(shop), world.source(shop, "Shop in Python", SourceType.PYTHON)
-    second, free = world.source(shop, "Blog"), world.source(shop, "Labs")
+    second, free = world.source(shop, "Blog"), world.source(shop, "Labs", settings=SETTINGS)
     waiting = world.domain(shop, "cdp.shop.test", web, other).domain
     failing = world.domain(shop, "data.a-rather-long-name-of-a-site.shop.test", second)
     now = datetime.now(UTC)

@@ -152,6 +152,24 @@ async def test_a_page_call_keeps_the_place_where_it_was_made(tmp_path: Path) -> 
         assert "bpc" not in str(page)
 
 
+async def test_without_consent_nothing_is_loaded_stored_or_sent(tmp_path: Path) -> None:
+    snippet = build_html_snippet(the_facts(), waits_for_consent=True)
+    async with a_visit(tmp_path, snippet) as (front, tab):
+        await tab.page.evaluate("window.analytics.track('Early')")
+        hosts_before = set(tab.hosts)
+        stored = "[document.cookie, localStorage.length, sessionStorage.length]"
+        stored_before = await tab.page.evaluate(stored)
+        agree = "document.dispatchEvent(new Event('analytics-consent'))"
+        await tab.page.evaluate(f"{agree}; {agree}")
+        sent = await front.until_messages(has_all("page", "Early"))
+
+        assert hosts_before == {SITE_HOST}
+        assert stored_before == ["", 0, 0]
+        assert {"page", "Early"} <= {one.get("event", one.get("type")) for one in sent}
+        assert len([url for url in tab.urls if url.endswith(".min.js")]) == 1
+        assert (await tab.page.evaluate(stored))[0]
+
+
 async def test_a_second_snippet_on_the_page_complains_and_sends_nothing_twice(
     tmp_path: Path,
 ) -> None:

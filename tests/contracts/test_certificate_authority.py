@@ -14,7 +14,7 @@ from firstparty.certs.local import LocalAuthority, new_local_root
 from firstparty.certs.pair import BadPair, GoodPair, check_pair
 from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending, Rejected
 from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble
-from firstparty.model.certificates import DnsChallenge
+from firstparty.model.certificates import Challenge, ChallengeMethod, DnsChallenge, HttpChallenge
 from firstparty.reconciler.ports import CertificateAuthority
 from tests.fakes.accounts import AccountsInMemory
 from tests.fakes.authority import AuthorityInMemory
@@ -29,8 +29,9 @@ class Subject:
     authority: CertificateAuthority
     txt: TxtServer = field(default_factory=TxtServer)
 
-    def publish(self, challenges: tuple[DnsChallenge, ...]) -> None:
+    def publish(self, challenges: tuple[Challenge, ...]) -> None:
         for challenge in challenges:
+            assert isinstance(challenge, DnsChallenge)
             self.txt.values.setdefault(challenge.owner_name, set()).add(challenge.value)
 
     async def finish(self, progress: OrderProgress, csr: bytes) -> OrderProgress:
@@ -124,3 +125,15 @@ async def test_an_order_that_the_authority_does_not_know_is_over(subject: Subjec
     lost = await subject.authority.advance(f"{begun.url}unknown", csr)
 
     assert isinstance(lost, Rejected)
+
+
+async def test_a_challenge_is_of_the_method_asked_for(subject: Subject) -> None:
+    csr = build_csr(new_private_key(), NAMES)
+    begun = await subject.authority.begin(NAMES, csr, method=ChallengeMethod.HTTP)
+    if isinstance(begun, Challenged):
+        challenges = [one for one in begun.challenges if isinstance(one, HttpChallenge)]
+
+        assert sorted(one.host for one in challenges) == sorted(NAMES)
+        assert all(one.key_authorization.startswith(f"{one.token}.") for one in challenges)
+    else:
+        assert isinstance(begun, Issued)

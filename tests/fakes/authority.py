@@ -17,7 +17,12 @@ from firstparty.certs.progress import (
     Rejected,
     TryLater,
 )
-from firstparty.model.certificates import DnsChallenge
+from firstparty.model.certificates import (
+    Challenge,
+    ChallengeMethod,
+    DnsChallenge,
+    HttpChallenge,
+)
 
 
 @dataclass
@@ -27,6 +32,15 @@ class _Order:
     is_answered: bool = False
     polls: int = 0
     chain: str | None = None
+
+
+def _challenge(url: str, name: str, method: ChallengeMethod) -> Challenge:
+    match method:
+        case ChallengeMethod.DNS:
+            return DnsChallenge(host=name, value=f"{url}#{name}")
+        case ChallengeMethod.HTTP:
+            token = url.rpartition("/")[2]
+            return HttpChallenge(host=name, token=token, key_authorization=f"{token}.thumbprint")
 
 
 @dataclass
@@ -43,7 +57,13 @@ class AuthorityInMemory:
     def __post_init__(self) -> None:
         self._issuer = LocalAuthority(new_local_root(self.clock()), clock=self.clock)
 
-    async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
+    async def begin(
+        self,
+        names: Sequence[str],
+        csr: bytes,
+        *,
+        method: ChallengeMethod = ChallengeMethod.DNS,
+    ) -> OrderProgress:
         del csr
         await asyncio.sleep(0)
         if self.misbehave:
@@ -53,12 +73,13 @@ class AuthorityInMemory:
         await asyncio.sleep(0)
         return Challenged(
             url=order.url,
-            challenges=tuple(
-                DnsChallenge(host=name, value=f"{order.url}#{name}") for name in names
-            ),
+            challenges=tuple(_challenge(order.url, name, method) for name in names),
         )
 
-    async def answer(self, url: str) -> OrderProgress:
+    async def answer(
+        self, url: str, *, method: ChallengeMethod = ChallengeMethod.DNS
+    ) -> OrderProgress:
+        del method
         await asyncio.sleep(0)
         if self.misbehave:
             return self.misbehave.pop(0)

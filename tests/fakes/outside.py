@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from firstparty.config import Address
-from firstparty.model.certificates import DnsChallenge
-from firstparty.model.feed import EdgeDomain, Topic, Zone
+from firstparty.model.certificates import Challenge, DnsChallenge, HttpChallenge
+from firstparty.model.feed import EdgeDomain, Targets, Topic, Zone
+from firstparty.model.feed import HttpChallenge as PublishedChallenge
 from firstparty.reconciler.ports import Ports
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
 from firstparty.resolver.observed import (
@@ -24,12 +25,14 @@ from firstparty.resolver.observed import (
     Transport,
     Trouble,
 )
+from firstparty.resolver.pointing import HostAtServer, HostPointing, PointingAnswer
 from firstparty.store import feed
 from firstparty.store.engine import Store
 from tests.builders import NOW
 from tests.fakes.authority import AuthorityInMemory
 
 SERVER = Address("127.0.0.1", 53)
+SERVICE_DOMAIN = "fp.test"
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Parent:
     """What the parent's two servers say of each name."""
 
     nameservers: dict[str, frozenset[str]] = field(default_factory=dict)
+    cnames: dict[str, tuple[str, ...]] = field(default_factory=dict)
     has_ds: bool = False
     is_silent: bool = False
     asked: int = 0
@@ -71,6 +75,14 @@ class Parent:
         return self.nameservers.get(name, frozenset())
 
 
+def _own_answer(apex: str, serial: int | None, missing: tuple[str, ...]) -> OwnAnswer:
+    answers = tuple(
+        OwnServerAnswer(address=SERVER, transport=transport, serial=serial, missing_hosts=missing)
+        for transport in Transport
+    )
+    return OwnAnswer(apex=apex, servers=answers)
+
+
 @dataclass
 class Outside:
     store: Store
@@ -83,7 +95,7 @@ class Outside:
         self.authority = AuthorityInMemory(clock=self.clock)
 
     def ports(self) -> Ports:
-        return Ports(delegation=self, challenges=self, authority=self.authority, edge=self)
+        return Ports(dns=self, challenges=self, authority=self.authority, edge=self)
 
     async def ask_parent(self, name: str) -> ParentAnswer:
         await asyncio.sleep(0)
@@ -91,28 +103,37 @@ class Outside:
         await asyncio.sleep(0)
         return answer
 
+    async def ask_pointing(self, hosts: Sequence[str]) -> PointingAnswer:
+        await asyncio.sleep(0)
+        return PointingAnswer(
+            hosts=tuple(
+                HostPointing(
+                    host=host,
+                    zone="shop.test",
+                    servers=(
+                        HostAtServer(
+                            server="ns1.shop.test",
+                            address=SERVER,
+                            cnames=self.parent.cnames.get(host, ()),
+                        ),
+                    ),
+                )
+                for host in hosts
+            )
+        )
+
     async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
         await asyncio.sleep(0)
+        if apex == SERVICE_DOMAIN:
+            there = {name for targets in self.targets() for name in targets.names}
+            return _own_answer(apex, 1, tuple(host for host in hosts if host not in there))
         zone = self._zone(apex)
         missing = tuple(host for host in hosts if zone is None or host not in zone.hosts)
-        answers = tuple(
-            OwnServerAnswer(
-                address=SERVER,
-                transport=transport,
-                serial=None if zone is None else zone.serial,
-                missing_hosts=missing,
-            )
-            for transport in Transport
-        )
-        return OwnAnswer(apex=apex, servers=answers)
+        return _own_answer(apex, None if zone is None else zone.serial, missing)
 
-    async def are_served(self, challenges: Sequence[DnsChallenge]) -> bool:
+    async def are_served(self, challenges: Sequence[Challenge]) -> bool:
         await asyncio.sleep(0)
-        zones = self._zones()
-        served = all(
-            any(one.value in zone.txt.get(one.owner_name, ()) for zone in zones)
-            for one in challenges
-        )
+        served = all(map(self._is_served, challenges))
         await asyncio.sleep(0)
         return served and not self.are_servers_behind
 
@@ -141,6 +162,25 @@ class Outside:
                 for check, host, content_type in kinds
             )
         )
+
+    def _is_served(self, challenge: Challenge) -> bool:
+        match challenge:
+            case DnsChallenge():
+                return any(
+                    challenge.value in zone.txt.get(challenge.owner_name, ())
+                    for zone in self._zones()
+                )
+            case HttpChallenge():
+                return (challenge.host, challenge.token, challenge.key_authorization) in [
+                    (one.host, one.token, one.key_authorization) for one in self.tokens()
+                ]
+
+    def tokens(self) -> list[PublishedChallenge]:
+        bodies = self._bodies(Topic.CHALLENGES)
+        return [msgspec.json.decode(body, type=PublishedChallenge) for body in bodies]
+
+    def targets(self) -> list[Targets]:
+        return [msgspec.json.decode(body, type=Targets) for body in self._bodies(Topic.TARGETS)]
 
     def edge_domains(self) -> list[EdgeDomain]:
         return [msgspec.json.decode(body, type=EdgeDomain) for body in self._bodies(Topic.EDGE)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from firstparty.model.claims import nameserver_names
+from firstparty.model.claims import cname_targets, nameserver_names
 from firstparty.model.domains import Domain
 from firstparty.model.observations import Observation
 from firstparty.model.status import Intent, Word, derive_word
@@ -73,6 +73,11 @@ class World:
     def delegate(self, domain: Domain) -> None:
         names = frozenset(nameserver_names(domain.token, SERVICE.domain))
         self.outside.parent.nameservers[domain.name] = names
+
+    def point(self, domain: Domain) -> None:
+        targets = cname_targets(domain.token, SERVICE.domain)
+        for host, target in zip(domain.hosts, targets, strict=True):
+            self.outside.parent.cnames[host] = (target,)
 
     def change_intent(self, domain: Domain, intent: Intent) -> None:
         with self.store.write() as connection:

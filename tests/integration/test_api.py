@@ -131,6 +131,73 @@ def test_a_snippet_that_cannot_be_names_the_parameter(
     assert [error["field"] for error in refused.json()["errors"]] == [field]
 
 
+def test_a_policy_is_checked_and_what_it_lacks_is_said(call: httpx.Client, workspace: str) -> None:
+    settings = {
+        "integrations": {"Mixpanel": {"type": "browser"}, "House Made": {"type": "browser"}}
+    }
+    source = add_source(call, workspace, settings=settings)
+    path = f"/sources/{source['id']}/csp"
+    without = call.post(path, json={})
+    body = {"workspace_id": workspace, "name": "cdp.csp.com", "source_ids": [source["id"]]}
+    call.post("/domains", json=body)
+    wanted = call.post(path, json={}).json()
+    bare = call.post(path, json={"header": "default-src 'self'"}).json()
+    again = call.post(path, json={"header": bare["changes"][0]["changed"]}).json()
+
+    assert without.status_code == 409
+    assert wanted["is_allowed"] is True
+    assert "https://evs.cdp.csp.com:8443" in wanted["directives"]["script-src"]
+    assert wanted["meta"].count('"') == 4
+    assert bare["is_allowed"] is False
+    assert bare["changes"][0]["added"]["connect-src"] == [
+        "https://evs.cdp.csp.com:8443",
+        "https://api.cdp.csp.com:8443",
+        "https://cdn.mxpnl.com",
+        "https://api-js.mixpanel.com",
+    ]
+    assert again["is_allowed"] is True
+    assert again["changes"][0]["added"] == {}
+    assert call.get(f"/sources/{source['id']}").json()["device_mode"] == [
+        {"name": "House Made", "hosts": []},
+        {"name": "Mixpanel", "hosts": ["cdn.mxpnl.com", "api-js.mixpanel.com"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"page": "ftp://www.shop.com"}, "page"),
+        ({"page": "https://[::1"}, "page"),
+        ({"page": "https://a:99999/"}, "page"),
+        ({"header": "a" * 16_385}, "header"),
+        ({"unheard_of": ""}, "unheard_of"),
+    ],
+)
+def test_a_policy_that_cannot_be_checked_names_the_part(
+    call: httpx.Client, workspace: str, body: dict[str, str], field: str
+) -> None:
+    source = add_source(call, workspace)
+    refused = call.post(f"/sources/{source['id']}/csp", json=body)
+
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == [field]
+
+
+def test_a_source_on_no_page_has_no_policy(call: httpx.Client, workspace: str) -> None:
+    site, server = add_source(call, workspace), add_source(call, workspace, type="python")
+    pixel = add_source(call, workspace, type="pixel")
+    ids = [site["id"], server["id"], pixel["id"]]
+    body = {"workspace_id": workspace, "name": "cdp.nopage.com", "source_ids": ids}
+    assert call.post("/domains", json=body).status_code == 201
+    refused = call.post(f"/sources/{server['id']}/csp", json={})
+
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "source-on-no-page"
+    assert call.post(f"/sources/{pixel['id']}/csp", json={}).json()["directives"] == {
+        "img-src": ["https://api.cdp.nopage.com:8443"]
+    }
+
+
 def test_pages_join_to_the_whole_list(call: httpx.Client, workspace: str) -> None:
     ids = [add_source(call, workspace)["id"] for _ in range(5)]
     seen, after, pages = [], "", 0

@@ -166,6 +166,19 @@ def test_a_snippet_is_printed_byte_for_byte(shell: Shell, source: str) -> None:
     assert "api.cdp.shop.com" in shell.run("sources", "snippet", source, "--format", "python")
 
 
+def test_a_policy_is_checked_on_the_command_line(shell: Shell, source: str) -> None:
+    shell.run("domains", "add", "cdp.shop.com", "--source", source)
+    wanted = shell.run("sources", "csp", source)
+    blocked = shell.run("sources", "csp", source, "--policy", "connect-src 'none'", code=1)
+    given = ("--policy", wanted.strip().replace("\n", "; "))
+    allowed = shell.json("sources", "csp", source, *given)
+
+    assert "connect-src https://evs.cdp.shop.com" in wanted
+    assert "no event is sent at all" in blocked
+    assert "connect-src https://evs.cdp.shop.com" in blocked
+    assert allowed["is_allowed"] is True
+
+
 def test_a_source_takes_its_settings_and_write_key_along(shell: Shell, tmp_path: Path) -> None:
     shell.run("workspaces", "add", "Shop")
     file = tmp_path / "settings.json"

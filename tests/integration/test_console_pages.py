@@ -56,6 +56,7 @@ async def test_the_rule_that_a_name_breaks_is_said_by_its_field_and_nothing_type
         ({"source_ids": []}, "source_ids", "source"),
         ({"description": "x" * 2_001}, "description", "2,000 is the most"),
         ({"name": "*.shop.test"}, "name", "wildcard"),
+        ({"mode": "proxy"}, "mode", "delegation or CNAME"),
         ({"name": "<script>alert(1)</script>"}, "name", "without https://"),
     ],
 )
@@ -114,6 +115,33 @@ async def test_a_domain_asked_for_shows_exactly_its_records_and_can_be_paused_an
     assert "stops serving the script" in sure.text
     assert "Records to delete" in removed.text
     assert "Check now" not in removed.text
+
+
+async def test_a_domain_by_cname_shows_its_records_and_what_a_cname_costs(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    async with world.browser() as browser:
+        await sign_in(browser)
+        added = await fill_in_domain(
+            browser,
+            f"/workspaces/{shop.id}/domains/new",
+            name="cdp.shop.test",
+            mode="cname",
+            source_ids=[source.id],
+        )
+        page = await browser.get(added.headers["location"])
+
+    record = re.compile(
+        r"(evs|api)\.cdp\.shop\.test\. 3600 IN CNAME "
+        r"([ce])-[a-z0-9]{20}\.edge\.firstparty\.localhost\."
+    )
+    assert set(record.findall(page.text)) == {("evs", "c"), ("api", "e")}
+    assert "A CNAME is second best" in page.text
+    assert "grey cloud" in page.text
+    assert "type NS" not in page.text
 
 
 async def test_the_page_is_told_what_changed_and_nothing_else(world: ConsoleWorld) -> None:
@@ -180,6 +208,21 @@ async def test_a_source_of_every_type_has_a_page_with_what_it_needs(
 
     assert source.write_key in page.text
     assert "https://api.cdp.shop.test" in page.text
+
+
+async def test_what_bypasses_the_domain_is_on_the_source_s_page(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    settings = {"integrations": {"Mixpanel": {"type": "browser"}, "<b>": {"type": "browser"}}}
+    direct, plain = world.source(shop, settings=settings), world.source(shop, "Plain")
+    async with world.browser() as browser:
+        await sign_in(browser)
+        page = await browser.get(f"/workspaces/{shop.id}/sources/{direct.id}")
+        other = await browser.get(f"/workspaces/{shop.id}/sources/{plain.id}")
+
+    assert "cdn.mxpnl.com, api-js.mixpanel.com" in page.text
+    assert "<dt>&lt;b&gt;</dt>" in page.text
+    assert "bypass the domain" not in other.text
 
 
 async def test_a_source_form_keeps_what_was_typed_beside_the_rule(world: ConsoleWorld) -> None:

@@ -370,3 +370,28 @@ async def test_a_copy_that_was_damaged_on_disk_is_fetched_again(
         _, after = await cdn.get(ACTION)
 
     assert after == before
+
+
+async def test_a_flood_of_made_up_paths_leaves_settings_their_way(tmp_path: Path) -> None:
+    asked: set[str] = set()
+    hold = asyncio.Event()
+
+    async def upstream(request: web.BaseRequest) -> web.Response:
+        if request.path != SETTINGS:
+            asked.add(request.path)
+            await hold.wait()
+        return web.json_response({"integrations": {}})
+
+    async with a_server(upstream) as url, a_cdn(tmp_path, Outside(url, None)) as cdn:  # type: ignore[arg-type]
+        flood = [
+            asyncio.create_task(cdn.get(f"/next-integrations/actions/made-up/{number}.js"))
+            for number in range(90)
+        ]
+        refused, _ = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+        settings, _ = await cdn.get(SETTINGS)
+        hold.set()
+        await asyncio.gather(*flood)
+
+    assert {task.result()[0].status for task in refused} == {502}
+    assert settings.status == 200
+    assert len(asked) <= 64

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -51,8 +52,8 @@ class Installation:
     settings: Settings
     parent: DnsServer
 
-    def ask_for(self) -> Domain:
-        domain = a_domain(created_at=datetime.now(UTC))
+    def ask_for(self, **parts: Any) -> Domain:
+        domain = a_domain(created_at=datetime.now(UTC), **parts)
         with self.store.write() as connection:
             workspaces.add_workspace(connection, a_workspace())
             workspaces.add_source(connection, a_source())
@@ -146,6 +147,13 @@ async def small_edge(folder: Path, store: Store) -> AsyncIterator[Address]:
 
 @asynccontextmanager
 async def envoy_edge(folder: Path, store: Store) -> AsyncIterator[Address]:
+    """The real edge, where it takes HTTPS."""
+    async with running_envoy(folder, store) as rig:
+        yield Address("127.0.0.1", rig.https_port)
+
+
+@asynccontextmanager
+async def running_envoy(folder: Path, store: Store) -> AsyncIterator[Edge]:
     """The real edge, Envoy and its discovery server, before back ends of the tests."""
     with tempfile.TemporaryDirectory() as short:  # a Unix socket's path has 108 octets
         rig = Edge(Path(short), "127.0.0.1")
@@ -165,7 +173,7 @@ async def envoy_edge(folder: Path, store: Store) -> AsyncIterator[Address]:
             stack.push_async_callback(rig.stop_ads)
             stack.push_async_callback(rig.stop_envoy)
             await rig.start_envoy()
-            yield Address("127.0.0.1", rig.https_port)
+            yield rig
 
 
 EDGES = pytest.mark.parametrize("run_edge", [small_edge, envoy_edge])

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from firstparty.reconciler.loop import Loop
 from firstparty.reconciler.ports import Ports
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
+from firstparty.resolver.pointing import PointingAnswer
 from firstparty.store import tables
 from tests.fakes.reconciled import World
 
@@ -30,6 +31,9 @@ class BrokenForOne:
         answer: ParentAnswer = await self._real.ask_parent(name)
         return answer
 
+    async def ask_pointing(self, hosts: Any) -> PointingAnswer:
+        raise AssertionError(hosts)
+
     async def ask_own_servers(self, apex: str, hosts: Any) -> OwnAnswer:
         answer: OwnAnswer = await self._real.ask_own_servers(apex, hosts)
         return answer
@@ -45,6 +49,9 @@ class NeverAnswers:
         self.asked += 1
         await asyncio.Event().wait()
         raise AssertionError(name)
+
+    async def ask_pointing(self, hosts: Any) -> PointingAnswer:
+        raise AssertionError(hosts)
 
     async def ask_own_servers(self, apex: str, hosts: Any) -> OwnAnswer:
         raise AssertionError(apex, hosts)
@@ -112,7 +119,7 @@ async def test_a_domain_that_trips_over_a_bug_does_not_stop_the_others(tmp_path:
     world = a_world(tmp_path)
     ask_for_many(world, 3)
     ports = world.outside.ports()
-    broken = replace(ports, delegation=BrokenForOne(ports.delegation, "cdp1.shop.test"))
+    broken = replace(ports, dns=BrokenForOne(ports.dns, "cdp1.shop.test"))
     async with running(world, ports=broken):
         await until_live(world, 2)
     found = live(world)
@@ -126,7 +133,7 @@ async def test_a_reconciler_that_is_stopped_gives_its_domains_back_at_once(tmp_p
     ask_for_many(world, 3)
     ports = world.outside.ports()
     stuck = NeverAnswers()
-    async with running(world, ports=replace(ports, delegation=stuck)):
+    async with running(world, ports=replace(ports, dns=stuck)):
         async with asyncio.timeout(20):
             while stuck.asked < 3:
                 await asyncio.sleep(0.01)

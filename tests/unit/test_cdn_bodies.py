@@ -1,11 +1,10 @@
 import gzip
-import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstparty.cdn.bodies import MAX_BYTES, MAX_INFLATED_BYTES, Kind, Unfit, parse_body
+from firstparty.cdn.bodies import MAX_BYTES, MAX_INFLATED_BYTES, Kind, Unfit, parse_body, read_json
 
 PAGE = b"\xef\xbb\xbf\r\n <!doctype html><title>Sorry</title>"
 CODE = b"window.x = 1;"
@@ -61,6 +60,13 @@ def test_what_is_no_script_is_unfit(raw: bytes, content_type: str, content_encod
         parse_body(Kind.SCRIPT, raw, content_type=content_type, content_encoding=content_encoding)
 
 
+def test_settings_with_half_an_emoji_are_settings() -> None:
+    raw = b'{"name": "\\ud83d"}'
+    body = parse_body(Kind.SETTINGS, raw, content_type="application/json", content_encoding="")
+
+    assert read_json(body.content) == {"name": "\ufffd"}
+
+
 @pytest.mark.parametrize(
     ("kind", "raw"),
     [
@@ -88,4 +94,4 @@ def test_any_bytes_are_taken_or_unfit_and_taken_ones_stay_fit(
         return
 
     assert parse_body(kind, raw, content_type="", content_encoding="") == body
-    assert kind is Kind.SCRIPT or isinstance(json.loads(body.content), dict | list)
+    assert kind is Kind.SCRIPT or isinstance(read_json(body.content), dict | list)

@@ -98,6 +98,13 @@ def test_a_damaged_copy_is_not_read(tmp_path: Path) -> None:
     assert cache.read(replace(copy, url="https://cdn.test/other.js")) is None
 
 
+def test_a_folder_among_the_copies_stops_nothing(tmp_path: Path) -> None:
+    copy = keep(a_cache(tmp_path), b"12345")
+    (tmp_path / "mirror" / "lost+found").mkdir()
+
+    assert a_cache(tmp_path).find(URL) == copy
+
+
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"\xff\xff", b'{"url": 1}\nx'])
 def test_files_that_are_no_copies_are_removed_at_start(tmp_path: Path, content: bytes) -> None:
     cache = a_cache(tmp_path)

@@ -20,6 +20,7 @@ from firstparty.control.views import DomainView, build_view
 from firstparty.control.workspaces import add_workspace
 from firstparty.errors import Conflict, Forbidden, NotFound, Refused
 from firstparty.model.claims import ClaimState, move_claim
+from firstparty.model.domains import Mode
 from firstparty.model.findings import DnsRecord
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType, Workspace
@@ -266,6 +267,15 @@ def test_trackerish_labels_get_advice_and_others_none(here: Installation) -> Non
 
     assert plain.warnings == ()
     assert [advice.code for advice in tracking.warnings] == ["label-trackerish"] * 2
+
+
+def test_a_cname_gets_advice_on_what_it_costs_and_two_cname_records(here: Installation) -> None:
+    view = ask(here, mode=Mode.CNAME)
+
+    assert [advice.code for advice in view.warnings] == ["mode-cname"]
+    assert [(one.record.name, one.record.type) for one in view.records] == [
+        (f"{host}.", "CNAME") for host in view.domain.hosts
+    ]
 
 
 def test_every_change_is_audited_with_who_and_what(here: Installation) -> None:

@@ -8,7 +8,8 @@ from firstparty.config import Address
 from firstparty.model.claims import nameserver_names
 from firstparty.model.findings import Severity
 from firstparty.model.status import DnsStatus
-from firstparty.reconciler.delegation import Delegation, Judgement, judge_delegation
+from firstparty.reconciler.delegation import Delegation, judge_delegation
+from firstparty.reconciler.judgement import Judgement
 from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
 from tests.builders import a_domain
 

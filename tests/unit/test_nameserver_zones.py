@@ -4,7 +4,7 @@ import dns.message
 import dns.rcode
 import msgspec
 
-from firstparty.model.feed import FeedEntry, Topic, Zone
+from firstparty.model.feed import FeedEntry, Targets, Topic, Zone
 from firstparty.nameserver.lookup import look_up
 from firstparty.nameserver.zones import Zones
 
@@ -138,3 +138,58 @@ def test_nobody_takes_the_service_domain_by_an_entry_of_the_feed() -> None:
 
     assert ask(zones, "evs.fp.test").rcode() == dns.rcode.NXDOMAIN
     assert address(ask(zones, "ns1.fp.test")) == "192.0.2.53"
+
+
+def targets(revision: int, key: str, body: Targets | bytes | None) -> FeedEntry:
+    encoded = msgspec.json.encode(body) if isinstance(body, Targets) else body
+    return FeedEntry(revision=revision, topic=Topic.TARGETS, key=key, body=encoded)
+
+
+OURS = Targets(
+    names=("c-tok.edge.fp.test", "e-tok.edge.fp.test"), addresses=("192.0.2.1", "2001:db8::1")
+)
+
+
+def test_cname_targets_have_the_edges_addresses_and_https_records() -> None:
+    zones = new_zones()
+    zones.apply([targets(1, "dom_1", OURS)])
+
+    for name in OURS.names:
+        assert address(ask(zones, name)) == "192.0.2.1"
+        assert address(ask(zones, name, "AAAA")) == "2001:db8::1"
+        assert address(ask(zones, name, "HTTPS")) == '1 . alpn="h2,http/1.1"'
+    assert ask(zones, "edge.fp.test").rcode() == dns.rcode.NOERROR
+
+
+def test_cname_targets_are_nxdomain_after_the_domain_is_removed() -> None:
+    zones = new_zones()
+    zones.apply([targets(1, "dom_1", OURS), targets(2, "dom_1", None)])
+
+    assert ask(zones, OURS.names[0]).rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_domain_may_have_a_zone_and_targets_under_one_key() -> None:
+    zones = new_zones()
+    zones.apply([entry(1, "dom_1", a_zone("one.test")), targets(2, "dom_1", OURS)])
+    zones.apply([entry(3, "dom_1", None)])
+
+    assert ask(zones, "evs.one.test").rcode() == dns.rcode.REFUSED
+    assert address(ask(zones, OURS.names[0])) == "192.0.2.1"
+
+
+def test_targets_published_with_other_addresses_have_those() -> None:
+    zones = new_zones()
+    moved = msgspec.structs.replace(OURS, addresses=("192.0.2.2",))
+    zones.apply([targets(1, "dom_1", OURS), targets(2, "dom_1", moved)])
+
+    assert address(ask(zones, OURS.names[1])) == "192.0.2.2"
+    assert ask(zones, OURS.names[1], "AAAA").answer == []
+
+
+def test_bad_targets_leave_the_earlier_ones_as_they_were() -> None:
+    zones = new_zones()
+    zones.apply([targets(1, "dom_1", OURS)])
+    bad = msgspec.structs.replace(OURS, addresses=("not an address",))
+    zones.apply([targets(2, "dom_1", bad), targets(3, "dom_1", b"not json")])
+
+    assert address(ask(zones, OURS.names[0])) == "192.0.2.1"

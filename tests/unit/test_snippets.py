@@ -12,9 +12,12 @@ from firstparty.snippets.facts import SnippetFacts
 from firstparty.snippets.html import build_html_snippet
 from firstparty.snippets.literals import Language, build_literal
 
+# "__proto__" is written as a computed key, which JSON has none of: Node.js is asked about it in
+# tests/integration.
+KEYS = st.text().filter(lambda key: key != "__proto__")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner),
     max_leaves=10,
 )
 FACTS = SnippetFacts(
@@ -115,7 +118,7 @@ def test_every_form_has_its_facts_and_renders_without_a_placeholder_left() -> No
 
         assert form.title
         assert "$" not in code.replace("$/", "")
-        assert '"WK"' in code
+        assert "WK" in code
 
 
 def test_a_server_sdk_gets_the_host_as_it_wants_it() -> None:

@@ -10,7 +10,17 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import firstparty
-from firstparty.api import domains, events, health, proxy_checks, sources, tail, tokens, workspaces
+from firstparty.api import (
+    csp,
+    domains,
+    events,
+    health,
+    proxy_checks,
+    sources,
+    tail,
+    tokens,
+    workspaces,
+)
 from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
@@ -60,7 +70,7 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         proxy_checks=BoundedSemaphore(proxy_checks.MAX_AT_ONCE),
     )
     api = APIRouter(prefix="/api/v1")
-    for noun in (workspaces, sources, domains, events, tail, proxy_checks, tokens):
+    for noun in (workspaces, sources, csp, domains, events, tail, proxy_checks, tokens):
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
     app.include_router(api)

@@ -28,10 +28,10 @@ class Record(BaseModel):
 
 
 class WantedRecord(Record):
-    """A record that the owner adds at the parent zone."""
+    """A record that the owner adds."""
 
     found: Annotated[
-        bool, Field(description="Whether the parent zone's own servers had it when last asked")
+        bool, Field(description="Whether the zone's own servers had it when last asked")
     ]
 
 
@@ -77,14 +77,12 @@ class DomainAnswer(BaseModel):
     name: Annotated[str, Field(description="A-labels", examples=["cdp.shop.com"])]
     mode: Mode
     status: Annotated[Word, Field(description="One word, derived from the four statuses")]
-    dns: Annotated[DnsStatus, Field(description="What the parent zone and our servers say")]
+    dns: Annotated[DnsStatus, Field(description="What the owner's zone and our servers say")]
     certificate: Annotated[CertificateStatus, Field(description="Where the certificate stands")]
     edge: Annotated[EdgeStatus, Field(description="Whether the edge knows the hosts")]
     probe: Annotated[ProbeStatus, Field(description="What a request over HTTPS got")]
     findings: list[FindingAnswer]
-    records: Annotated[
-        list[WantedRecord], Field(description="Exactly the records to add at the parent zone")
-    ]
+    records: Annotated[list[WantedRecord], Field(description="Exactly the records to add")]
     cdn_host: Annotated[str, Field(examples=["evs.cdp.shop.com"])]
     api_host: Annotated[str, Field(examples=["api.cdp.shop.com"])]
     source_ids: list[str]

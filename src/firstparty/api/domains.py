@@ -1,7 +1,7 @@
 """The operations of /api/v1/domains."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -14,6 +14,11 @@ from firstparty.api.problems import describe_problems
 from firstparty.control import domains
 from firstparty.control.domains import DomainRequest as Asked
 from firstparty.model.domains import Mode
+
+_MODE: Final = (
+    "How the name points at us: delegation (two NS records) or, second best since Safari and "
+    "blockers see through it, cname (a CNAME record for each host)"
+)
 
 router = APIRouter(
     prefix="/domains",
@@ -42,7 +47,7 @@ class DomainRequest(BaseModel):
         list[str],
         Field(description="The sources to serve, a javascript source first", max_length=500),
     ]
-    mode: Annotated[Mode, Field(description="How the name is pointed at us")] = Mode.DELEGATION
+    mode: Annotated[Mode, Field(description=_MODE)] = Mode.DELEGATION
     cdn_label: Annotated[str, Field(description="Label of the CDN host")] = "evs"
     api_label: Annotated[str, Field(description="Label of the API host")] = "api"
     has_csp: Annotated[StrictBool, Field(description="The site has a Content Security Policy")] = (

@@ -56,9 +56,22 @@ class SourceAnswer(BaseModel):
         return cls(**_parts(view))
 
 
+class DeviceModeAnswer(BaseModel):
+    """A destination that runs in the browser and sends to its vendor, not through the domain."""
+
+    name: Annotated[str, Field(examples=["Mixpanel"])]
+    hosts: Annotated[
+        list[str],
+        Field(description="Its vendor's hosts; empty: not known", examples=[["cdn.mxpnl.com"]]),
+    ]
+
+
 class SourceDetail(SourceAnswer):
     """A source with its settings."""
 
+    device_mode: Annotated[
+        list[DeviceModeAnswer], Field(description="By its settings: what bypasses the domain")
+    ]
     settings: Annotated[dict[str, Any], Field(description="As they were stored, not rewritten")]
     settings_warnings: Annotated[
         list[WarningOfSettings], Field(description="What to know of the settings stored")
@@ -70,7 +83,15 @@ class SourceDetail(SourceAnswer):
         warnings = [
             WarningOfSettings(path=one.path, sentence=one.sentence) for one in view.warnings
         ]
-        return cls(**_parts(view), settings=view.source.settings, settings_warnings=warnings)
+        device_mode = [
+            DeviceModeAnswer(name=one.name, hosts=list(one.hosts)) for one in view.device_mode
+        ]
+        return cls(
+            **_parts(view),
+            settings=view.source.settings,
+            settings_warnings=warnings,
+            device_mode=device_mode,
+        )
 
 
 class SnippetAnswer(BaseModel):
@@ -80,6 +101,7 @@ class SnippetAnswer(BaseModel):
     title: Annotated[str, Field(examples=["HTML snippet"])]
     language: Annotated[str, Field(examples=["html"])]
     install: Annotated[str, Field(description="A command to run first, if one is needed")]
+    option: Annotated[str, Field(description="What the SDK is told the hosts with")]
     notes: list[str]
     code: str
 

@@ -15,7 +15,7 @@ from firstparty.control import source_changes, sources
 from firstparty.control.source_changes import SourceChange
 from firstparty.control.sources import SourceRequest as Asked
 from firstparty.model.workspaces import Origin, SourceType
-from firstparty.snippets.catalogue import list_forms
+from firstparty.snippets.catalogue import find_form, list_forms
 from firstparty.snippets.html import DEFAULT_GLOBAL
 
 router = APIRouter(
@@ -154,7 +154,7 @@ def show_snippet(
     here: Here,
     source_id: str,
     form: Annotated[
-        str, Query(alias="format", description="html, npm, python or node", max_length=40)
+        str, Query(alias="format", description=" · ".join(list_forms()), max_length=40)
     ] = "html",
     path: Annotated[
         Literal["alias", "standard"],
@@ -167,12 +167,13 @@ def show_snippet(
     """The code to copy, with this source's hosts and write key in it."""
     view = sources.show_source(here.store, here.caller, source_id, rules=here.rules)
     code = sources.show_snippet(view, form, is_standard=path == "standard", global_name=name)
-    facts = list_forms()[form]
+    facts = find_form(form)
     return SnippetAnswer(
         format=form,
         title=facts.title,
         language=facts.language,
         install=facts.install,
+        option=facts.option,
         notes=list(facts.notes),
         code=code,
     )

@@ -8,12 +8,15 @@ import re
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from firstparty.model.json_text import decode_json
+
 MAX_BYTES: Final = 2 * 1024**2  # as it comes over the wire
 MAX_INFLATED_BYTES: Final = 16 * 1024**2
+_DECODER: Final = msgspec.json.Decoder()
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 # Object stores give files that they cannot tell as octets; what is inside decides then.
 _SCRIPT_TYPES: Final = re.compile(
@@ -68,6 +71,11 @@ def parse_body(kind: Kind, raw: bytes, *, content_type: str, content_encoding: s
     return Body(content=content, gzipped=raw if is_gzip else None)
 
 
+def read_json(content: bytes) -> Any:
+    """The value of a JSON body; raises msgspec.DecodeError and kin."""
+    return decode_json(_DECODER, content)
+
+
 def _inflate(raw: bytes) -> bytes:
     inflater = zlib.decompressobj(wbits=31)  # one gzip member
     try:
@@ -92,7 +100,7 @@ def _check_script(content: bytes, content_type: str) -> None:
 
 def _check_json(content: bytes, wanted: type) -> None:
     try:
-        value = msgspec.json.decode(content)
+        value = read_json(content)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise Unfit("no JSON") from error
     if not isinstance(value, wanted):

@@ -76,7 +76,8 @@ class CopyCache:
         found = []
         for path in self._folder.iterdir():
             if (copy := _read_facts(path)) is None or path != self._path(copy):
-                path.unlink()
+                with contextlib.suppress(OSError):  # a folder that somebody put here is no copy
+                    path.unlink()
             else:
                 found.append(copy)
         for copy in sorted(found, key=lambda one: one.checked_at):

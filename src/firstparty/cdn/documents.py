@@ -9,7 +9,7 @@ import msgspec
 
 from firstparty.cdn.answers import JSON
 from firstparty.cdn.assets import Asset, AssetCache, build_asset
-from firstparty.cdn.bodies import Body
+from firstparty.cdn.bodies import Body, read_json
 from firstparty.cdn.directory import Tenant, is_mirrored
 from firstparty.cdn.mirror import Absence, Mirror
 from firstparty.cdn.resources import (
@@ -83,14 +83,14 @@ def build_settings(settings: Mapping[str, Any], tenant: Tenant, source: EdgeSour
 
 def build_mirrored_settings(body: Body, tenant: Tenant, source: EdgeSource) -> Asset:
     """The upstream's settings, rewritten; where it would have events sent is logged."""
-    settings: dict[str, Any] = msgspec.json.decode(body.content)
+    settings: dict[str, Any] = read_json(body.content)
     Log("cdn").info("cdn.settings_mirrored", source=source.id, api_host=find_api_host(settings))
     return build_settings(settings, tenant, source)
 
 
 def list_mirrored(body: Body) -> Asset:
     """The integrations list that follows from the upstream's settings."""
-    return _build_json(list_integrations(msgspec.json.decode(body.content)))
+    return _build_json(list_integrations(read_json(body.content)))
 
 
 def find_api_host(settings: Mapping[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ from firstparty.telemetry import Log
 _PATIENCE: Final = 1.0  # seconds that a visitor waits for news of what we have an old copy of
 _ABSENT_FOR: Final = timedelta(seconds=5)
 _MAX_ABSENT: Final = 10_000
-_MAX_FLIGHTS: Final = 128  # for paths that visitors can make up
+_MAX_GUESSES: Final = 64  # requests under way for paths that visitors can make up
 _LOG_PAUSE: Final = timedelta(seconds=10)
 
 
@@ -61,6 +61,7 @@ class Mirror:
         self._clock = clock
         self._flights: dict[str, asyncio.Task[Copy | Absence]] = {}
         self._absent: OrderedDict[str, tuple[Absence, datetime]] = OrderedDict()
+        self._guesses = 0
         self._quiet_until: datetime | None = None
 
     async def get(
@@ -77,6 +78,9 @@ class Mirror:
                     partial(self._build, resource, copy, build),
                 )
             except _Damaged:
+                # What is under way may rest on it: an entity tag was sent for what is no more.
+                if (flight := self._flights.get(copy.url)) is not None:
+                    await asyncio.wait({flight})
                 await self._forget(copy)
         return Absence.UNREACHABLE
 
@@ -115,14 +119,17 @@ class Mirror:
         return flight
 
     async def _fly(self, resource: Resource, copy: Copy | None) -> Copy | Absence:
+        is_guess = copy is None and not resource.is_countable
+        self._guesses += is_guess
         try:
-            if len(self._flights) > _MAX_FLIGHTS and not resource.is_countable:
+            if is_guess and self._guesses > _MAX_GUESSES:
                 return Absence.UNREACHABLE
             found = await self._renew(resource, copy)
         except Exception:  # noqa: BLE001 - the rim of a task: one resource fails, logged, alone
             Log("cdn").exception("cdn.mirror_failed", resource=resource.label)
             found = Absence.UNREACHABLE
         finally:
+            self._guesses -= is_guess
             del self._flights[resource.url]
         self._note(resource.url, found)
         return found

@@ -20,7 +20,7 @@ from firstparty import __version__
 from firstparty.cdn.bodies import MAX_BYTES
 
 _TIMEOUT: Final = timedelta(seconds=10)  # from the first packet to the end of the answer
-_CONNECTIONS: Final = 64
+_CONNECTIONS: Final = 256  # many more than the mirror lets visitors' guesses have
 _ETAG: Final = re.compile(r'(W/)?"[\x21\x23-\x7e]{0,200}"', re.ASCII)  # RFC 9110 §8.8.3
 
 

@@ -1,4 +1,4 @@
-"""An ACME certificate authority (RFC 8555), by certbot's library, validated by dns-01.
+"""An ACME certificate authority (RFC 8555), by certbot's library.
 
 Every call is one short piece of an order, so that an order goes on, by its URL, after a crash at
 any point. The library blocks: each call runs in a thread with a session of its own.
@@ -14,12 +14,13 @@ from typing import Final
 
 from acme import challenges, messages
 from cryptography import x509
+from josepy.jwk import JWK
 
 from firstparty.certs.account import AccountKeeper, load_or_add_account, register
 from firstparty.certs.problems import FAULTS, describe, is_account_lost, name_problem, read_fault
 from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending, Rejected
 from firstparty.certs.session import Session
-from firstparty.model.certificates import DnsChallenge
+from firstparty.model.certificates import Challenge, ChallengeMethod, DnsChallenge, HttpChallenge
 from firstparty.telemetry import Log
 
 _LOG: Final = Log("certs")
@@ -47,24 +48,37 @@ class AcmeAuthority:
         # Its own threads: a CA that hangs must not keep the process's others from the store.
         self._threads = ThreadPoolExecutor(_MAX_SESSIONS, thread_name_prefix="acme")
 
-    async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
+    async def begin(
+        self,
+        names: Sequence[str],
+        csr: bytes,
+        *,
+        method: ChallengeMethod = ChallengeMethod.DNS,
+    ) -> OrderProgress:
         """Make an order for exactly ``names``, which are those of the request (PEM)."""
 
         def work(session: Session) -> OrderProgress:
             order = session.acme.new_order(csr)
             authorizations = [one.body for one in order.authorizations]
             return _read_new_order(
-                str(order.uri), order.body, authorizations, names=names, session=session
+                str(order.uri),
+                order.body,
+                authorizations,
+                names=names,
+                method=method,
+                session=session,
             )
 
         return await self._in_thread(work)
 
-    async def answer(self, url: str) -> OrderProgress:
+    async def answer(
+        self, url: str, *, method: ChallengeMethod = ChallengeMethod.DNS
+    ) -> OrderProgress:
         """Tell the CA that the challenges of this order may be validated now. May be repeated."""
 
         def work(session: Session) -> OrderProgress:
             for authorization in session.fetch_authorizations(session.fetch_order(url)):
-                body = _find_dns01(authorization)
+                body = _find_challenge(authorization, method)
                 if body is not None and _is(authorization, body, messages.STATUS_PENDING):
                     session.acme.answer_challenge(body, body.chall.response(session.account.key))
             return Pending(url=url, again=_SOON)
@@ -148,6 +162,7 @@ def _read_new_order(
     authorizations: Sequence[messages.Authorization],
     *,
     names: Sequence[str],
+    method: ChallengeMethod,
     session: Session,
 ) -> OrderProgress:
     """The challenges of a new order; an order or authorization may be an earlier one, reused."""
@@ -158,13 +173,12 @@ def _read_new_order(
         if authorization.status == messages.STATUS_VALID:
             continue
         host = authorization.identifier.value
-        body = _find_dns01(authorization)
+        body = _find_challenge(authorization, method)
         if host not in names or body is None:
             return Rejected(
-                problem="noChallenge", detail=f"The CA offers no dns-01 challenge for {host}."
+                problem="noChallenge", detail=f"The CA offers no {method} challenge for {host}."
             )
-        value = body.chall.validation(session.account.key)
-        wanted.append(DnsChallenge(host=host, value=value))
+        wanted.append(_read_challenge(host, body.chall, session.account.key))
     return Challenged(url=url, challenges=tuple(wanted))
 
 
@@ -182,11 +196,20 @@ def _read_invalid_order(order: messages.Order, session: Session) -> Rejected:
     return Rejected(problem="orderInvalid", detail="The CA does not say why.")
 
 
-def _find_dns01(authorization: messages.Authorization) -> messages.ChallengeBody | None:
+def _find_challenge(
+    authorization: messages.Authorization, method: ChallengeMethod
+) -> messages.ChallengeBody | None:
     for body in authorization.challenges or ():
-        if isinstance(body.chall, challenges.DNS01):
+        if body.chall.typ == method:
             return body
     return None
+
+
+def _read_challenge(host: str, found: challenges.KeyAuthorizationChallenge, key: JWK) -> Challenge:
+    value = found.validation(key)
+    if isinstance(found, challenges.HTTP01):
+        return HttpChallenge(host=host, token=found.encode("token"), key_authorization=value)
+    return DnsChallenge(host=host, value=value)
 
 
 def _is(

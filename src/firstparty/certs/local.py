@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from firstparty.certs.keys import dump_private_key, load_private_key
 from firstparty.certs.progress import Issued, OrderProgress, Rejected
+from firstparty.model.certificates import ChallengeMethod
 
 ROOT_NAME: Final = "Firstparty local CA, for this machine only"
 ROOT_LIFETIME: Final = timedelta(days=3652)
@@ -60,16 +61,26 @@ class LocalAuthority:
         """The root's certificate, PEM: what clients must trust."""
         return self._root.public_bytes(Encoding.PEM)
 
-    async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
+    async def begin(
+        self,
+        names: Sequence[str],
+        csr: bytes,
+        *,
+        method: ChallengeMethod = ChallengeMethod.DNS,
+    ) -> OrderProgress:
         """Issue a certificate for ``names`` and the key of the request, PEM."""
+        del method  # nothing is validated
         request = x509.load_pem_x509_csr(csr)
         if not request.is_signature_valid:
             return Rejected(problem="badCSR", detail="The request is not signed by its own key.")
         chain = self._issue(names, request).public_bytes(Encoding.PEM).decode()
         return Issued(url=_URL, chain=chain)
 
-    async def answer(self, url: str) -> OrderProgress:
+    async def answer(
+        self, url: str, *, method: ChallengeMethod = ChallengeMethod.DNS
+    ) -> OrderProgress:
         """There are no challenges to answer: an order that waits for that is another CA's."""
+        del method
         return Rejected(problem="orderUnknown", detail=f"The local CA has no order {url!r}.")
 
     async def advance(self, url: str, csr: bytes) -> OrderProgress:

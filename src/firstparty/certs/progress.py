@@ -6,7 +6,7 @@ A CA's refusals and outages are values here, since they are expected: nothing is
 from dataclasses import dataclass
 from datetime import timedelta
 
-from firstparty.model.certificates import DnsChallenge
+from firstparty.model.certificates import Challenge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Challenged:
     """We have the next move: publish these, then call ``answer``. Empty: nothing to publish."""
 
     url: str
-    challenges: tuple[DnsChallenge, ...]
+    challenges: tuple[Challenge, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

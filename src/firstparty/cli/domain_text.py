@@ -24,6 +24,7 @@ def print_domain(domain: Mapping[str, Any]) -> None:
         (
             ("domain", domain["name"]),
             ("id", domain["id"]),
+            ("mode", domain["mode"]),
             ("status", domain["status"]),
             ("dns", domain["dns"]),
             ("certificate", domain["certificate"]),
@@ -34,7 +35,7 @@ def print_domain(domain: Mapping[str, Any]) -> None:
             ("sources", ", ".join(source["name"] for source in domain["sources"])),
         )
     )
-    print_line("\nRecords to add at the parent zone:")
+    print_line("\nRecords to add at your DNS provider:")
     for record in domain["records"]:
         mark = "found" if record["found"] else "not found"
         print_line(

@@ -27,7 +27,9 @@ def add(  # noqa: PLR0913 - one parameter for each option
     source: Annotated[
         list[str], typer.Option(metavar="ID", help="A source to serve; the first a javascript one.")
     ],
-    mode: Annotated[Mode, typer.Option(help="How the name is pointed at us.")] = Mode.DELEGATION,
+    mode: Annotated[
+        Mode, typer.Option(help="How the name points at us: a CNAME is second best.")
+    ] = Mode.DELEGATION,
     cdn_label: Annotated[str, typer.Option(metavar="LABEL", help="Of the CDN host.")] = "evs",
     api_label: Annotated[str, typer.Option(metavar="LABEL", help="Of the API host.")] = "api",
     csp: Annotated[bool, typer.Option("--csp", help="The site has a CSP.")] = False,

@@ -7,13 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from firstparty.cli.client import Client
+from firstparty.cli.csp import csp
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.control.settings_json import parse_settings
 from firstparty.errors import Refused
 from firstparty.model.workspaces import Origin, SourceType
+from firstparty.snippets.catalogue import list_forms
 
 app = typer.Typer(help="Sites and apps that send messages.", no_args_is_help=True)
+app.command()(csp)
 SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 
@@ -107,7 +110,7 @@ def snippet(
     source_id: SourceId,
     *,
     form: Annotated[
-        str, typer.Option("--format", metavar="FORM", help="html, npm, python or node.")
+        str, typer.Option("--format", metavar="FORM", help=f"One of {', '.join(list_forms())}.")
     ] = "html",
     standard: Annotated[
         bool, typer.Option("--standard", help="html: the path with the write key, not the alias.")

@@ -142,7 +142,6 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
             {
                 "source": each.source,
                 "snippets": snippet_cards(each.source, each.facts),
-                "api_origin": each.facts.api_origin,
             }
             for each in view.sources
             if each.facts

@@ -13,6 +13,7 @@ from firstparty.control.callers import require_role
 from firstparty.control.domains import DomainRequest, list_domains, request_domain
 from firstparty.control.sources import list_sources
 from firstparty.errors import Forbidden, NotFound, Refused
+from firstparty.model.domains import Mode
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType
 
@@ -63,7 +64,7 @@ def show_domains(visit: Visit) -> Response:
 
 def show_new_domain(visit: Visit) -> Response:
     """The empty form."""
-    typed = {"cdn_label": "evs", "api_label": "api", "has_csp": "no"}
+    typed = {"mode": Mode.DELEGATION, "cdn_label": "evs", "api_label": "api", "has_csp": "no"}
     chosen = tuple(visit.query.get("source", "").split())
     return _render_form(visit, typed, chosen, None)
 
@@ -93,12 +94,21 @@ def parse_domain_form(form: Form) -> DomainRequest:
     """The request as typed; the rules are control's."""
     return DomainRequest(
         name=form.text("name"),
+        mode=_parse_mode(form.text("mode")),
         source_ids=form.texts("source_ids"),
         cdn_label=form.text("cdn_label"),
         api_label=form.text("api_label"),
         has_csp=form.text("has_csp") == "yes",
         description=form.text("description"),
     )
+
+
+def _parse_mode(typed: str) -> Mode:
+    if typed not in set(Mode) | {""}:
+        raise Refused(
+            "mode-unknown", "Choose delegation or CNAME: there is no other way yet.", field="mode"
+        )
+    return Mode(typed or Mode.DELEGATION)
 
 
 def _render_form(

@@ -2,15 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from firstparty.model.workspaces import Source, SourceType
-from firstparty.snippets.catalogue import build_snippet, list_forms
+from firstparty.model.workspaces import Source
+from firstparty.snippets.catalogue import build_snippet, list_forms_for
 from firstparty.snippets.facts import SnippetFacts
-
-_FORMS = {
-    SourceType.JAVASCRIPT: ("html", "npm"),
-    SourceType.PYTHON: ("python",),
-    SourceType.NODE: ("node",),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +19,9 @@ class SnippetCard:
 
 
 def snippet_cards(source: Source, facts: SnippetFacts) -> tuple[SnippetCard, ...]:
-    """The snippets for this source's type; none for a type that has no form yet."""
+    """The snippets for this source's type."""
     cards: list[SnippetCard] = []
-    for name in _FORMS.get(source.type, ()):
-        form = list_forms()[name]
+    for name, form in list_forms_for(source.type).items():
         card = SnippetCard(
             id=f"{name}-{source.id}",
             title=form.title,

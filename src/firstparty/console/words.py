@@ -55,10 +55,10 @@ _Status = DnsStatus | CertificateStatus | EdgeStatus | ProbeStatus
 # For each status: tone, what the chip says, and one sentence.
 DNS: Final[Mapping[DnsStatus, tuple[str, str, str]]] = MappingProxyType(
     {
-        DnsStatus.WAITING: ("wait", "waiting", "The parent zone does not have the records yet."),
-        DnsStatus.PARTIAL: ("wait", "partly right", "The parent zone has records that differ."),
+        DnsStatus.WAITING: ("wait", "waiting", "Your zone does not have the records yet."),
+        DnsStatus.PARTIAL: ("wait", "partly right", "Your zone has records that differ."),
         DnsStatus.PROVED: ("busy", "proved", "The records are right; our servers are checked."),
-        DnsStatus.SERVING: ("good", "serving", "The parent zone and our nameservers agree."),
+        DnsStatus.SERVING: ("good", "serving", "Your zone and our nameservers agree."),
         DnsStatus.LOST: ("bad", "lost", "The records were right once and are not any more."),
         DnsStatus.UNKNOWN: ("idle", "could not check", "Nobody answered. That is not a failure."),
     }

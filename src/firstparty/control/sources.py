@@ -12,11 +12,12 @@ from firstparty.control.settings_json import parse_settings
 from firstparty.control.settings_warnings import SettingsWarning, find_warnings
 from firstparty.control.source_rules import parse_route, parse_write_key
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
+from firstparty.csp.device_mode import DeviceModeDestination, list_device_mode
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.domains import Domain
 from firstparty.model.identifiers import new_identifier, random_base62
 from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
-from firstparty.snippets.catalogue import build_snippet
+from firstparty.snippets.catalogue import build_snippet, find_form
 from firstparty.snippets.facts import SnippetFacts
 from firstparty.snippets.html import DEFAULT_GLOBAL
 from firstparty.store import workspaces
@@ -55,6 +56,13 @@ class SourceView:
     domain: Domain | None = None
     facts: SnippetFacts | None = None
     warnings: tuple[SettingsWarning, ...] = ()
+
+    @property
+    def device_mode(self) -> tuple[DeviceModeDestination, ...]:
+        """The destinations that its settings load into the browser: they bypass the domain."""
+        if self.source.type is not SourceType.JAVASCRIPT:
+            return ()
+        return list_device_mode(self.source.settings)
 
 
 def add_source(
@@ -155,19 +163,26 @@ def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name:
 
     Raises Conflict while the source has no domain: then there is no host to name.
     """
+    facts = require_facts(view)
+    if not find_form(form).is_html and (is_standard or global_name != DEFAULT_GLOBAL):
+        raise Refused(
+            "option-not-of-form",
+            "The path and the global's name can be chosen for the html forms alone: leave them "
+            "out.",
+            field="path" if is_standard else "global",
+        )
+    return build_snippet(form, facts, is_standard=is_standard, global_name=global_name)
+
+
+def require_facts(view: SourceView) -> SnippetFacts:
+    """The addresses of a source; raises Conflict while no domain gives it any."""
     if view.facts is None:
         raise Conflict(
             "source-without-domain",
             f"{view.source.name} has no domain yet, so its snippet has no host to name: "
             "add a domain with this source first.",
         )
-    if form != "html" and (is_standard or global_name != DEFAULT_GLOBAL):
-        raise Refused(
-            "option-not-of-form",
-            "The path and the global's name can be chosen for the html form alone: leave them out.",
-            field="path" if is_standard else "global",
-        )
-    return build_snippet(form, view.facts, is_standard=is_standard, global_name=global_name)
+    return view.facts
 
 
 def build_source_view(

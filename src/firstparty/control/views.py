@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceView, build_source_view
-from firstparty.model.domains import Domain, build_records
+from firstparty.model.domains import Domain, Mode, build_records
 from firstparty.model.findings import DnsRecord
 from firstparty.model.names import TRACKERISH_LABELS
 from firstparty.model.observations import Observation
@@ -87,7 +87,25 @@ def _canonical(record: DnsRecord) -> tuple[str, str, str]:
 
 
 def advise(domain: Domain) -> tuple[Advice, ...]:
-    """What the owner should know about the names chosen."""
+    """What the owner should know about the names and the mode chosen."""
+    return (*_advise_on_mode(domain), *_advise_on_labels(domain))
+
+
+def _advise_on_mode(domain: Domain) -> tuple[Advice, ...]:
+    match domain.mode:
+        case Mode.DELEGATION:
+            return ()
+        case Mode.CNAME:
+            # webkit.org/blog/11338: a response behind a CNAME to another site.
+            sentence = (
+                "A CNAME is second best: Safari keeps cookies that are set through it for 7 days "
+                "at most, and blockers follow it to the name behind. Where the subdomain can be "
+                "delegated, delegate it."
+            )
+            return (Advice(code="mode-cname", sentence=sentence),)
+
+
+def _advise_on_labels(domain: Domain) -> tuple[Advice, ...]:
     hosts = ((domain.cdn_label, domain.cdn_host), (domain.api_label, domain.api_host))
     return tuple(
         Advice(

@@ -19,7 +19,8 @@ from firstparty.serve.processes import OUTSIDE_STOPS, Process
 def plan_authority(state: Path, ports: Ports) -> tuple[Process, Pebble]:
     """Pebble for this demo, ready to be started; its roots are to be written once it is up.
 
-    It validates at our own nameserver, and refuses half of all good nonces, as it does by default.
+    It validates as the demo's resolver tells it, and refuses half of all good nonces, as it does by
+    default.
     Raises Refused where it is not installed.
     """
     binary = find_pebble()
@@ -38,7 +39,7 @@ def plan_authority(state: Path, ports: Ports) -> tuple[Process, Pebble]:
             http=ports.http,
             tls=ports.https,
         ),
-        dns_server=Address("127.0.0.1", ports.nameserver),
+        dns_server=Address("127.0.0.1", ports.resolver),
     )
     write_files(pebble)
     process = Process(

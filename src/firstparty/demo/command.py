@@ -38,6 +38,7 @@ _REFRESH_SECONDS: Final = 1.0
 _OUTSIDE: Final = {
     "outside-parent-udp": ("parent", socket.SOCK_DGRAM),
     "outside-parent-tcp": ("parent", socket.SOCK_STREAM),
+    "outside-resolver": ("resolver", socket.SOCK_DGRAM),
     "outside-upstream": ("upstream", socket.SOCK_STREAM),
     "outside-shop": ("shop", socket.SOCK_STREAM),
 }
@@ -81,7 +82,7 @@ class Demo:
             sockets, log_directory=self._state / "logs", on_change=report.set_pids
         )
         try:
-            supervisor.start((_plan_outside(self._state),))
+            supervisor.start((_plan_outside(self._state, ports),))
             if self._authority == "pebble":
                 await self._start_authority(supervisor, ports)
             supervisor.start(processes)
@@ -180,11 +181,13 @@ async def _finish_first(story: Coroutine[None, None, None], told: asyncio.Event)
     return True
 
 
-def _plan_outside(state: Path) -> Process:
+def _plan_outside(state: Path, ports: Ports) -> Process:
+    nameserver = f"127.0.0.1:{ports.nameserver}"
+    program = (sys.executable, "-m", "firstparty.demo.outside")
     return Process(
         name="outside",
         roles=("outside-parent", "outside-upstream", "outside-shop"),
-        command=(sys.executable, "-m", "firstparty.demo.outside", "--state", str(state)),
+        command=(*program, "--state", str(state), "--nameserver", nameserver),
         sockets=tuple(_OUTSIDE),
         stop_rank=OUTSIDE_STOPS,
     )

@@ -31,6 +31,7 @@ class Ports:
     nats: int
     upstream: int
     parent: int
+    resolver: int
     shop: int
     authority: int
     authority_management: int
@@ -123,6 +124,7 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
             "http": f"{here}:{ports.http}",
             "addresses": [here],
             "probe": [f"{here}:{ports.https}"],
+            "http_probe": [f"{here}:{ports.http}"],
         },
         "ingest": {"processes": min(2, os.cpu_count() or 1)},  # a laptop has other work to do
         "spool": {"listen": f"{here}:{ports.nats}"},

@@ -1,7 +1,7 @@
 """The demo's parent nameserver: a small authoritative server for the zones above ours.
 
 It plays what the rest of the DNS is to a laptop: the root, the top-level domain and ``shop.test``.
-It answers referrals for what is delegated and takes RFC 2136 updates from loopback, so that NS
+It answers referrals for what is delegated and takes RFC 2136 updates from loopback, so that
 records are added with ``nsupdate`` as at a real provider.
 """
 
@@ -67,6 +67,21 @@ async def add_delegation(
     update.delete(owner, "NS")
     for nameserver in nameservers:
         update.add(owner, 300, "NS", dns.name.from_text(nameserver).to_text())
+    await _send_update(address, update, name)
+
+
+async def add_cname(address: tuple[str, int], zone: str, host: str, target: str) -> None:
+    """Make ``host`` in ``zone`` a CNAME to ``target``, and nothing else; see ``add_delegation``."""
+    update = dns.update.UpdateMessage(zone)
+    owner = dns.name.from_text(host)
+    update.delete(owner)
+    update.add(owner, 300, "CNAME", dns.name.from_text(target).to_text())
+    await _send_update(address, update, host)
+
+
+async def _send_update(
+    address: tuple[str, int], update: dns.update.UpdateMessage, name: str
+) -> None:
     host, port = address
     try:
         answer = await dns.asyncquery.tcp(update, host, port=port, timeout=_UPDATE_SECONDS)

@@ -65,7 +65,7 @@ class Resources:
                 else:
                     challenge = msgspec.json.decode(entry.body, type=HttpChallenge)
                     self._challenges[entry.key] = challenge
-            case Topic.ZONES:
+            case Topic.ZONES | Topic.TARGETS:
                 pass
         return set()
 

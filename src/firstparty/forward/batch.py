@@ -4,7 +4,6 @@ The limits are the upstream's: 500 KB and 2,500 messages a batch.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -19,8 +18,7 @@ _ENVELOPE_BYTES: Final = 1_024  # brackets, sentAt and the write key
 _GROWTH_BYTES: Final = 192  # what rewriting may add: timestamp, messageId, type, context.ip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A message ready to go: ``body`` is the JSON that the upstream gets."""
 
     message: Message

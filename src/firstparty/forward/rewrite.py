@@ -7,11 +7,14 @@ upstream then finds nothing left to correct. Values are copied as bytes wherever
 """
 
 from datetime import datetime, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
 from firstparty.forward.expand import Message, Origin, parse_instant
+from firstparty.model.messages import MessageType
+from firstparty.spool.entries import Address
 
 # Clients run by visitors: their address is the visitor's. A server's own address says nothing.
 VISITOR_TYPES: Final = frozenset(
@@ -29,9 +32,18 @@ VISITOR_TYPES: Final = frozenset(
     }
 )
 
+
+class _Context(msgspec.Struct):
+    """What of a context decides whether it gets an address."""
+
+    ip: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    direct: Any = False
+
+
+_CONTEXT: Final = msgspec.json.Decoder(_Context)
 _Fields = dict[str, msgspec.Raw]
 _FIELDS: Final = msgspec.json.Decoder(_Fields)
-_TRUE: Final = b"true"
+_TYPES: Final = {kind: msgspec.Raw(msgspec.json.encode(kind)) for kind in MessageType}
 _EMPTY: Final = frozenset({b"null", b'""'})
 
 
@@ -45,8 +57,8 @@ def rewrite(message: Message, *, source_type: str) -> bytes:
         fields.pop("writeKey", None)
         if is_empty(fields.get("messageId")):
             fields["messageId"] = _raw(derive_message_id(message))
-        if message.origin.type is not None:
-            fields["type"] = _raw(message.origin.type)
+        if (kind := message.origin.type) is not None:
+            fields["type"] = _TYPES[kind]
         _merge(fields, "integrations", message.origin.integrations)
         _merge(fields, "context", message.origin.context)
         _fill_ip(fields, message.origin, source_type)
@@ -64,8 +76,15 @@ def derive_message_id(message: Message) -> str:
 
 def format_instant(instant: datetime) -> str:
     """ISO 8601 in UTC, in milliseconds, or microseconds where there are any."""
-    precision = "microseconds" if instant.microsecond % 1000 else "milliseconds"
-    return instant.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+    return _encode_instant(instant)[1:-1].decode()
+
+
+def _encode_instant(instant: datetime) -> bytes:
+    # msgspec writes microseconds, or nothing where there are none: a twentieth of isoformat's time.
+    text = msgspec.json.encode(instant)
+    if not instant.microsecond:
+        return text[:-2] + b'.000Z"'
+    return text if instant.microsecond % 1000 else text[:-5] + b'Z"'
 
 
 def is_empty(raw: msgspec.Raw | None) -> bool:
@@ -77,7 +96,7 @@ def _set_time(fields: _Fields, origin: Origin) -> None:
     received_at = origin.entry.received_at
     stamped = fields.get("timestamp")
     if stamped is None or is_empty(stamped):
-        fields["timestamp"] = _raw(format_instant(received_at))
+        fields["timestamp"] = msgspec.Raw(_encode_instant(received_at))
         return
     own = fields.get("sentAt")
     sent_at = (parse_instant(own) if own is not None else None) or origin.sent_at
@@ -89,7 +108,7 @@ def _set_time(fields: _Fields, origin: Origin) -> None:
     except OverflowError:
         return
     if moved - moment != timedelta(0):
-        fields["timestamp"] = _raw(format_instant(moved))
+        fields["timestamp"] = msgspec.Raw(_encode_instant(moved))
 
 
 def _merge(fields: _Fields, name: str, shared: msgspec.Raw | None) -> None:
@@ -107,21 +126,28 @@ def _merge(fields: _Fields, name: str, shared: msgspec.Raw | None) -> None:
 def _fill_ip(fields: _Fields, origin: Origin, source_type: str) -> None:
     """Set ``context.ip`` to the client's address where that is a visitor's and none is given."""
     address = origin.entry.client_address
-    if address.is_unspecified:
+    if not int(address):
         return  # not kept, by the source's privacy rules
     own = fields.get("context")
     is_visitor = source_type in VISITOR_TYPES
     if own is None or is_empty(own):
         if is_visitor:
-            fields["context"] = msgspec.Raw(msgspec.json.encode({"ip": str(address)}))
+            fields["context"] = msgspec.Raw(b'{"ip":"%b"}' % _write_address(address))
         return
     if not _is_object(own) or not (is_visitor or b'"direct"' in bytes(own)):
         return
-    context = _FIELDS.decode(own)
-    is_direct = bytes(context.get("direct", b"")) == _TRUE
-    if "ip" not in context and (is_visitor or is_direct):
-        context["ip"] = _raw(str(address))
-        fields["context"] = msgspec.Raw(msgspec.json.encode(context))
+    head = _CONTEXT.decode(own)
+    if head.ip is msgspec.UNSET and (is_visitor or head.direct is True):
+        # Set into the text, for all else in there stays as it came.
+        text = bytes(own)
+        comma = b"," if b'"' in text else b""  # whatever has a key has a quote
+        start = b'{"ip":"%b"%b' % (_write_address(address), comma)
+        fields["context"] = msgspec.Raw(start + memoryview(text)[1:])
+
+
+@lru_cache(maxsize=4_096)
+def _write_address(address: Address) -> bytes:
+    return str(address).encode()
 
 
 def _is_object(raw: msgspec.Raw) -> bool:

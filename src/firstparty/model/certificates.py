@@ -33,6 +33,13 @@ TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = MappingProxyTyp
 )
 
 
+class ChallengeMethod(StrEnum):
+    """How a CA is shown that a host is ours."""
+
+    DNS = "dns-01"  # by a record in our own zone
+    HTTP = "http-01"  # by the edge, where the zone is the owner's
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsChallenge:
     """A dns-01 answer (RFC 8555 §8.4): this TXT value at ``_acme-challenge.<host>``."""
@@ -47,6 +54,18 @@ class DnsChallenge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpChallenge:
+    """An http-01 answer (RFC 8555 §8.3): what the host answers on port 80 for this token."""
+
+    host: str
+    token: str
+    key_authorization: str
+
+
+Challenge = DnsChallenge | HttpChallenge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One try at one certificate. The private key is stored, sealed, before the CA is asked."""
 
@@ -58,7 +77,7 @@ class Order:
     changed_at: datetime
     state: OrderState = OrderState.NEW
     url: str = ""
-    challenges: tuple[DnsChallenge, ...] = ()
+    challenges: tuple[Challenge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

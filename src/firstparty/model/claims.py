@@ -1,8 +1,8 @@
 """A claim: one workspace's try at one name, proved by records that only this claim has.
 
-Every claim gets its own unguessable nameserver names, never used again. Whoever's names the parent
-zone serves has proved the name; a delegation left over from an old claim proves nothing for a new
-one. A claim is kept for ever: as a tombstone once it is over.
+Every claim gets its own unguessable nameserver names and CNAME targets, never used again. Whoever's
+names the parent zone serves has proved the name; a record left over from an old claim proves
+nothing for a new one. A claim is kept for ever: as a tombstone once it is over.
 """
 
 from collections.abc import Mapping
@@ -55,3 +55,8 @@ def move_claim(claim: Claim, state: ClaimState) -> Claim:
 def nameserver_names(token: str, service_domain: str) -> tuple[str, ...]:
     """The nameserver names of the claim with this token, for example ``a-<token>.ns.<service>``."""
     return tuple(f"{letter}-{token}.ns.{service_domain}" for letter in NAMESERVER_LETTERS)
+
+
+def cname_targets(token: str, service_domain: str) -> tuple[str, str]:
+    """Where the claim's CDN host and API host point: ``c-<token>.edge.<service>``, ``e-…``."""
+    return (f"c-{token}.edge.{service_domain}", f"e-{token}.edge.{service_domain}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from firstparty.model.claims import nameserver_names
+from firstparty.model.claims import cname_targets, nameserver_names
 from firstparty.model.findings import DnsRecord
 from firstparty.model.status import Intent
 
@@ -13,6 +13,7 @@ class Mode(StrEnum):
     """How the owner points the name at us."""
 
     DELEGATION = "delegation"  # NS records: the whole subdomain is ours to answer
+    CNAME = "cname"  # one CNAME record for each host; the subdomain stays the owner's zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,4 +56,10 @@ def build_records(domain: Domain, service_domain: str) -> tuple[DnsRecord, ...]:
             return tuple(
                 DnsRecord(name=f"{domain.name}.", type="NS", value=f"{nameserver}.")
                 for nameserver in nameserver_names(domain.token, service_domain)
+            )
+        case Mode.CNAME:
+            targets = cname_targets(domain.token, service_domain)
+            return tuple(
+                DnsRecord(name=f"{host}.", type="CNAME", value=f"{target}.")
+                for host, target in zip(domain.hosts, targets, strict=True)
             )

@@ -1,9 +1,9 @@
 """What the parts in front read: narrow entries, published by the reconciler, one per key.
 
-Two topics. ``EDGE`` has what Envoy's neighbour, ingest and the CDN host need; ``ZONES`` what the
-nameserver answers. An entry replaces the earlier one of its key; an entry without a body removes
-it. Bodies are JSON of the structs below; a reader ignores fields it does not know, so that an old
-edge can read a newer control plane.
+``EDGE`` and ``CHALLENGES`` have what Envoy's neighbour, ingest and the CDN host need; ``ZONES`` and
+``TARGETS`` what the nameserver answers. An entry replaces the earlier one of its key; an entry
+without a body removes it. Bodies are JSON of the structs below; a reader ignores fields it does not
+know, so that an old edge can read a newer control plane.
 """
 
 from datetime import datetime
@@ -19,6 +19,7 @@ class Topic(StrEnum):
     EDGE = "edge"  # one entry a domain: EdgeDomain; key is the domain's id
     CHALLENGES = "challenges"  # one entry a live http-01 challenge; key is "HOST/TOKEN"
     ZONES = "zones"  # one entry a zone: Zone; key is the domain's id
+    TARGETS = "targets"  # one entry a domain by CNAME: Targets; key is the domain's id
 
 
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,3 +111,13 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     caa: tuple[CaaRecord, ...] = ()
     txt: dict[str, tuple[str, ...]] = {}
+
+
+class Targets(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hosts of a domain by CNAME point at: names in the service zone, and the edge there.
+
+    Names have no trailing dot. They do not exist (NXDOMAIN) once the entry is gone.
+    """
+
+    names: tuple[str, ...]
+    addresses: tuple[str, ...]

@@ -49,7 +49,7 @@ async def serve_nameserver(
             listener = TcpListener(zones.answers)
             stack.push_async_callback(listener.close)
             await listener.listen(bound)
-        await follow_feed(feed, [Topic.ZONES], snapshot, zones.apply)
+        await follow_feed(feed, [Topic.ZONES, Topic.TARGETS], snapshot, zones.apply)
 
 
 def _load(file: Path) -> list[FeedEntry]:

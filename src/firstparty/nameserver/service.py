@@ -1,7 +1,8 @@
-"""The operator's own zone in its least form: addresses for the nameserver names of the claims.
+"""The operator's own zone in its least form: addresses for the claims' names.
 
-All of those names have the same records, so they share one node; a change of one claim costs
-nothing that grows with the number of claims.
+Those are the nameserver names of delegated domains, and the targets of domains by CNAME. Names with
+the same records share one node; a change of one claim costs nothing that grows with the number of
+claims.
 """
 
 from collections import Counter
@@ -14,11 +15,12 @@ from firstparty.nameserver.zone import (
     Owner,
     build_nameserver_owner,
     build_service_contents,
+    build_target_owner,
 )
 
 
 class ServiceZone:
-    """Counts how many claims use each nameserver name, and answers those that are in use.
+    """Counts how many claims use each of the names, and answers those that are in use.
 
     Names outside the service domain are left out: their addresses are somebody else's to give.
     """
@@ -34,17 +36,24 @@ class ServiceZone:
 
     def add(self, nameservers: Iterable[str]) -> None:
         """One more claim uses these names."""
-        for name in self._parse(nameservers):
+        self._add(nameservers, self._there)
+
+    def add_targets(self, names: Iterable[str], addresses: Iterable[str]) -> None:
+        """The hosts of one more domain point at these names; raises BadZone and changes nothing."""
+        self._add(names, compile_owner(build_target_owner(addresses)))
+
+    def _add(self, names: Iterable[str], node: Node) -> None:
+        for name in self._parse(names):
             self._uses[name] += 1
-            self._nodes[name] = self._there
+            self._nodes[name] = node
             for above in ancestors(name):
                 if above == self.apex:
                     break
                 self._nodes.setdefault(above, self._between)
 
-    def withdraw(self, nameservers: Iterable[str]) -> None:
+    def withdraw(self, names: Iterable[str]) -> None:
         """One claim less uses these names. The names above them stay, empty."""
-        for name in self._parse(nameservers):
+        for name in self._parse(names):
             self._uses[name] -= 1
             if not self._uses[name]:
                 del self._uses[name], self._nodes[name]
@@ -63,6 +72,6 @@ class ServiceZone:
             quick=False,
         )
 
-    def _parse(self, nameservers: Iterable[str]) -> set[bytes]:
-        names = set(map(parse_name, nameservers))
+    def _parse(self, texts: Iterable[str]) -> set[bytes]:
+        names = set(map(parse_name, texts))
         return {name for name in names if is_below(name, self.apex) and name != self.apex}

@@ -127,6 +127,16 @@ def build_nameserver_owner(addresses: Iterable[str]) -> Owner:
     )
 
 
+def build_target_owner(addresses: Iterable[str]) -> Owner:
+    """What is at a CNAME target: the edge's addresses, as at a host of a delegated zone.
+
+    Raises BadZone.
+    """
+    rrsets = dict(_address_sets(tuple(addresses), HOST_TTL))
+    rrsets[RecordType.HTTPS] = Rrset(ttl=HOST_TTL, rdatas=(_HTTPS,))
+    return Owner(rrsets=rrsets)
+
+
 class _Records:
     """Collects records by owner name; every owner must be in the zone."""
 

@@ -1,4 +1,4 @@
-"""The zones of the feed, and the service zone made from their nameserver names, as answers.
+"""The zones of the feed, and the service zone made from the claims' names, as answers.
 
 A bad entry is logged and changes nothing: its zone stays as it was, the others are not touched.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from firstparty.model.feed import FeedEntry, Zone
+from firstparty.model.feed import FeedEntry, Targets, Topic, Zone
 from firstparty.nameserver.answers import Answers, compile_zone
 from firstparty.nameserver.service import ServiceZone
 from firstparty.nameserver.zone import BadZone, build_contents
@@ -22,19 +22,20 @@ class Zones:
         self._log = Log("nameserver")
         self._service_domain = service_domain
         self._service = ServiceZone(service_domain, nameserver_addresses)
-        self._entries: dict[str, FeedEntry] = {}
+        self._entries: dict[tuple[Topic, str], FeedEntry] = {}
+        self._targets: dict[str, Targets] = {}
         self._zones: dict[str, tuple[Zone, bytes]] = {}  # by key: as published, apex on the wire
         self._owners: dict[bytes, str] = {}  # apex on the wire to the key that put it in
         self._revision = 0
         self._service.put_into(self.answers, serial=0)
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
-        """Take in changes of the topic ZONES. An entry that is here already costs nothing."""
+        """Take in changes of ZONES and TARGETS. An entry that is here already costs nothing."""
         is_changed = False
         for entry in entries:
-            if self._entries.get(entry.key) == entry:
+            if self._entries.get((entry.topic, entry.key)) == entry:
                 continue
-            self._entries[entry.key] = entry
+            self._entries[(entry.topic, entry.key)] = entry
             self._revision = max(self._revision, entry.revision)
             try:
                 self._apply_one(entry)
@@ -51,6 +52,23 @@ class Zones:
             self._service.put_into(self.answers, serial=self._revision)
 
     def _apply_one(self, entry: FeedEntry) -> None:
+        if entry.topic is Topic.TARGETS:
+            self._apply_targets(entry)
+        else:
+            self._apply_zone(entry)
+
+    def _apply_targets(self, entry: FeedEntry) -> None:
+        targets = None if entry.body is None else msgspec.json.decode(entry.body, type=Targets)
+        if targets is not None:
+            # Before the earlier ones go: a bad entry changes nothing.
+            self._service.add_targets(targets.names, targets.addresses)
+        earlier = self._targets.pop(entry.key, None)
+        if earlier is not None:
+            self._service.withdraw(earlier.names)
+        if targets is not None:
+            self._targets[entry.key] = targets
+
+    def _apply_zone(self, entry: FeedEntry) -> None:
         if entry.body is None:
             self._remove(entry.key)
             return

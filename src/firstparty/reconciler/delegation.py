@@ -4,7 +4,7 @@ Only exactly this claim's nameservers, at every server of the parent, prove it. 
 said with the records as they should be, and those that should go away.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +12,10 @@ from firstparty.model.claims import nameserver_names
 from firstparty.model.domains import Domain, build_records
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.status import DnsStatus
+from firstparty.reconciler.judgement import Judgement, enumerate_names
 from firstparty.resolver.observed import ParentAnswer
 
 _MAX_RECORDS: Final = 20
-_MAX_NAMES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +59,6 @@ class Delegation:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """What an answer of the parent comes to."""
-
-    dns: DnsStatus
-    findings: tuple[Finding, ...]
-    seen: tuple[DnsRecord, ...]
-
-
 def judge_delegation(delegation: Delegation) -> Judgement:
     """The status of the delegation, and every finding that applies, the first one first."""
     findings = tuple(found for check in CHECKS if (found := check(delegation)) is not None)
@@ -95,7 +86,7 @@ def could_not_check(delegation: Delegation) -> Finding | None:
     if answer.is_complete:
         return None
     if answer.heard:
-        silent = _enumerate({one.server for one in answer.unheard})
+        silent = enumerate_names({one.server for one in answer.unheard})
         what = f"These nameservers of {answer.parent or 'the root'} gave no answer: {silent}."
     elif answer.trouble is not None or answer.parent is None:
         what = f"The zone above {delegation.domain.name} could not be found ({answer.trouble})."
@@ -172,9 +163,10 @@ def partly_delegated(delegation: Delegation) -> Finding | None:
     missing = wanted - answer.nameservers
     behind = {one.server for one in answer.heard if not wanted <= one.nameservers}
     if missing:
-        what = f"NS records are missing: {_enumerate(missing)}."
+        what = f"NS records are missing: {enumerate_names(missing)}."
     elif behind:
-        what = f"Not every nameserver of {answer.parent} has the records yet: {_enumerate(behind)}."
+        which = enumerate_names(behind)
+        what = f"Not every nameserver of {answer.parent} has the records yet: {which}."
     else:
         return None
     return _owner_finding(delegation, code="partly-delegated", sentence=what)
@@ -184,7 +176,7 @@ def delegated_to_others_too(delegation: Delegation) -> Finding | None:
     """Shared control: whoever runs the other servers answers for the name as well."""
     if not delegation.answer.nameservers & delegation.wanted or not delegation.surplus:
         return None
-    others = _enumerate(delegation.answer.nameservers - delegation.wanted)
+    others = enumerate_names(delegation.answer.nameservers - delegation.wanted)
     return _owner_finding(
         delegation,
         code="delegated-to-others-too",
@@ -204,13 +196,6 @@ def stale_ds(delegation: Delegation) -> Finding | None:
         "or no resolver that validates will find the domain.",
         surplus=(DnsRecord(name=f"{delegation.domain.name}.", type="DS", value="(all of them)"),),
     )
-
-
-def _enumerate(names: Iterable[str]) -> str:
-    """Some names in a sentence; a parent may say hundreds."""
-    told = sorted(names)
-    more = len(told) - _MAX_NAMES
-    return ", ".join(told[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _owner_finding(

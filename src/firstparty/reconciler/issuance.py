@@ -2,7 +2,7 @@
 
 The private key is made, sealed for the edge and stored before the CA is asked for anything, so a
 certificate that was issued is never without its key. The CA is told to validate only once every
-server of ours answers the challenges, and its chain is checked before it is stored.
+server of ours, or every edge, answers the challenges, and its chain is checked before it is stored.
 """
 
 from dataclasses import replace
@@ -21,12 +21,14 @@ from firstparty.certs.progress import (
 )
 from firstparty.model.certificates import (
     Certificate,
+    ChallengeMethod,
     Order,
     OrderState,
     move_order,
     renew_at,
     sealing_context,
 )
+from firstparty.model.domains import Mode
 from firstparty.model.findings import Finding
 from firstparty.model.identifiers import new_identifier
 from firstparty.model.observations import Step
@@ -43,10 +45,11 @@ from firstparty.reconciler.pauses import (
     pause_for_own,
     pause_for_validation,
 )
-from firstparty.reconciler.ports import CertificateAuthority, ChallengeRecords
+from firstparty.reconciler.ports import CertificateAuthority, ChallengeProbe
 from firstparty.store.sealing import SealBroken, Sealer
 
 _PATIENCE: Final = 40  # tries, about two seconds, before the operator is told
+_METHODS: Final = {Mode.DELEGATION: ChallengeMethod.DNS, Mode.CNAME: ChallengeMethod.HTTP}
 
 
 def needs_certificate(case: Case, *, authority: str, now: datetime) -> bool:
@@ -64,7 +67,7 @@ class Issuance:
     """The next move in getting one domain's certificate."""
 
     def __init__(
-        self, authority: CertificateAuthority, challenges: ChallengeRecords, sealer: Sealer
+        self, authority: CertificateAuthority, challenges: ChallengeProbe, sealer: Sealer
     ) -> None:
         """``sealer`` is the edge's: the edge opens certificate keys by itself."""
         self._authority = authority
@@ -83,15 +86,15 @@ class Issuance:
             return drop(case, order, now=now)
         if _is_stuck(case, order, now):
             return fail(case, order, say.order_stuck(order), now=now)
-        csr = build_csr(key, order.names)
+        csr, method = build_csr(key, order.names), _METHODS[case.domain.mode]
         if order.state is OrderState.NEW:
-            progress = await self._authority.begin(order.names, csr)
+            progress = await self._authority.begin(order.names, csr, method=method)
         elif order.state is OrderState.VALIDATING:
             progress = await self._authority.advance(order.url, csr)
         elif await self._challenges.are_served(order.challenges):
-            progress = await self._authority.answer(order.url)
+            progress = await self._authority.answer(order.url, method=method)
         else:
-            return _wait_for_records(case, now)
+            return _wait_for_challenges(case, method, now)
         return _apply(case, order, key, progress, now=now)
 
     def _start(self, case: Case, now: datetime) -> Outcome:
@@ -156,10 +159,13 @@ def _move(
     return Outcome(observation=observation, again=again, order=move_order(order, state, at=now))
 
 
-def _wait_for_records(case: Case, now: datetime) -> Outcome:
+def _wait_for_challenges(case: Case, method: ChallengeMethod, now: datetime) -> Outcome:
     tries = case.observation.tries + 1
-    finding = say.challenges_unserved() if tries > _PATIENCE else say.challenges_published()
-    observation = observe(case.observation, at=now, findings=(finding,), tries=tries)
+    finding = say.challenges_unserved(method) if tries > _PATIENCE else say.challenges_published()
+    # It is not the CA that keeps us: an order that is not served for an hour is given up.
+    observation = observe(
+        case.observation, at=now, findings=(finding,), tries=tries, facts={"ca_outages": 0}
+    )
     return Outcome(observation=observation, again=pause_for_own(tries))
 
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from firstparty.certs.progress import Rejected
-from firstparty.model.certificates import Order
+from firstparty.model.certificates import ChallengeMethod, Order
 from firstparty.model.findings import Actor, Finding, Severity
 
 # Who can do something about a CA's refusal (RFC 8555 §6.7); anything else is the operator's.
@@ -41,16 +41,20 @@ def challenges_published() -> Finding:
     """Our servers are about to answer the challenges."""
     return Finding(
         code="challenges-published",
-        sentence="The CA's challenges are being published in the domain's zone.",
+        sentence="The answers to the CA's challenges are being published.",
         acts=Actor.NOBODY,
     )
 
 
-def challenges_unserved() -> Finding:
-    """Our servers should have answered the challenges long ago."""
+def challenges_unserved(method: ChallengeMethod) -> Finding:
+    """Our servers, or edges, should have answered the challenges long ago."""
+    who = {
+        ChallengeMethod.DNS: "Not all of our nameservers answer",
+        ChallengeMethod.HTTP: "Not every edge (edge.http_probe) answers, over HTTP,",
+    }
     return Finding(
         code="challenges-unserved",
-        sentence="Not all of our nameservers answer the CA's challenges, so it is not told yet.",
+        sentence=f"{who[method]} the CA's challenges, so it is not told yet.",
         acts=Actor.OPERATOR,
         severity=Severity.WARNING,
     )

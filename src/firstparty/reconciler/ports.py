@@ -9,26 +9,30 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firstparty.certs.progress import OrderProgress
-from firstparty.model.certificates import DnsChallenge
+from firstparty.model.certificates import Challenge, ChallengeMethod
 from firstparty.reconciler.probed import HostsAnswer, ProbeTarget
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
+from firstparty.resolver.pointing import PointingAnswer
 
 
-class DelegationProbe(Protocol):
-    """What the DNS says of a delegation, asked of the authoritative servers themselves."""
+class DnsProbe(Protocol):
+    """What the DNS says of a domain, asked of the authoritative servers themselves."""
 
     async def ask_parent(self, name: str) -> ParentAnswer:
         """What every server of the zone above says; MUST NOT come from a recursive cache."""
+
+    async def ask_pointing(self, hosts: Sequence[str]) -> PointingAnswer:
+        """What every server of the zone of each host has there; MUST NOT come from a cache."""
 
     async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
         """What every server of ours says of a zone of ours."""
 
 
-class ChallengeRecords(Protocol):
+class ChallengeProbe(Protocol):
     """Whether a CA would find its challenges."""
 
-    async def are_served(self, challenges: Sequence[DnsChallenge]) -> bool:
-        """Whether *every* server of ours answers *every* one of these TXT values now."""
+    async def are_served(self, challenges: Sequence[Challenge]) -> bool:
+        """Whether *every* server or edge of ours answers *every* one of these now."""
 
 
 class CertificateAuthority(Protocol):
@@ -38,10 +42,18 @@ class CertificateAuthority(Protocol):
     def name(self) -> str:
         """The name it has in the settings; stored with orders and certificates."""
 
-    async def begin(self, names: Sequence[str], csr: bytes) -> OrderProgress:
+    async def begin(
+        self,
+        names: Sequence[str],
+        csr: bytes,
+        *,
+        method: ChallengeMethod = ChallengeMethod.DNS,
+    ) -> OrderProgress:
         """Order a certificate for ``names`` and the key of the request (PEM)."""
 
-    async def answer(self, url: str) -> OrderProgress:
+    async def answer(
+        self, url: str, *, method: ChallengeMethod = ChallengeMethod.DNS
+    ) -> OrderProgress:
         """Say that the challenges are served. MUST be harmless when said twice."""
 
     async def advance(self, url: str, csr: bytes) -> OrderProgress:
@@ -63,8 +75,8 @@ def _nothing() -> None:
 class Ports:
     """One of each. ``close`` gives back what they hold, once nobody calls them any more."""
 
-    delegation: DelegationProbe
-    challenges: ChallengeRecords
+    dns: DnsProbe
+    challenges: ChallengeProbe
     authority: CertificateAuthority
     edge: EdgeProbe
     close: Callable[[], None] = _nothing

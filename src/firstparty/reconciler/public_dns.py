@@ -8,10 +8,11 @@ from firstparty.model.certificates import DnsChallenge
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
 from firstparty.resolver.own import fetch_txt, probe_own_servers
 from firstparty.resolver.parent import probe_parent
+from firstparty.resolver.pointing import PointingAnswer, probe_hosts
 
 
 class PublicDns:
-    """A DelegationProbe and a ChallengeRecords."""
+    """A DnsProbe, and what a challenge probe asks of our nameservers."""
 
     def __init__(
         self,
@@ -26,17 +27,23 @@ class PublicDns:
         self._servers = servers
 
     async def ask_parent(self, name: str) -> ParentAnswer:
-        """See DelegationProbe."""
+        """See DnsProbe."""
         return await probe_parent(
             name, stub_zones=self._stub_zones, allow_private=self._allow_private
         )
 
+    async def ask_pointing(self, hosts: Sequence[str]) -> PointingAnswer:
+        """See DnsProbe."""
+        return await probe_hosts(
+            hosts, stub_zones=self._stub_zones, allow_private=self._allow_private
+        )
+
     async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
-        """See DelegationProbe."""
+        """See DnsProbe."""
         return await probe_own_servers(apex, hosts, servers=self._servers)
 
     async def are_served(self, challenges: Sequence[DnsChallenge]) -> bool:
-        """See ChallengeRecords."""
+        """Whether every server of ours answers every one of these TXT values now."""
         async with asyncio.TaskGroup() as group:
             tasks = [
                 (one, group.create_task(fetch_txt(one.owner_name, servers=self._servers)))

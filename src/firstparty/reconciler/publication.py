@@ -1,20 +1,27 @@
 """What the parts in front are told of a domain, derived from what is stored. Pure.
 
-Before the claim is proved nothing is told: our nameservers refuse the name.
+Before the claim is proved nothing is told of the domain: our nameservers refuse its name. Only the
+targets of a domain by CNAME are there from the start: names of ours, leading to an edge that does
+not know the hosts yet, without which a flattened CNAME could not be told from a missing one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
-from firstparty.model.certificates import OrderState
-from firstparty.model.claims import ClaimState, nameserver_names
-from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, Zone
+from firstparty.model.certificates import DnsChallenge, HttpChallenge, Order, OrderState
+from firstparty.model.claims import ClaimState, cname_targets, nameserver_names
+from firstparty.model.domains import Mode
+from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, Targets, Zone
+from firstparty.model.feed import HttpChallenge as PublishedChallenge
 from firstparty.model.status import Intent
 from firstparty.model.workspaces import Origin, Source
 from firstparty.reconciler.case import Case
 
+_TOKEN_LIFE: Final = timedelta(days=7)  # as long as CAs let an authorization wait
 _VALIDATED: Final = frozenset({OrderState.CHALLENGED, OrderState.VALIDATING})
 
 
@@ -34,17 +41,64 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """Both entries of a domain; None: it has none."""
+    """The entries of a domain; None: it has none. ``challenges`` are by their keys."""
 
     zone: Zone | None = None
     edge: EdgeDomain | None = None
+    targets: Targets | None = None
+    challenges: Mapping[str, PublishedChallenge] = field(default_factory=dict)
 
 
 def build_publication(case: Case, service: Service, *, serial: int) -> Publication:
     """What is to be published; ``serial`` is the zone's if anything in it changed."""
-    if case.claim.state is not ClaimState.PROVED or case.domain.intent is Intent.REMOVED:
+    if case.claim.state is ClaimState.RELEASED or case.domain.intent is Intent.REMOVED:
         return Publication()
-    return Publication(zone=_build_zone(case, service, serial), edge=_build_edge(case, service))
+    is_proved = case.claim.state is ClaimState.PROVED
+    edge = _build_edge(case, service) if is_proved else None
+    match case.domain.mode:
+        case Mode.DELEGATION:
+            zone = _build_zone(case, service, serial) if is_proved else None
+            return Publication(zone=zone, edge=edge)
+        case Mode.CNAME:
+            challenges = _build_challenges(case) if is_proved else {}
+            return Publication(
+                edge=edge, targets=_build_targets(case, service), challenges=challenges
+            )
+
+
+def challenge_keys(case: Case) -> frozenset[str]:
+    """The keys of all http-01 challenges that the case's order has, published or not."""
+    return frozenset(map(_challenge_key, _http_challenges(case.order)))
+
+
+def _http_challenges(order: Order | None) -> tuple[HttpChallenge, ...]:
+    challenges = () if order is None else order.challenges
+    return tuple(one for one in challenges if isinstance(one, HttpChallenge))
+
+
+def _challenge_key(challenge: HttpChallenge) -> str:
+    return f"{challenge.host}/{challenge.token}"
+
+
+def _build_challenges(case: Case) -> dict[str, PublishedChallenge]:
+    order = case.order
+    if order is None or order.state not in _VALIDATED:
+        return {}
+    return {
+        _challenge_key(one): PublishedChallenge(
+            host=one.host,
+            token=one.token,
+            key_authorization=one.key_authorization,
+            expires_at=order.changed_at + _TOKEN_LIFE,
+        )
+        for one in _http_challenges(order)
+    }
+
+
+def _build_targets(case: Case, service: Service) -> Targets:
+    return Targets(
+        names=cname_targets(case.domain.token, service.domain), addresses=service.edge_addresses
+    )
 
 
 def _build_zone(case: Case, service: Service, serial: int) -> Zone:
@@ -70,6 +124,8 @@ def _build_txt(case: Case) -> dict[str, tuple[str, ...]]:
         return {}
     values: dict[str, tuple[str, ...]] = {}
     for challenge in case.order.challenges:
+        if not isinstance(challenge, DnsChallenge):
+            continue
         there = values.get(challenge.owner_name, ())
         values[challenge.owner_name] = (*there, challenge.value)
     return values

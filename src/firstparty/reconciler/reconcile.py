@@ -20,7 +20,7 @@ from firstparty.reconciler.ports import Ports
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.resting import pause, remove, yield_name
 from firstparty.reconciler.saving import save_outcome
-from firstparty.reconciler.verification import ask_parent, check_own_servers, prove
+from firstparty.reconciler.verification import ask_owners_dns, check_own_servers, prove
 from firstparty.reconciler.watch import ask_hosts, first_probe, watch
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
@@ -37,7 +37,7 @@ class Need(StrEnum):
     REMOVAL = "removal"  # the owner wants it gone
     REST = "rest"  # the owner wants nothing done
     YIELD = "yield"  # another claim has the name
-    PROOF = "proof"  # the parent must have this claim's records
+    PROOF = "proof"  # the owner's zone must have this claim's records
     SERVERS = "servers"  # our own servers must answer the zone
     CERTIFICATE = "certificate"  # there is none, or it is due
     PATIENCE = "patience"  # it is due, and the CA is not to be asked yet
@@ -133,10 +133,10 @@ class Reconciler:
             case Need.YIELD:
                 return yield_name(case, now=now)
             case Need.PROOF:
-                judgement = await ask_parent(case, ports.delegation, self.service)
+                judgement = await ask_owners_dns(case, ports.dns, self.service)
                 return prove(case, judgement, service=self.service, now=self.clock())
             case Need.SERVERS:
-                return await check_own_servers(case, ports.delegation, now=now)
+                return await check_own_servers(case, ports.dns, self.service, now=now)
             case Need.CERTIFICATE:
                 issuance = Issuance(ports.authority, ports.challenges, self.edge_sealer)
                 return await issuance.step(case, now=now)

@@ -40,10 +40,10 @@ def remove(case: Case, *, now: datetime) -> Outcome:
 
 
 def yield_name(case: Case, *, now: datetime) -> Outcome:
-    """The parent names another claim's nameservers: whoever controls the zone moved the domain."""
+    """The owner's zone has another claim's records: whoever controls the zone moved the domain."""
     finding = Finding(
         code="superseded",
-        sentence=f"The NS records of {case.domain.name} belong to another workspace's request now, "
+        sentence=f"The records of {case.domain.name} belong to another workspace's request now, "
         "so this one is over. Ask for the domain again if that is wrong.",
         acts=Actor.OWNER,
         severity=Severity.FAILING,

@@ -20,7 +20,12 @@ from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.conflicts import find_conflict, release_earlier_claims
 from firstparty.reconciler.outcome import Outcome
 from firstparty.reconciler.pauses import CONFLICT
-from firstparty.reconciler.publication import Publication, Service, build_publication
+from firstparty.reconciler.publication import (
+    Publication,
+    Service,
+    build_publication,
+    challenge_keys,
+)
 from firstparty.store import certificates, domains, work
 from firstparty.store.feed import lock_feed, publish
 
@@ -50,7 +55,7 @@ def save_outcome(
     if not work.save_observation(connection, lease, observation, due_at=due_at):
         return None
     _write(connection, outcome, now=now)
-    _publish(connection, after, publication)
+    _publish(connection, stored, publication)
     return _keep_history(connection, after, observation, now=now)
 
 
@@ -96,11 +101,19 @@ def _write(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
         certificates.add_certificate(connection, outcome.certificate)
 
 
-def _publish(connection: Connection, after: Case, publication: Publication) -> None:
-    entries = ((Topic.ZONES, publication.zone), (Topic.EDGE, publication.edge))
+def _publish(connection: Connection, before: Case, publication: Publication) -> None:
+    entries = (
+        (Topic.ZONES, publication.zone),
+        (Topic.TARGETS, publication.targets),
+        (Topic.EDGE, publication.edge),
+    )
     for topic, entry in entries:
         body = None if entry is None else msgspec.json.encode(entry)
-        publish(connection, topic, after.domain.id, body)
+        publish(connection, topic, before.domain.id, body)
+    for key in challenge_keys(before) - publication.challenges.keys():
+        publish(connection, Topic.CHALLENGES, key, None)
+    for key, challenge in publication.challenges.items():
+        publish(connection, Topic.CHALLENGES, key, msgspec.json.encode(challenge))
 
 
 def _keep_history(

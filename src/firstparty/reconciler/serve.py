@@ -6,6 +6,7 @@ from pathlib import Path
 
 from firstparty.config import Settings, parse_address
 from firstparty.reconciler.authorities import LOCAL, build_authority, local_root_file
+from firstparty.reconciler.challenge_probe import OwnChallenges
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
 from firstparty.reconciler.loop import Loop
 from firstparty.reconciler.ports import Ports
@@ -26,10 +27,11 @@ def build_ports(settings: Settings, store: Store, control_sealer: Sealer) -> Por
     """The real ports. With the local CA, its root is made if need be and ``ca.pem`` written."""
     dns = build_public_dns(settings)
     addresses = tuple(parse_address(text, key="edge.probe") for text in settings.edge.probe)
+    edges = tuple(parse_address(text, key="edge.http_probe") for text in settings.edge.http_probe)
     authority = build_authority(settings, store, control_sealer)
     return Ports(
-        delegation=dns,
-        challenges=dns,
+        dns=dns,
+        challenges=OwnChallenges(dns, edges),
         authority=authority,
         edge=HttpsEdgeProbe(addresses, Trust(_roots(settings))),
         close=authority.close,

@@ -1,36 +1,52 @@
-"""The steps that verify a delegation: the parent first, then our own servers."""
+"""The steps that verify a domain's records: the owner's servers first, then our own."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from firstparty.model.claims import ClaimState, move_claim
-from firstparty.model.domains import build_records
+from firstparty.model.claims import ClaimState, cname_targets, move_claim
+from firstparty.model.domains import Mode, build_records
 from firstparty.model.findings import Actor, Finding
 from firstparty.model.observations import Observation, Step
 from firstparty.model.status import DnsStatus
 from firstparty.reconciler.case import Case
-from firstparty.reconciler.delegation import Delegation, Judgement, judge_delegation
+from firstparty.reconciler.cname import judge_pointers
+from firstparty.reconciler.delegation import Delegation, judge_delegation
+from firstparty.reconciler.judgement import Judgement
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import pause_for_broken, pause_for_own, pause_for_parent
-from firstparty.reconciler.ports import DelegationProbe
+from firstparty.reconciler.pointers import read_pointers
+from firstparty.reconciler.ports import DnsProbe
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.resting import PAUSED
-from firstparty.resolver.observed import OwnServerAnswer
+from firstparty.resolver.observed import OwnAnswer, OwnServerAnswer
 
 _PATIENCE: Final = 40  # tries, about two seconds, before the operator is told
 
 
-async def ask_parent(case: Case, probe: DelegationProbe, service: Service) -> Judgement:
-    """What the parent's servers say of the domain now, judged."""
-    return judge_delegation(
-        Delegation(
-            domain=case.domain,
-            service_domain=service.domain,
-            answer=await probe.ask_parent(case.domain.name),
-            was_proved=case.claim.state is ClaimState.PROVED,
-        )
-    )
+async def ask_owners_dns(case: Case, probe: DnsProbe, service: Service) -> Judgement:
+    """What the servers of the owner's zone say of the domain now, judged by its mode."""
+    domain, was_proved = case.domain, case.claim.state is ClaimState.PROVED
+    match domain.mode:
+        case Mode.DELEGATION:
+            return judge_delegation(
+                Delegation(
+                    domain=domain,
+                    service_domain=service.domain,
+                    answer=await probe.ask_parent(domain.name),
+                    was_proved=was_proved,
+                )
+            )
+        case Mode.CNAME:
+            return judge_pointers(
+                read_pointers(
+                    domain,
+                    await probe.ask_pointing(domain.hosts),
+                    service_domain=service.domain,
+                    edge_addresses=service.edge_addresses,
+                    was_proved=was_proved,
+                )
+            )
 
 
 def prove(case: Case, judgement: Judgement, *, service: Service, now: datetime) -> Outcome:
@@ -70,11 +86,14 @@ def _proved(case: Case, before: Observation, now: datetime) -> Outcome:
     return Outcome(observation=observation, again=AT_ONCE, claim=claim)
 
 
-async def check_own_servers(case: Case, probe: DelegationProbe, *, now: datetime) -> Outcome:
-    """Whether every server of ours answers the zone as it was published last."""
+async def check_own_servers(
+    case: Case, probe: DnsProbe, service: Service, *, now: datetime
+) -> Outcome:
+    """Whether every server of ours answers the zone, or the targets, as published last."""
     before = case.observation
-    answer = await probe.ask_own_servers(case.domain.name, case.domain.hosts)
-    if case.zone is not None and answer.serves(case.zone.serial):
+    answer = await _ask_own_servers(case, probe, service)
+    # The targets are in the service zone, whose serial every domain moves on.
+    if answer.serves(None if case.zone is None else case.zone.serial):
         observation = observe(before, at=now, reached=(Step.SERVING,), dns=DnsStatus.SERVING)
         return Outcome(observation=observation, again=AT_ONCE)
     tries = before.tries + 1
@@ -83,7 +102,7 @@ async def check_own_servers(case: Case, probe: DelegationProbe, *, now: datetime
         behind = sorted({str(one.address) for one in answer.servers if _is_behind(one, case)})
         finding = Finding(
             code="own-servers-behind",
-            sentence="The NS records are right. Our own nameservers do not answer for the name "
+            sentence="The records are right. Our own nameservers do not answer for the name "
             f"yet: {', '.join(behind) or 'none is set up'}.",
             acts=Actor.OPERATOR,
         )
@@ -91,14 +110,25 @@ async def check_own_servers(case: Case, probe: DelegationProbe, *, now: datetime
     return Outcome(observation=observation, again=pause_for_own(tries))
 
 
+async def _ask_own_servers(case: Case, probe: DnsProbe, service: Service) -> OwnAnswer:
+    domain = case.domain
+    match domain.mode:
+        case Mode.DELEGATION:
+            return await probe.ask_own_servers(domain.name, domain.hosts)
+        case Mode.CNAME:
+            targets = cname_targets(domain.token, service.domain)
+            return await probe.ask_own_servers(service.domain, targets)
+
+
 def _is_behind(answer: OwnServerAnswer, case: Case) -> bool:
-    return case.zone is None or answer.serial != case.zone.serial or bool(answer.missing_hosts)
+    is_old = case.zone is not None and answer.serial != case.zone.serial
+    return is_old or answer.serial is None or bool(answer.missing_hosts)
 
 
 def _checking(case: Case) -> Finding:
     return Finding(
         code="own-servers-checked",
-        sentence=f"The NS records of {case.domain.name} are right: our own servers are checked.",
+        sentence=f"The records of {case.domain.name} are right: our own servers are checked.",
         acts=Actor.NOBODY,
     )
 

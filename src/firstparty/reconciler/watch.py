@@ -14,13 +14,13 @@ from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
 from firstparty.reconciler import issuance_findings
 from firstparty.reconciler.case import Case
-from firstparty.reconciler.delegation import Judgement
+from firstparty.reconciler.judgement import Judgement
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_own
 from firstparty.reconciler.ports import EdgeProbe, Ports
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
 from firstparty.reconciler.publication import Service
-from firstparty.reconciler.verification import ask_parent
+from firstparty.reconciler.verification import ask_owners_dns
 
 _EXPECTED: Final = {
     Check.SETTINGS: ("the settings", "application/json"),
@@ -113,31 +113,31 @@ def first_probe(case: Case, answer: HostsAnswer, *, now: datetime) -> Outcome:
 
 
 async def watch(case: Case, ports: Ports, service: Service, *, now: datetime) -> Outcome:
-    """Look at the delegation and at both hosts of a domain that has been live."""
+    """Look at the owner's records and at both hosts of a domain that has been live."""
     async with asyncio.TaskGroup() as group:
-        parent = group.create_task(ask_parent(case, ports.delegation, service))
+        records = group.create_task(ask_owners_dns(case, ports.dns, service))
         hosts = group.create_task(ask_hosts(case, ports.edge))
-    return judge_watch(case, parent.result(), hosts.result(), now=now)
+    return judge_watch(case, records.result(), hosts.result(), now=now)
 
 
-def judge_watch(case: Case, delegation: Judgement, hosts: HostsAnswer, *, now: datetime) -> Outcome:
+def judge_watch(case: Case, records: Judgement, hosts: HostsAnswer, *, now: datetime) -> Outcome:
     """What a look at a live domain comes to."""
     before = case.observation
     faults = judge_hosts(hosts, has_been_live=True)
-    is_good = delegation.dns is DnsStatus.PROVED and not faults
+    is_good = records.dns is DnsStatus.PROVED and not faults
     tries = 0 if is_good else before.tries + 1
     if tries == 1:
         unsure = observe(before, at=now, findings=before.findings, tries=tries)
         return Outcome(observation=unsure, again=CONFIRM)
-    dns = delegation.dns
+    dns = records.dns
     if dns in {DnsStatus.PROVED, DnsStatus.UNKNOWN}:  # not knowing is not losing
         dns = DnsStatus.SERVING
     observation = observe(
         before,
         at=now,
-        findings=(*delegation.findings, *faults, *_kept(case)),
+        findings=(*records.findings, *faults, *_kept(case)),
         tries=tries,
-        facts={"seen": delegation.seen},
+        facts={"seen": records.seen},
         dns=dns,
         probe=ProbeStatus.FAILED if faults else ProbeStatus.PASSED,
         certificate=_certificate(case, now),

@@ -127,10 +127,16 @@ class OwnAnswer:
     apex: str
     servers: tuple[OwnServerAnswer, ...]
 
-    def serves(self, serial: int) -> bool:
-        """Whether every server, over both transports, has this serial and all of the hosts."""
+    def serves(self, serial: int | None) -> bool:
+        """Whether every server, over both transports, has all of the hosts, and this serial.
+
+        None: any serial, as long as the server is authoritative.
+        """
         return bool(self.servers) and all(
-            answer.serial == serial and not answer.missing_hosts for answer in self.servers
+            answer.serial is not None
+            and serial in {None, answer.serial}
+            and not answer.missing_hosts
+            for answer in self.servers
         )
 
 

@@ -19,14 +19,13 @@ import dns.rdatatype
 
 from firstparty.config import Address
 from firstparty.resolver.budget import Budget
-from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Transport, Trouble
+from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
 from firstparty.resolver.probe import Prober, Reply
 from firstparty.resolver.referral import Cut, Lame, NoCut, as_text, read_cut
 from firstparty.resolver.roots import ROOT_SERVERS
 from firstparty.resolver.walk import NotFound, Walk, ZoneServers
 
 DNS_PORT: Final = 53
-_TCP_DOES_NOT_WORK: Final = frozenset({Trouble.TIMEOUT, Trouble.UNREACHABLE, Trouble.GARBLED})
 # Kinds of records that people have at a name before they delegate it.
 _HIDDEN_TYPES: Final = (
     dns.rdatatype.A,
@@ -102,7 +101,7 @@ class _Delegation:
         return tuple(await self._with_hidden(answers))
 
     async def _ask(self, server: str, address: Address) -> ServerAnswer:
-        reply = await self._ask_surely(address, dns.rdatatype.NS)
+        reply = await self.prober.ask_surely(address, self.name, dns.rdatatype.NS)
         answer = ServerAnswer(server=server, address=address)
         if isinstance(reply, Trouble):
             return replace(answer, trouble=reply)
@@ -117,18 +116,11 @@ class _Delegation:
                 return replace(answer, nameservers=cut.nameservers, has_ds=cut.has_ds)
             case Cut():
                 # It has both zones, and answered from the lower one: the DS is in the upper.
-                ds = await self._ask_surely(address, dns.rdatatype.DS)
+                ds = await self.prober.ask_surely(address, self.name, dns.rdatatype.DS)
                 if isinstance(ds, Trouble):
                     return replace(answer, trouble=ds)
                 has_ds = self._has(ds, dns.rdatatype.DS)
                 return replace(answer, nameservers=cut.nameservers, has_ds=has_ds)
-
-    async def _ask_surely(self, address: Address, rdtype: dns.rdatatype.RdataType) -> Reply:
-        reply = await self.prober.ask(address, self.name, rdtype, transport=Transport.TCP)
-        if isinstance(reply, Trouble) and reply in _TCP_DOES_NOT_WORK:
-            over_udp = await self.prober.ask(address, self.name, rdtype)
-            return reply if over_udp is Trouble.BUDGET else over_udp
-        return reply
 
     async def _with_hidden(self, answers: list[ServerAnswer]) -> list[ServerAnswer]:
         """Add, at the first server that delegates nothing, what a delegation would hide."""

@@ -29,6 +29,7 @@ _PAYLOAD: Final = 1232  # DNS flag day 2020: never fragmented
 _NO_ROUTE: Final = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 )
+_TCP_DOES_NOT_WORK: Final = frozenset({Trouble.TIMEOUT, Trouble.UNREACHABLE, Trouble.GARBLED})
 
 Reply = dns.message.Message | Trouble
 
@@ -65,6 +66,16 @@ class Prober:
                 reply = await self._exchange(server, name, rdtype, Transport.TCP)
         except BudgetSpent:
             return Trouble.BUDGET
+        return reply
+
+    async def ask_surely(
+        self, server: Address, name: dns.name.Name, rdtype: dns.rdatatype.RdataType
+    ) -> Reply:
+        """Ask over TCP, where nobody can forge an answer; over UDP only where TCP does not work."""
+        reply = await self.ask(server, name, rdtype, transport=Transport.TCP)
+        if isinstance(reply, Trouble) and reply in _TCP_DOES_NOT_WORK:
+            over_udp = await self.ask(server, name, rdtype)
+            return reply if over_udp is Trouble.BUDGET else over_udp
         return reply
 
     def _may_contact(self, server: Address) -> bool:

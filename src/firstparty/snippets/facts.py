@@ -1,6 +1,7 @@
 """What a snippet says of one source of one domain."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from firstparty.model.hosts import HTTPS_PORT, build_authority
 
@@ -33,6 +34,37 @@ class SnippetFacts:
     def api_base(self) -> str:
         """``api.example.com/v1``: for Analytics.js, which wants no scheme and the ``/v1``."""
         return f"{build_authority(self.api_host, self.https_port)}/v1"
+
+    @property
+    def api_authority(self) -> str:
+        """``api.example.com``, with the port where it is not 443: for PHP."""
+        return build_authority(self.api_host, self.https_port)
+
+    @property
+    def cdn_base(self) -> str:
+        """``evs.example.com/v1``: where mobile SDKs and C# read the source's settings."""
+        return f"{build_authority(self.cdn_host, self.https_port)}/v1"
+
+    @property
+    def api_url(self) -> str:
+        """``https://api.example.com/v1``: for React Native."""
+        return f"{self.api_origin}/v1"
+
+    @property
+    def cdn_url(self) -> str:
+        """``https://evs.example.com/v1``: for React Native."""
+        return f"{self.cdn_origin}/v1"
+
+    @property
+    def track_url(self) -> str:
+        """Where plain HTTP tracks an event."""
+        return f"{self.api_origin}/v1/track"
+
+    @property
+    def pixel_url(self) -> str:
+        """An image that tracks an event, its fields as a pixel's query has them."""
+        fields = {"writeKey": self.write_key, "userId": "user-1", "event": "Email Opened"}
+        return f"{self.api_origin}/v1/pixel/track?{urlencode(fields)}"
 
     @property
     def script_url(self) -> str:

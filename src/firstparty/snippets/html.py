@@ -44,12 +44,14 @@ def build_html_snippet(
     global_name: str = DEFAULT_GLOBAL,
     load_options: Mapping[str, Any] = NO_OPTIONS,
     has_page_call: bool = True,
+    waits_for_consent: bool = False,
 ) -> str:
     """The ``<script>`` element to paste into a page's head.
 
     ``is_standard`` takes the script's standard path, with the write key in it, instead of its
-    alias. ``load_options`` are Analytics.js's own, JSON types only. Raises Refused where the
-    global's name or the options cannot be used.
+    alias. ``load_options`` are Analytics.js's own, JSON types only. ``waits_for_consent`` loads
+    nothing until the page says so with an event; calls made before are kept in the page alone.
+    Raises Refused where the global's name or the options cannot be used.
     """
     check_global_name(global_name)
     values = {
@@ -59,6 +61,7 @@ def build_html_snippet(
         "cdn": facts.cdn_origin,
         "options": dict(load_options),
         "has_page_call": has_page_call,
+        "waits_for_consent": waits_for_consent,
     }
     try:
         literals = {name: build_literal(Language.HTML, value) for name, value in values.items()}
@@ -70,6 +73,11 @@ def build_html_snippet(
         ) from error
     template = files("firstparty.snippets").joinpath("snippet.html").read_text()
     return Template(template).substitute(literals)
+
+
+def inline_script_of(snippet: str) -> str:
+    """The text of a snippet's script element, of which a policy's hash is made."""
+    return snippet.partition("<script>")[2].rpartition("</script>")[0]
 
 
 def check_global_name(name: str) -> None:

@@ -10,6 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from firstparty.snippets.texts import TEXT_LITERALS
+
 # In an HTML script element "</script" and "<!--" end or change the element whatever the
 # JavaScript around them means; "&" matters where the page is XHTML. The rest are line ends in old
 # JavaScript, and escaped by ASCII output already.
@@ -19,14 +21,32 @@ _HTML: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 class Language(StrEnum):
     """A language with literals of its own."""
 
-    HTML = "html"
+    HTML = "html"  # JavaScript within a script element
+    MARKUP = "markup"  # an attribute's value, quotes included
     JAVASCRIPT = "javascript"
     PYTHON = "python"
+    RUBY = "ruby"
+    PHP = "php"
+    GO = "go"
+    JAVA = "java"
+    KOTLIN = "kotlin"
+    SWIFT = "swift"
+    CSHARP = "csharp"
+    CLOJURE = "clojure"
+    SHELL = "shell"
 
 
 def build_literal(language: Language, value: Any) -> str:
-    """``value`` (JSON types) as a literal; ValueError for what JSON cannot say, such as NaN."""
-    return _LITERALS[language](value)
+    """``value`` as a literal: of JSON types for JavaScript and HTML, a text for the others.
+
+    Raises ValueError for what the language cannot say, such as NaN, or NUL in a shell; TypeError
+    for a value of another type.
+    """
+    if language in _JSON_LITERALS:
+        return _JSON_LITERALS[language](value)
+    if not isinstance(value, str):
+        raise TypeError(f"no {language} literal for {value!r}")
+    return TEXT_LITERALS[language](value)
 
 
 def _javascript(value: Any) -> str:
@@ -42,17 +62,6 @@ def _html(value: Any) -> str:
     return _javascript(value).translate(_HTML)
 
 
-def _python(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"no Python literal for {value!r}")
-    # JSON's own escapes mean the same in Python, but for pairs of surrogates: so not ASCII only.
-    return json.dumps(value, ensure_ascii=False)
-
-
-_LITERALS: Final[Mapping[Language, Callable[[Any], str]]] = MappingProxyType(
-    {
-        Language.HTML: _html,
-        Language.JAVASCRIPT: _javascript,
-        Language.PYTHON: _python,
-    }
+_JSON_LITERALS: Final[Mapping[Language, Callable[[Any], str]]] = MappingProxyType(
+    {Language.HTML: _html, Language.JAVASCRIPT: _javascript}
 )

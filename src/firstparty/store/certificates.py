@@ -7,7 +7,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
-from firstparty.model.certificates import Certificate, DnsChallenge, Order, OrderState
+from firstparty.model.certificates import (
+    Certificate,
+    Challenge,
+    DnsChallenge,
+    HttpChallenge,
+    Order,
+    OrderState,
+)
 from firstparty.store import tables
 
 
@@ -135,8 +142,15 @@ def _order(row: Row[Any]) -> Order:
         changed_at=row.changed_at,
         state=OrderState(row.state),
         url=row.url,
-        challenges=msgspec.convert(row.challenges, tuple[DnsChallenge, ...]),
+        challenges=tuple(map(_challenge, row.challenges)),
     )
+
+
+def _challenge(stored: dict[str, str]) -> Challenge:
+    """A challenge from its JSON: only http-01 has a token."""
+    if "token" in stored:
+        return msgspec.convert(stored, HttpChallenge)
+    return msgspec.convert(stored, DnsChallenge)
 
 
 def _certificate(row: Row[Any]) -> Certificate:

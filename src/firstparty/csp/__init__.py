@@ -1,0 +1,1 @@
+"""Content Security Policies: what a site's policy says of a source, and what to add to it."""
