@@ -92,6 +92,8 @@ def build_operations(served: Served, operator: httpx.Client, theirs: str) -> lis
                     body |= {"source_ids": sources[1:], "name": "cdp.other.com"}
                 if "source_id" in body:
                     body |= {"source_id": sources[0]}
+                if "cdn" in body:
+                    body = {"cdn": "https://127.0.0.1", "source_id": sources[0]}
                 if "workspace_id" in schema["properties"]:
                     body |= where
             query = {"workspace": theirs} if "workspace" in names else {}
@@ -104,7 +106,7 @@ def build_operations(served: Served, operator: httpx.Client, theirs: str) -> lis
 def test_the_matrix_has_every_noun(tenants: Tenants) -> None:
     nouns = {one.path.split("/")[3] for one in tenants.operations}
 
-    assert nouns == {"workspaces", "sources", "domains", "events", "tokens"}
+    assert nouns == {"workspaces", "sources", "domains", "events", "proxy-checks", "tokens"}
     assert len(tenants.operations) >= 17
 
 

@@ -325,6 +325,20 @@ async def test_a_preflight_allows_what_the_browser_wants_to_send() -> None:
     assert answer.headers["access-control-allow-origin"] == "https://www.example.test"
 
 
+@pytest.mark.parametrize(
+    ("target", "arrived"), [("/v1/pixel/track?a=1", "query"), ("/v1/pixel/track", "no-query")]
+)
+async def test_a_check_of_a_proxy_is_told_whether_its_query_arrived(
+    target: str, arrived: str
+) -> None:
+    rig = Rig()
+    told = await rig.ask_once(a_request("OPTIONS", target, body=None, Firstparty_Check="1"))
+    untold = await rig.ask_once(a_request("OPTIONS", target, body=None))
+
+    assert told.headers["firstparty-arrived"] == arrived
+    assert "firstparty-arrived" not in untold.headers
+
+
 async def test_the_feed_moves_adds_and_removes_hosts() -> None:
     rig = Rig()
     moved = an_edge_domain(api_host="api.new.test", keys={"WKNEW": 9})

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -9,7 +10,17 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import firstparty
-from firstparty.api import csp, domains, events, health, sources, tail, tokens, workspaces
+from firstparty.api import (
+    csp,
+    domains,
+    events,
+    health,
+    proxy_checks,
+    sources,
+    tail,
+    tokens,
+    workspaces,
+)
 from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
@@ -56,9 +67,10 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         clock=clock or _now,
         log_url=settings.spool.log_url,
         tails=asyncio.Semaphore(MAX_TAILS),
+        proxy_checks=BoundedSemaphore(proxy_checks.MAX_AT_ONCE),
     )
     api = APIRouter(prefix="/api/v1")
-    for noun in (workspaces, sources, csp, domains, events, tail, tokens):
+    for noun in (workspaces, sources, csp, domains, events, tail, proxy_checks, tokens):
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
     app.include_router(api)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import Depends, Query, Request, Security
@@ -37,6 +38,7 @@ class Installation:
     clock: Clock
     log_url: str
     tails: asyncio.Semaphore
+    proxy_checks: BoundedSemaphore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

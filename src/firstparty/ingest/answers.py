@@ -58,6 +58,11 @@ def build_success(*, cors: bytes, is_last: bool = False) -> bytes:
     return build_answer(HTTPStatus.OK, SUCCESS_BODY, cors=cors, is_last=is_last)
 
 
+def build_arrived(*, has_query: bool) -> bytes:
+    """The header line that tells a check of a custom proxy what arrived (docs/proxy-check.md)."""
+    return b"firstparty-arrived: %s\r\n" % (b"query" if has_query else b"no-query")
+
+
 def build_refusal(refusal: Refusal, *, cors: bytes, is_last: bool = False) -> bytes:
     """The answer to a request that was not taken."""
     body = msgspec.json.encode(

@@ -16,6 +16,7 @@ from firstparty.ingest.accept import RETRY_AFTER, Committer
 from firstparty.ingest.answers import (
     Refusal,
     build_answer,
+    build_arrived,
     build_pixel,
     build_refusal,
     build_success,
@@ -117,6 +118,8 @@ class TrackingApi:
         else:
             requested = exchange.headers.get(b"access-control-request-headers", b"")
             lines = build_preflight(requested)
+            if b"firstparty-check" in exchange.headers:
+                lines += build_arrived(has_query=bool(find_route(exchange.target)[1]))
             exchange.reply(
                 build_answer(
                     HTTPStatus.NO_CONTENT, b"", cors=cors, headers=lines, is_last=exchange.is_last

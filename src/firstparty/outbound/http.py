@@ -1,0 +1,233 @@
+"""HTTPS to a place that a user named: bounded, no redirect followed, only where we may go.
+
+A host is resolved once; every address it has must be public (unless the caller may reach private
+ones), and connections go to those very addresses, so that a second answer of the DNS changes
+nothing. HTTP/1.1, one request a connection. Certificates are always verified.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Final
+
+import h11
+
+from firstparty.outbound.addresses import is_public, parse_host
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+_HTTPS_PORT: Final = 443
+_READ_BYTES: Final = 64 * 1024
+_MAX_HEAD_BYTES: Final = 32 * 1024
+_MAX_ADDRESSES: Final = 4  # tried of one host
+
+Resolve = Callable[[str], Awaitable[tuple[str, ...]]]
+
+
+class Failure(StrEnum):
+    """Why there was no answer at all."""
+
+    NO_SUCH_NAME = "no-such-name"
+    NOT_PUBLIC = "not-public"
+    NO_CONNECTION = "no-connection"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    BROKEN = "broken"  # a connection that ended early, or not HTTP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request. ``target`` is path and query; Host and Content-Length are added."""
+
+    method: str
+    host: str
+    port: int
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as Host has them: the port is left out where it is HTTPS's own."""
+        return build_authority(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One answer. Header names in lower case; ``body`` as it came, its first MB."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    valid_from: datetime  # the certificate, to expires_at
+    expires_at: datetime
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of a header, one for each line of it."""
+        return tuple(value for key, value in self.headers if key == name)
+
+    def get(self, name: str) -> str:
+        """The value of a header, its lines joined; empty if it has none."""
+        return ", ".join(self.all(name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreached:
+    """There was no answer. ``verify_code`` is OpenSSL's X509_V_ERR, where the chain was refused."""
+
+    failure: Failure
+    detail: str
+    verify_code: int | None = None
+
+
+class SafeClient:
+    """Asks named hosts over HTTPS; remembers the addresses of each for its own lifetime."""
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        ca_pem: str | None = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        """``ca_pem``: authorities to trust beside the system's; raises ValueError if it is no PEM.
+
+        ``resolve`` finds the addresses of a host name; this machine's resolver if unsaid.
+        """
+        self._allow_private = allow_private
+        self._resolve = resolve or resolve_by_system
+        self._found: dict[str, asyncio.Task[tuple[str, ...] | Unreached]] = {}
+        self._tls = ssl.create_default_context()
+        if ca_pem is not None:
+            try:
+                self._tls.load_verify_locations(cadata=ca_pem)
+            except (ssl.SSLError, ValueError) as error:
+                raise ValueError(f"not certificates in PEM ({error})") from error
+
+    async def fetch(self, request: Request, *, within: timedelta) -> Response | Unreached:
+        """The answer to one request, or why there is none in that time."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                addresses = await self.find_addresses(request.host)
+                if isinstance(addresses, Unreached):
+                    return addresses
+                return await self._ask(request, addresses)
+        except TimeoutError:
+            seconds = within.total_seconds()
+            return Unreached(failure=Failure.TIMEOUT, detail=f"no answer in {seconds:.1f} s")
+
+    async def find_addresses(self, host: str) -> tuple[str, ...] | Unreached:
+        """The addresses that requests for ``host`` go to, resolved and checked once."""
+        if host not in self._found:
+            self._found[host] = asyncio.ensure_future(self._look_up(host))
+        return await asyncio.shield(self._found[host])
+
+    async def close(self) -> None:
+        """Give up look-ups that are still under way."""
+        for task in self._found.values():
+            task.cancel()
+        await asyncio.gather(*self._found.values(), return_exceptions=True)
+
+    async def _look_up(self, host: str) -> tuple[str, ...] | Unreached:
+        parsed = parse_host(host)
+        try:
+            found = (str(parsed),) if not isinstance(parsed, str) else await self._resolve(parsed)
+        except OSError as error:
+            found, reason = (), error.strerror or "no answer"
+        else:
+            reason = "no address"
+        if not found:
+            return Unreached(failure=Failure.NO_SUCH_NAME, detail=f"{host}: {reason}")
+        inner = [one for one in found if not is_public(ip_address(one))]
+        if inner and not self._allow_private:
+            detail = f"{host} has the address {inner[0]}, which is not a public one"
+            return Unreached(failure=Failure.NOT_PUBLIC, detail=detail)
+        return found[:_MAX_ADDRESSES]
+
+    async def _ask(self, request: Request, addresses: tuple[str, ...]) -> Response | Unreached:
+        refused = Unreached(failure=Failure.NO_CONNECTION, detail="no address")
+        for address in addresses:
+            try:
+                reader, writer = await asyncio.open_connection(
+                    address, request.port, ssl=self._tls, server_hostname=request.host
+                )
+            except ssl.SSLCertVerificationError as error:
+                return Unreached(
+                    failure=Failure.TLS, detail=error.verify_message, verify_code=error.verify_code
+                )
+            except ssl.SSLError as error:
+                return Unreached(failure=Failure.TLS, detail=error.reason or "handshake failed")
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                detail = f"{address} port {request.port}: {reason}"
+                refused = Unreached(failure=Failure.NO_CONNECTION, detail=detail)
+                continue
+            try:
+                return await _exchange(request, reader, writer)
+            except (h11.ProtocolError, OSError, EOFError) as error:
+                return Unreached(failure=Failure.BROKEN, detail=str(error) or type(error).__name__)
+            finally:
+                writer.transport.abort()
+        return refused
+
+
+def build_authority(host: str, port: int) -> str:
+    """Host and port as URLs have them (RFC 3986 §3.2), the port left out where it is 443."""
+    bare = f"[{host}]" if ":" in host else host
+    return bare if port == _HTTPS_PORT else f"{bare}:{port}"
+
+
+async def resolve_by_system(host: str) -> tuple[str, ...]:
+    """The addresses that this machine's resolver has; raises OSError where it has none."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+async def _exchange(
+    request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> Response:
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+    writer.write(_build(connection, request))
+    head: h11.Response | None = None
+    body = bytearray()
+    while len(body) < MAX_BODY_BYTES:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(_READ_BYTES))
+        elif isinstance(event, h11.Response):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
+            break
+    if head is None:
+        raise EOFError("the connection was closed before the answer")
+    return Response(
+        status=head.status_code,
+        headers=tuple((k.decode("ascii"), v.decode("latin-1")) for k, v in head.headers),
+        body=bytes(body[:MAX_BODY_BYTES]),
+        valid_from=_certificate_time(writer, "notBefore"),
+        expires_at=_certificate_time(writer, "notAfter"),
+    )
+
+
+def _build(connection: h11.Connection, request: Request) -> bytes:
+    headers = [("Host", request.authority), ("Connection", "close"), *request.headers]
+    if request.body or request.method == "POST":
+        headers.append(("Content-Length", str(len(request.body))))
+    head = h11.Request(method=request.method, target=request.target, headers=headers)
+    parts = [connection.send(head)]
+    if request.body:
+        parts.append(connection.send(h11.Data(data=request.body)))
+    parts.append(connection.send(h11.EndOfMessage()))
+    return b"".join(part for part in parts if part)
+
+
+def _certificate_time(writer: asyncio.StreamWriter, field: str) -> datetime:
+    certificate = writer.get_extra_info("peercert")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate[field]), UTC)

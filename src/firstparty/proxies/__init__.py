@@ -1,0 +1,1 @@
+"""Custom proxies: made, and checked, whoever runs them."""

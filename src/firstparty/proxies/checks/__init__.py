@@ -1,0 +1,1 @@
+"""The checks of a proxy, one file a group: pure decisions about answers that came."""
