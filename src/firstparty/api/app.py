@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import firstparty
-from firstparty.api import csp, domains, events, health, sources, tail, tokens, workspaces
+from firstparty.api import csp, domains, events, health, proxies, sources, tail, tokens, workspaces
 from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
@@ -58,7 +58,7 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         tails=asyncio.Semaphore(MAX_TAILS),
     )
     api = APIRouter(prefix="/api/v1")
-    for noun in (workspaces, sources, csp, domains, events, tail, tokens):
+    for noun in (workspaces, sources, proxies, csp, domains, events, tail, tokens):
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
     app.include_router(api)

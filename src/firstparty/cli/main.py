@@ -10,7 +10,7 @@ from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
 import firstparty
-from firstparty.cli import domains, events, serving, sources, tokens, workspaces
+from firstparty.cli import domains, events, proxy, serving, sources, tokens, workspaces
 from firstparty.cli.errors import CommandFailed, ExitCode
 from firstparty.config import ConfigError
 from firstparty.errors import FirstpartyError
@@ -30,6 +30,7 @@ app.command()(serving.serve)
 app.command()(serving.demo)
 app.add_typer(domains.app, name="domains")
 app.add_typer(sources.app, name="sources")
+app.add_typer(proxy.app, name="proxy")
 app.add_typer(workspaces.app, name="workspaces")
 app.add_typer(events.app, name="events")
 app.add_typer(tokens.app, name="tokens")

@@ -1,1 +1,1 @@
-"""Custom proxies: an owner's own CDN or server in front of Segment, generated and checked."""
+"""Custom proxies: made, and checked, whoever runs them."""
