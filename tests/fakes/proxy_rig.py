@@ -99,6 +99,7 @@ async def running_proxy(provider: str, *, is_cached: bool = True) -> AsyncIterat
         )
         for file in generate(provider, proxy).files:
             (folder / file.path).write_text(file.text)
+        (folder / "ports").write_text(f"{machine.https_port} {machine.http_port}")
         await stack.enter_async_context(running_server(provider, folder, machine.https_port))
         context = ssl.create_default_context(cadata=authority.pem)
         client = ClientSession(

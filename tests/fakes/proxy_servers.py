@@ -11,6 +11,7 @@ from types import MappingProxyType
 import envoy
 
 Start = Callable[[Path], Awaitable[asyncio.subprocess.Process]]
+NODE_MODULES = Path(__file__).parents[2] / "node_modules"
 _APACHE_MODULES = (
     *("mpm_event", "authz_core", "ssl", "socache_shmcb", "headers", "rewrite"),
     *("proxy", "proxy_http", "cache", "cache_disk"),
@@ -18,7 +19,12 @@ _APACHE_MODULES = (
 
 
 def has(tool: str) -> bool:
-    return tool in {"envoy", "cloudflare-worker"} or find(tool) is not None
+    match tool:
+        case "envoy":
+            return True
+        case "miniflare":
+            return find("node") is not None and (NODE_MODULES / "miniflare").is_dir()
+    return find(tool) is not None
 
 
 def find(tool: str) -> str | None:
@@ -31,7 +37,12 @@ async def _run(folder: Path, *command: str) -> asyncio.subprocess.Process:
             *command,
             stdout=output,
             stderr=output,
-            env={**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
+            env={
+                **os.environ,
+                "XDG_DATA_HOME": str(folder),
+                "XDG_CONFIG_HOME": str(folder),
+                "NODE_EXTRA_CA_CERTS": f"{folder}/authority.crt",
+            },
         )
 
 
@@ -83,9 +94,19 @@ async def _envoy(folder: Path) -> asyncio.subprocess.Process:
     )
 
 
+async def _worker(folder: Path) -> asyncio.subprocess.Process:
+    https, http = (folder / "ports").read_text().split()
+    return await _run(
+        folder,
+        *("node", str(Path(__file__).with_name("worker_server.mjs")), str(NODE_MODULES)),
+        *(str(folder), f"{folder}/proxy.pem", f"{folder}/proxy.key", https, http),
+    )
+
+
 SERVERS: Mapping[str, tuple[str, Start]] = MappingProxyType(
     {
         "apache": ("apache2", _apache),
+        "cloudflare-worker": ("miniflare", _worker),
         "caddy": ("caddy", _caddy),
         "envoy": ("envoy", _envoy),
         "haproxy": ("haproxy", _haproxy),

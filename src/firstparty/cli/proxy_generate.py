@@ -72,7 +72,8 @@ def _print(made: dict[str, Any], output: Path | None) -> None:
     print_line("\nSteps", style="bold")
     for number, step in enumerate(made["steps"], 1):
         print_line(f"{number}. {step}")
-    print_line("\nDNS records", style="bold")
+    if made["records"]:
+        print_line("\nDNS records", style="bold")
     for record in made["records"]:
         print_line(f"{record['name']} IN {record['type']} {record['value']}")
     for paste in made["pastes"]:

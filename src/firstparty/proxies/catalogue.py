@@ -53,7 +53,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A provider's facts. ``target`` is the value of the CNAME records; ``steps`` are templates.
+    """A provider's facts.
+
+    ``target`` is the value of the CNAME records, empty where the provider makes them itself.
+    ``steps`` are templates.
 
     ``tried`` says in what our tests run the files, or how else they are checked.
     """

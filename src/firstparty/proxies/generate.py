@@ -54,7 +54,9 @@ def generate(name: str, proxy: Proxy) -> Generated:
             for file in provider.files
         ),
         records=tuple(
-            DnsRecord(name=f"{host}.", type="CNAME", value=provider.target) for host in proxy.hosts
+            DnsRecord(name=f"{host}.", type="CNAME", value=provider.target)
+            for host in proxy.hosts
+            if provider.target
         ),
         steps=tuple(_templates().from_string(step).render(facts) for step in provider.steps),
         proof=_build_proof(proxy),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from firstparty.proxies.catalogue import Checked, Topic, find_provider, list_providers
-from firstparty.proxies.generate import generate
+from firstparty.proxies.generate import Generated, generate
 from firstparty.proxies.model import SEGMENT_APIS, SEGMENT_CDN, Proxy, Upstream
 
 _CHECKED: Final = {Checked.RUN: "run", Checked.FORM: "form only"}
@@ -33,9 +33,7 @@ def build_page(name: str) -> str:
         "",
         "## DNS records",
         "",
-        "| name | type | value |",
-        "|---|---|---|",
-        *(f"| `{one.name}` | {one.type} | `{one.value}` |" for one in made.records),
+        *_build_records(made),
         "",
         "## Does it work?",
         "",
@@ -58,6 +56,16 @@ def build_page(name: str) -> str:
         "provider's documentation says.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _build_records(made: Generated) -> list[str]:
+    if not made.records:
+        return [f"None: {made.title} makes them itself."]
+    return [
+        "| name | type | value |",
+        "|---|---|---|",
+        *(f"| `{one.name}` | {one.type} | `{one.value}` |" for one in made.records),
+    ]
 
 
 def build_index() -> str:
