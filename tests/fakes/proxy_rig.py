@@ -75,7 +75,7 @@ async def running_proxy(provider: str, *, is_cached: bool = True) -> AsyncIterat
     server_context(folder / "proxy", authority, CDN_HOST, API_HOST)
     names = DnsServer({"localhost.": "@ 60 A 127.0.0.1\n@ 60 NS @\n"})
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         cdn = await stack.enter_async_context(running_upstream(folder, authority, is_cdn=True))
         api = await stack.enter_async_context(running_upstream(folder, authority, is_cdn=False))
         resolver = await stack.enter_async_context(listening(names))

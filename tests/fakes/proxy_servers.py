@@ -22,8 +22,8 @@ def has(tool: str) -> bool:
     match tool:
         case "envoy":
             return True
-        case "miniflare":
-            return find("node") is not None and (NODE_MODULES / "miniflare").is_dir()
+        case "miniflare" | "next":
+            return find("node") is not None and (NODE_MODULES / tool).is_dir()
     return find(tool) is not None
 
 
@@ -41,6 +41,7 @@ async def _run(folder: Path, *command: str) -> asyncio.subprocess.Process:
                 **os.environ,
                 "XDG_DATA_HOME": str(folder),
                 "XDG_CONFIG_HOME": str(folder),
+                "NEXT_TELEMETRY_DISABLED": "1",
                 "NODE_EXTRA_CA_CERTS": f"{folder}/authority.crt",
             },
         )
@@ -95,11 +96,19 @@ async def _envoy(folder: Path) -> asyncio.subprocess.Process:
 
 
 async def _worker(folder: Path) -> asyncio.subprocess.Process:
-    https, http = (folder / "ports").read_text().split()
+    return await _node("worker_server.mjs", folder)
+
+
+async def _next(folder: Path) -> asyncio.subprocess.Process:
+    return await _node("next_server.cjs", folder)
+
+
+async def _node(script: str, folder: Path) -> asyncio.subprocess.Process:
+    ports = (folder / "ports").read_text().split()
     return await _run(
         folder,
-        *("node", str(Path(__file__).with_name("worker_server.mjs")), str(NODE_MODULES)),
-        *(str(folder), f"{folder}/proxy.pem", f"{folder}/proxy.key", https, http),
+        *("node", str(Path(__file__).with_name(script)), str(NODE_MODULES)),
+        *(str(folder), f"{folder}/proxy.pem", f"{folder}/proxy.key", *ports),
     )
 
 
@@ -110,6 +119,7 @@ SERVERS: Mapping[str, tuple[str, Start]] = MappingProxyType(
         "caddy": ("caddy", _caddy),
         "envoy": ("envoy", _envoy),
         "haproxy": ("haproxy", _haproxy),
+        "nextjs": ("next", _next),
         "nginx": ("nginx", _nginx),
     }
 )
