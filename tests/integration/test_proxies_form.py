@@ -50,10 +50,13 @@ def test_cloudformation_takes_the_template(tmp_path: Path, *, is_cached: bool) -
 
 @CACHED
 @pytest.mark.needs("terraform")
-def test_terraform_has_nothing_to_reformat(tmp_path: Path, *, is_cached: bool) -> None:
-    write("cloudfront", tmp_path, is_cached=is_cached)
+@pytest.mark.parametrize("provider", ["cloudfront", "cloudflare-rules"])
+def test_terraform_has_nothing_to_reformat(
+    tmp_path: Path, provider: str, *, is_cached: bool
+) -> None:
+    write(provider, tmp_path, is_cached=is_cached)
 
-    run("terraform", "fmt", "-check", "-diff", "cloudfront.tf", folder=tmp_path)
+    run("terraform", "fmt", "-check", "-diff", folder=tmp_path)
 
 
 @pytest.mark.needs("node")
