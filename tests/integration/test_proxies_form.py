@@ -49,14 +49,17 @@ def test_cloudformation_takes_the_template(tmp_path: Path, *, is_cached: bool) -
 
 
 @CACHED
-@pytest.mark.needs("terraform")
-@pytest.mark.parametrize("provider", ["cloudfront", "cloudflare-rules"])
-def test_terraform_has_nothing_to_reformat(
-    tmp_path: Path, provider: str, *, is_cached: bool
+@pytest.mark.parametrize(
+    ("provider", "file", "blocks"),
+    [("cloudfront", "cloudfront.tf", 2), ("cloudflare-rules", "cloudflare.tf", 6)],
+)
+def test_the_terraform_files_are_hcl(
+    tmp_path: Path, provider: str, file: str, blocks: int, *, is_cached: bool
 ) -> None:
+    hcl = pytest.importorskip("hcl2")
     write(provider, tmp_path, is_cached=is_cached)
 
-    run("terraform", "fmt", "-check", "-diff", folder=tmp_path)
+    assert len(hcl.loads((tmp_path / file).read_text())["resource"]) == blocks
 
 
 @pytest.mark.needs("node")
