@@ -12,6 +12,7 @@ say() { printf '%s\n' "setup: $*"; }
 # Each as TOOL:PACKAGE. (Plain words: the bash of macOS knows no associative arrays.)
 wanted="node:nodejs npm:npm
   pebble:pebble chromium:chromium dig:bind9-dnsutils nsupdate:bind9-dnsutils curl:curl
+  caddy:caddy haproxy:haproxy apache2:apache2
   strace:strace nginx:nginx-light wrk:wrk knotd:knot dnsperf:dnsperf"
 
 install_system_packages() {

@@ -15,6 +15,7 @@ from firstparty.api import (
     domains,
     events,
     health,
+    proxies,
     proxy_checks,
     sources,
     tail,
@@ -70,7 +71,8 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         proxy_checks=BoundedSemaphore(proxy_checks.MAX_AT_ONCE),
     )
     api = APIRouter(prefix="/api/v1")
-    for noun in (workspaces, sources, csp, domains, events, tail, proxy_checks, tokens):
+    nouns = (workspaces, sources, proxies, csp, domains, events, tail, proxy_checks, tokens)
+    for noun in nouns:
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
     app.include_router(api)

@@ -1,0 +1,1 @@
+"""The providers: a data file each with its facts, and the templates of its files beside it."""
