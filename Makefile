@@ -13,7 +13,8 @@ help: ## list the targets
 setup: ## install everything needed to run and test
 	@tools/setup.sh
 
-demo: setup ## the whole product on loopback (STATE=DIR, CA=local|pebble, ONCE=1)
+demo: ## the whole product on loopback (STATE=DIR, CA=local|pebble, ONCE=1)
+	@tools/setup.sh run
 	@$(BIN)/firstparty demo --state "$(STATE)" --ca "$(CA)" $(if $(ONCE),--once)
 
 test: setup lint ## lint, then all tests

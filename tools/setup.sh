@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing to run and test Firstparty: system packages, .venv, npm packages.
+# usage: setup.sh [run|test]; "run" leaves out the npm packages that only tests need.
 # Each part is skipped when what it made is newer than what it is made from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +13,7 @@ say() { printf '%s\n' "setup: $*"; }
 # Each as TOOL:PACKAGE. (Plain words: the bash of macOS knows no associative arrays.)
 wanted="node:nodejs npm:npm
   pebble:pebble chromium:chromium dig:bind9-dnsutils nsupdate:bind9-dnsutils curl:curl
-  caddy:caddy haproxy:haproxy apache2:apache2
+  caddy:caddy haproxy:haproxy apache2:apache2 ruby:ruby php:php-cli
   strace:strace nginx:nginx-light wrk:wrk knotd:knot dnsperf:dnsperf"
 
 install_system_packages() {
@@ -68,18 +69,32 @@ install_python_packages() {
   touch .setup/python
 }
 
+# The product needs Analytics.js alone; tests also run SDKs and other people's proxies.
 install_npm_packages() {
-  is_done npm package.json package-lock.json && [ -d node_modules ] && return
+  is_done npm-test package.json package-lock.json && [ -d node_modules ] && return
+  [ "$1" = run ] && is_done npm-run package.json package-lock.json && [ -d node_modules ] && return
   command -v npm >/dev/null || { say "npm is missing: Analytics.js cannot be installed"; exit 1; }
   local major; major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
   [ "$major" -ge 20 ] || say "node is version $major: the Node SDK's tests need 20 and are skipped"
   say "npm packages from package-lock.json"
-  npm ci --silent --no-progress
-  touch .setup/npm
+  if [ "$1" = run ]; then
+    npm ci --omit=dev --ignore-scripts --silent --no-progress
+  else
+    npm ci --ignore-scripts --silent --no-progress
+  fi
+  touch ".setup/npm-$1"
+}
+
+# Where there is Go, its SDK's snippet is run as well.
+install_go_packages() {
+  command -v go >/dev/null && ! is_done go tools/setup.sh || return 0
+  (cd / && go mod download github.com/segmentio/analytics-go/v3@v3.3.0) && touch .setup/go ||
+    say "the Go SDK cannot be fetched: its snippet's test is skipped"
 }
 
 check_python
 install_system_packages
 install_python_packages
-install_npm_packages
+install_npm_packages "${1:-test}"
+[ "${1:-test}" = run ] || install_go_packages
 say "ready"

@@ -50,6 +50,7 @@ PROGRAMS: dict[Language, tuple[str, str, str, tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.optional_toolchain
 @pytest.mark.parametrize("language", PROGRAMS)
 @settings(max_examples=3, deadline=None)
 @given(st.lists(TEXT, min_size=20, max_size=60))

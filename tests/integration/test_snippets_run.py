@@ -77,6 +77,8 @@ async def test_the_python_snippet_as_shown_delivers_its_event(tmp_path: Path) ->
         assert front.messages()[0]["writeKey"] == "WK1"
 
 
+@pytest.mark.optional_toolchain
+@pytest.mark.timeout(300)  # Go compiles its library once
 @pytest.mark.skipif(not GO_SDK, reason=f"run: go mod download {GO_MODULE}")
 async def test_the_go_snippet_as_shown_delivers_its_event(tmp_path: Path) -> None:
     module, _, version = GO_MODULE.partition("@")
@@ -90,6 +92,7 @@ async def test_the_go_snippet_as_shown_delivers_its_event(tmp_path: Path) -> Non
         check_delivered("go", front)
 
 
+@pytest.mark.optional_toolchain
 @pytest.mark.skipif(
     not JAVA_SDK.exists(),
     reason="FIRSTPARTY_JAVA_SDK names no folder of jars: see docs/snippets.md",
