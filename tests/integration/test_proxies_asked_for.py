@@ -107,7 +107,8 @@ def test_the_command_writes_the_files_and_says_the_rest(
     written = run(served, tmp_path, *command, "--output", str(tmp_path / "proxy"))
 
     assert "reverse_proxy https://cdn.segment.com {" in shown.stdout
-    assert (tmp_path / "proxy" / "Caddyfile").read_text() in shown.stdout
+    assert shown.stdout == (tmp_path / "proxy" / "Caddyfile").read_text()
+    assert "curl -sSi https://api.shop.com/v1/track" in shown.stderr
     assert "reverse_proxy" not in written.stdout
     assert "evs.shop.com. IN CNAME" in written.stdout
     assert "curl -sSi https://api.shop.com/v1/track" in written.stdout

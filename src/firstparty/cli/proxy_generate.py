@@ -1,5 +1,7 @@
 """``firstparty proxy generate``."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,11 +66,22 @@ def _write(folder: Path, files: list[dict[str, str]]) -> None:
 
 
 def _print(made: dict[str, Any], output: Path | None) -> None:
+    """Without a folder, standard output is the file and nothing else, so that it can be piped."""
+    if output is None:
+        first, *others = made["files"]
+        sys.stdout.write(first["text"])
+        with redirect_stdout(sys.stderr):
+            if others:
+                names = ", ".join(file["path"] for file in others)
+                print_line(f"\nThis was {first['path']}; --output DIR writes {names} too.")
+            _advise(made)
+        return
     for file in made["files"]:
-        if output is None:
-            _print_block(file["path"], file["text"])
-        else:
-            print_line(f"Wrote {output / file['path']}")
+        print_line(f"Wrote {output / file['path']}")
+    _advise(made)
+
+
+def _advise(made: dict[str, Any]) -> None:
     print_line("\nSteps", style="bold")
     for number, step in enumerate(made["steps"], 1):
         print_line(f"{number}. {step}")
