@@ -32,7 +32,7 @@ from typing import NamedTuple
 import psutil
 from _ingest_process import HOST, LOG_BYTES, WRITE_KEY
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.spool.server import build_command, build_config, find_nats_server
 
 SOURCE = Path(__file__).parents[1] / "src"

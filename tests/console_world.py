@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import uvicorn
 
-from firstparty.config import Settings, load_settings
+from firstparty.config.load import load_settings
+from firstparty.config.settings import Settings
 from firstparty.console.app import build_console
 from firstparty.control.callers import SYSTEM
 from firstparty.control.domains import DomainRequest, request_domain

@@ -5,7 +5,7 @@ import signal
 import socket
 from pathlib import Path
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.spool.server import build_command, build_config, find_nats_server
 
 

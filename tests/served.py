@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 
 from firstparty.api.app import build_app
-from firstparty.config import Settings
+from firstparty.config.settings import Settings
 from firstparty.control.callers import SYSTEM
 from firstparty.control.tokens import add_token
 from firstparty.model.workspaces import Role

@@ -6,7 +6,7 @@ from typer.main import get_command
 
 from firstparty.api.app import build_app
 from firstparty.cli.main import app
-from firstparty.config import Settings
+from firstparty.config.settings import Settings
 from firstparty.store.engine import Store
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -4,7 +4,7 @@ from typing import get_type_hints
 
 import pytest
 
-from firstparty.config import AuthoritySettings, Group, Settings
+from firstparty.config.settings import AuthoritySettings, Group, Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 

@@ -18,7 +18,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.zone
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 
 # From the query and the answer by the rules to the datagrams (or messages) really sent.
 Manner = Callable[[dns.message.Message, dns.message.Message], list[bytes]]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.model.certificates import Challenge, DnsChallenge, HttpChallenge
 from firstparty.model.feed import EdgeDomain, Targets, Topic, Zone
 from firstparty.model.feed import HttpChallenge as PublishedChallenge

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.model.certificates import sealing_context
 from firstparty.model.feed import EdgeDomain, FeedEntry
 from firstparty.store.sealing import Sealer

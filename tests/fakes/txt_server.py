@@ -10,7 +10,7 @@ import dns.message
 import dns.rdatatype
 import dns.rrset
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 
 
 class TxtServer(asyncio.DatagramProtocol):

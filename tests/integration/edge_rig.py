@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.edge.ads import serve_ads
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command, find_envoy

@@ -9,7 +9,7 @@ import pytest
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.certs.keys import build_csr, new_private_key
 from firstparty.certs.progress import Challenged, TryLater
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble
 from tests.fakes.accounts import AccountsInMemory
 from tests.fakes.ports import free_ports

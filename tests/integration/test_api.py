@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from firstparty.config import EdgeSettings, Settings
+from firstparty.config.settings import EdgeSettings, Settings
 from firstparty.store import tables
 from tests.served import Served, serve_api
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from firstparty.config import Settings, SpoolSettings
+from firstparty.config.settings import Settings, SpoolSettings
 from firstparty.model.workspaces import Role
 from tests.served import Served, serve_api
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import web
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.model.certificates import HttpChallenge
 from firstparty.reconciler.challenge_probe import OwnChallenges
 from firstparty.reconciler.public_dns import PublicDns

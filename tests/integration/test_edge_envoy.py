@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firstparty.config import Address, ConfigError
+from firstparty.config.addresses import Address, ConfigError
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import OLDEST_ENVOY, build_command, fetch_version, find_envoy
 from tests.integration.edge_ends import is_served, run

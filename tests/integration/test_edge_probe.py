@@ -12,7 +12,7 @@ import pytest
 from firstparty.certs.keys import build_csr, new_private_key
 from firstparty.certs.local import LocalAuthority, new_local_root
 from firstparty.certs.progress import Issued
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.model.certificates import sealing_context
 from firstparty.model.feed import EdgeCertificate, FeedEntry, Topic
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from firstparty.config import Settings, SpoolSettings
+from firstparty.config.settings import Settings, SpoolSettings
 from firstparty.events.ledger import read_ledger
 from firstparty.model.workspaces import Role
 from firstparty.spool.outcomes import Outcomes

@@ -8,7 +8,7 @@ import dns.message
 import dns.rrset
 import pytest
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.resolver.budget import Budget
 from firstparty.resolver.observed import Trouble
 from firstparty.resolver.pointing import HostPointing, PointingAnswer, probe_hosts

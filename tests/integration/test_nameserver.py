@@ -12,7 +12,7 @@ import dns.rcode
 import msgspec
 import pytest
 
-from firstparty.config import Address, ConfigError
+from firstparty.config.addresses import Address, ConfigError
 from firstparty.model.feed import Topic, Zone
 from firstparty.nameserver.answers import Answers
 from firstparty.nameserver.server import serve_nameserver

@@ -8,7 +8,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.resolver.budget import Budget
 from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
 from firstparty.resolver.parent import probe_parent

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from cryptography import x509
 
-from firstparty.config import (
-    Address,
+from firstparty.config.addresses import Address
+from firstparty.config.settings import (
     AuthoritySettings,
     CertificatesSettings,
     EdgeSettings,

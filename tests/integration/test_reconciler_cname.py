@@ -11,7 +11,8 @@ import dns.rcode
 import msgspec
 import pytest
 
-from firstparty.config import Address, AuthoritySettings, CertificatesSettings, EdgeSettings
+from firstparty.config.addresses import Address
+from firstparty.config.settings import AuthoritySettings, CertificatesSettings, EdgeSettings
 from firstparty.demo.parent import add_cname, serve_parent
 from firstparty.demo.parent_zones import build_world
 from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from firstparty.api.tail import MAX_TAILS
-from firstparty.config import Settings, SpoolSettings
+from firstparty.config.settings import Settings, SpoolSettings
 from firstparty.events.sample import MAX_SHOWN
 from tests.events_rig import Workspace
 from tests.forwarding import Forwarding, OutsideUpstream

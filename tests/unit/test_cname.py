@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.model.claims import cname_targets
 from firstparty.model.domains import Mode, build_records
 from firstparty.model.findings import DnsRecord, Severity

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from firstparty.config import ConfigError, load_settings, parse_address
+from firstparty.config.addresses import ConfigError, parse_address
+from firstparty.config.load import load_settings
 
 
 def test_no_file_at_all_is_a_working_configuration() -> None:

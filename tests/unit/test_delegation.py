@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.model.claims import nameserver_names
 from firstparty.model.findings import Severity
 from firstparty.model.status import DnsStatus

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from firstparty.config import Address, ConfigError
+from firstparty.config.addresses import Address, ConfigError
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command, find_envoy, parse_version
 

@@ -1,4 +1,4 @@
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.resolver.observed import (
     OwnAnswer,
     OwnServerAnswer,

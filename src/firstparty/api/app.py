@@ -27,7 +27,7 @@ from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
 from firstparty.api.problems import Problem, add_problems
 from firstparty.api.tail import MAX_TAILS
-from firstparty.config import Settings
+from firstparty.config.settings import Settings
 from firstparty.control.rules import build_rules
 from firstparty.store.engine import Store
 

@@ -12,7 +12,7 @@ from typer.main import get_command
 import firstparty
 from firstparty.cli import domains, events, proxy, serving, sources, tokens, workspaces
 from firstparty.cli.errors import CommandFailed, ExitCode
-from firstparty.config import ConfigError
+from firstparty.config.addresses import ConfigError
 from firstparty.errors import FirstpartyError
 
 PROGRAM: Final = "firstparty"

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from firstparty.config import Settings
+from firstparty.config.settings import Settings
 from firstparty.console import domain, domain_list, sign_in, source_pages
 from firstparty.console.headers import SecurityHeaders
 from firstparty.console.pages import DIRECTORY

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firstparty.config import Settings, parse_address
+from firstparty.config.addresses import parse_address
+from firstparty.config.settings import Settings
 from firstparty.model.names import NamePolicy
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.demo.installation import Ports
 from firstparty.demo.pebble import (
     Pebble,

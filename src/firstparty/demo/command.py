@@ -13,7 +13,8 @@ from typing import Final
 import httpx
 from rich.console import Console
 
-from firstparty.config import ConfigError, Settings
+from firstparty.config.addresses import ConfigError
+from firstparty.config.settings import Settings
 from firstparty.demo.installation import (
     Ports,
     choose_ports,

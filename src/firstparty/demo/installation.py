@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import psutil
 
-from firstparty.config import Settings, load_settings
+from firstparty.config.load import load_settings
+from firstparty.config.settings import Settings
 from firstparty.errors import Refused
 
 SERVICE_DOMAIN: Final = "fp.test"

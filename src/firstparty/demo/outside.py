@@ -10,7 +10,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from firstparty.config import Address, parse_address
+from firstparty.config.addresses import Address, parse_address
 from firstparty.demo.installation import SERVICE_DOMAIN, SHOP_DOMAIN
 from firstparty.demo.parent import serve_parent
 from firstparty.demo.parent_zones import build_world

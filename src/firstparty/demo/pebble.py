@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 10

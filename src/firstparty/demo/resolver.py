@@ -18,7 +18,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 
 _MAX_CNAMES: Final = 8
 _ASK_SECONDS: Final = 2.0

@@ -17,7 +17,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from firstparty.config import ConfigError, parse_address
+from firstparty.config.addresses import ConfigError, parse_address
 from firstparty.snippets.facts import SnippetFacts
 
 _PIN_SECONDS: Final = 2.0

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.demo import traffic
 from firstparty.demo.installation import CUSTOM_DOMAIN, SHOP_DOMAIN
 from firstparty.demo.parent import add_delegation

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.edge.connection import EXTENSION
 from firstparty.edge.listeners import build_http_listener, build_https_listener
 from firstparty.edge.routes import ACME_CLUSTER, CDN_CLUSTER, INGEST_CLUSTER

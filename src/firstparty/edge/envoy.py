@@ -7,7 +7,7 @@ from typing import Final
 
 import envoy
 
-from firstparty.config import ConfigError
+from firstparty.config.addresses import ConfigError
 
 OLDEST_ENVOY: Final = (1, 40, 0)  # below, on-demand certificates subscribe to a name repeatedly
 _VERSION_SECONDS: Final = 10

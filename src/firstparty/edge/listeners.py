@@ -6,7 +6,7 @@ On-demand certificates work over ADS in its delta form alone, with session resum
 
 from typing import Any, Final
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.edge.connection import EXTENSION, build_connection_manager
 from firstparty.edge.routes import HTTP_ROUTES, HTTPS_ROUTES
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from firstparty.config import ConfigError
+from firstparty.config.addresses import ConfigError
 from firstparty.model.feed import FeedEntry, Topic
 from firstparty.nameserver.names import BadName
 from firstparty.nameserver.tcp import TcpListener

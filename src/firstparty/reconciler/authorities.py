@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from firstparty.certs.account import Account
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.certs.local import LocalAuthority, new_local_root
-from firstparty.config import Settings
+from firstparty.config.settings import Settings
 from firstparty.store.certificates import (
     AccountRow,
     add_account,

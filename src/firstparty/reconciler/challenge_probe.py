@@ -6,7 +6,7 @@ from typing import Final
 
 import aiohttp
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.model.certificates import Challenge, DnsChallenge, HttpChallenge
 from firstparty.reconciler.public_dns import PublicDns
 

@@ -11,7 +11,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
 from firstparty.reconciler.trust import Trust
 

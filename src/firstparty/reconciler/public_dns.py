@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from firstparty.config import Address, Settings, parse_address
+from firstparty.config.addresses import Address, parse_address
+from firstparty.config.settings import Settings
 from firstparty.model.certificates import DnsChallenge
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
 from firstparty.resolver.own import fetch_txt, probe_own_servers

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from firstparty.config import Settings, parse_address
+from firstparty.config.addresses import parse_address
+from firstparty.config.settings import Settings
 from firstparty.reconciler.authorities import LOCAL, build_authority, local_root_file
 from firstparty.reconciler.challenge_probe import OwnChallenges
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe

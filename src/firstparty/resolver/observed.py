@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 
 
 class Trouble(StrEnum):

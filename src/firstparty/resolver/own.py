@@ -12,7 +12,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.resolver.budget import Budget
 from firstparty.resolver.observed import (
     OwnAnswer,

@@ -18,7 +18,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.resolver.budget import Budget
 from firstparty.resolver.observed import Trouble
 from firstparty.resolver.parent import DNS_PORT

@@ -18,7 +18,7 @@ import dns.name
 import dns.rdataclass
 import dns.rdatatype
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.outbound.addresses import is_public_text
 from firstparty.resolver.budget import Budget, BudgetSpent
 from firstparty.resolver.observed import Transport, Trouble

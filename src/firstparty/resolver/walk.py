@@ -12,7 +12,7 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.resolver.observed import Transport, Trouble
 from firstparty.resolver.probe import Prober
 from firstparty.resolver.referral import Cut, Lame, NoCut, as_text, read_addresses, read_cut

@@ -2,7 +2,8 @@
 
 import json
 
-from firstparty.config import Settings, parse_address
+from firstparty.config.addresses import parse_address
+from firstparty.config.settings import Settings
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command as build_envoy_command
 from firstparty.edge.envoy import fetch_version, find_envoy

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from firstparty.config import ConfigError, Settings, load_settings
+from firstparty.config.addresses import ConfigError
+from firstparty.config.load import load_settings
+from firstparty.config.settings import Settings
 from firstparty.errors import Refused
 from firstparty.serve.binaries import plan_envoy, plan_nats
 from firstparty.serve.directories import lock_roles, prepare_directories

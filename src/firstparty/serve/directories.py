@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from firstparty.config import ConfigError, Settings
+from firstparty.config.addresses import ConfigError
+from firstparty.config.settings import Settings
 from firstparty.serve.processes import Role
 
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firstparty.config import ConfigError
+from firstparty.config.addresses import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from firstparty.config import load_settings
+from firstparty.config.load import load_settings
 from firstparty.control.callers import SYSTEM
 from firstparty.control.people import ensure_first_operator
 from firstparty.control.tokens import add_token

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from firstparty.config import Settings
+from firstparty.config.settings import Settings
 from firstparty.errors import Refused
 
 

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import firstparty
-from firstparty.config import Settings, parse_address
+from firstparty.config.addresses import parse_address
+from firstparty.config.settings import Settings
 from firstparty.serve.processes import Role
 from firstparty.store.reader import FeedReader, open_feed
 from firstparty.store.sealing import Sealer, load_sealer

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import uvloop
 
-from firstparty.config import ConfigError, Settings, load_settings
+from firstparty.config.addresses import ConfigError
+from firstparty.config.load import load_settings
+from firstparty.config.settings import Settings
 from firstparty.errors import Refused
 from firstparty.serve.processes import Role, parse_roles
 from firstparty.serve.roles import STARTERS, Surroundings

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from firstparty.config import Address, ConfigError, Settings, parse_address
+from firstparty.config.addresses import Address, ConfigError, parse_address
+from firstparty.config.settings import Settings
 
 VARIABLE: Final = "FIRSTPARTY_SOCKETS"  # JSON: name -> descriptor
 _BACKLOG: Final = 1024

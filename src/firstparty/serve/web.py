@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from firstparty.api.app import build_app
-from firstparty.config import Settings
+from firstparty.config.settings import Settings
 from firstparty.console.app import build_console
 from firstparty.store.engine import Store
 

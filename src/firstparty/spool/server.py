@@ -9,7 +9,7 @@ import sysconfig
 from pathlib import Path
 from typing import Final
 
-from firstparty.config import Address
+from firstparty.config.addresses import Address
 from firstparty.errors import Refused
 
 MAX_PAYLOAD_BYTES: Final = 8 * 1024 * 1024

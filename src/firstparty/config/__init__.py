@@ -1,0 +1,1 @@
+"""Settings: one frozen tree, read once, unknown keys refused."""

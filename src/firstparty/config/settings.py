@@ -1,0 +1,176 @@
+"""The tree of settings. Every setting has a default that works.
+
+Each has a line in ``docs/configuration.md``; ``load.py`` reads it and checks what types cannot say.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+_LONGEST_SOCKET_NAME: Final = "ingest-255.sock"
+_MAX_SOCKET_PATH: Final = 103  # macOS; Linux has 107
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every group of settings is: immutable, by keyword, no unknown keys."""
+
+
+class ServiceSettings(Group, frozen=True, kw_only=True):
+    """The operator's own names."""
+
+    domain: str = "firstparty.localhost"
+
+
+class StoreSettings(Group, frozen=True, kw_only=True):
+    """Where control data lives."""
+
+    url: str = ""
+
+
+class NameserverSettings(Group, frozen=True, kw_only=True):
+    """Our authoritative nameserver."""
+
+    listen: str = "0.0.0.0:53"
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+    check: tuple[str, ...] = ("127.0.0.1:53",)
+
+
+class EdgeSettings(Group, frozen=True, kw_only=True):
+    """The TLS edge."""
+
+    https: str = "0.0.0.0:443"
+    http: str = "0.0.0.0:80"
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+    probe: tuple[str, ...] = ("127.0.0.1:443",)
+    http_probe: tuple[str, ...] = ("127.0.0.1:80",)
+    envoy: str = ""
+
+
+class IngestSettings(Group, frozen=True, kw_only=True):
+    """The tracking API."""
+
+    processes: int = 0
+
+
+class SpoolSettings(Group, frozen=True, kw_only=True):
+    """The durable log."""
+
+    url: str = ""
+    listen: str = "127.0.0.1:4222"
+    max_bytes: int = 10 * 1024**3
+
+    @property
+    def log_url(self) -> str:
+        """Where the log is: the server of our own, or the one that was named."""
+        return self.url or f"nats://{self.listen}"
+
+
+class ForwardSettings(Group, frozen=True, kw_only=True):
+    """Delivery upstream."""
+
+    upstreams: Mapping[str, str] = msgspec.field(
+        default_factory=lambda: {
+            "us": "https://api.segment.io",
+            "eu": "https://events.eu1.segmentapis.com",
+        }
+    )
+
+
+class CdnSettings(Group, frozen=True, kw_only=True):
+    """The CDN host."""
+
+    npm: str = ""
+    upstream: str = "https://cdn.segment.com"
+    mirror_integrations: bool = True
+
+
+class ConsoleSettings(Group, frozen=True, kw_only=True):
+    """REST API and console."""
+
+    listen: str = "127.0.0.1:8080"
+
+
+class ResolverSettings(Group, frozen=True, kw_only=True):
+    """How the public DNS is asked."""
+
+    stub_zones: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    allow_private: bool = False
+
+
+class AuthoritySettings(Group, frozen=True, kw_only=True):
+    """One ACME certificate authority."""
+
+    directory: str
+    email: str = ""
+    ca_bundle: str = ""
+    roots: str = ""
+
+
+class CertificatesSettings(Group, frozen=True, kw_only=True):
+    """Who issues certificates: ``local`` or the name of an authority."""
+
+    authority: str = "local"
+    authorities: Mapping[str, AuthoritySettings] = msgspec.field(
+        default_factory=lambda: {
+            "letsencrypt": AuthoritySettings(
+                directory="https://acme-v02.api.letsencrypt.org/directory"
+            )
+        }
+    )
+
+
+class ProcessesSettings(Group, frozen=True, kw_only=True):
+    """Which roles share a process: each entry is one process."""
+
+    together: tuple[tuple[str, ...], ...] = (("control", "reconciler"), ("cdn", "forward"))
+
+
+class Settings(Group, frozen=True, kw_only=True):
+    """The whole tree."""
+
+    state: str = "state"
+    log_level: str = "info"
+    service: ServiceSettings = msgspec.field(default_factory=ServiceSettings)
+    store: StoreSettings = msgspec.field(default_factory=StoreSettings)
+    nameserver: NameserverSettings = msgspec.field(default_factory=NameserverSettings)
+    edge: EdgeSettings = msgspec.field(default_factory=EdgeSettings)
+    ingest: IngestSettings = msgspec.field(default_factory=IngestSettings)
+    spool: SpoolSettings = msgspec.field(default_factory=SpoolSettings)
+    forward: ForwardSettings = msgspec.field(default_factory=ForwardSettings)
+    cdn: CdnSettings = msgspec.field(default_factory=CdnSettings)
+    console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
+    resolver: ResolverSettings = msgspec.field(default_factory=ResolverSettings)
+    certificates: CertificatesSettings = msgspec.field(default_factory=CertificatesSettings)
+    processes: ProcessesSettings = msgspec.field(default_factory=ProcessesSettings)
+
+    @property
+    def state_directory(self) -> Path:
+        """Where everything that must survive a restart is kept."""
+        return Path(self.state)
+
+    @property
+    def run_directory(self) -> Path:
+        """Sockets of this installation, mode 0700.
+
+        In the state directory, unless a socket's path would be longer than the system allows.
+        """
+        inside = self.state_directory / "run"
+        if len(str(inside / _LONGEST_SOCKET_NAME)) <= _MAX_SOCKET_PATH:
+            return inside
+        place = hashlib.sha256(str(self.state_directory).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"firstparty-{os.getuid()}-{place}"
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the store; SQLite in the state directory by default."""
+        return self.store.url or f"sqlite:///{self.state_directory / 'firstparty.db'}"
+
+    @property
+    def ingest_processes(self) -> int:
+        """One process a core unless the setting says otherwise."""
+        return self.ingest.processes or os.cpu_count() or 1

@@ -1,0 +1,40 @@
+"""Every table of the store, by who writes it; whoever imports this has them all in ``metadata``."""
+
+from firstparty.store.tables.columns import Instant, metadata
+from firstparty.store.tables.domains import claims, domain_sources, domains, sources
+from firstparty.store.tables.feed import feed, revision
+from firstparty.store.tables.observed import accounts, certificates, history, orders, statuses
+from firstparty.store.tables.people import (
+    answers,
+    audit,
+    memberships,
+    people,
+    sessions,
+    tokens,
+    tries,
+    workspaces,
+)
+
+__all__ = [
+    "Instant",
+    "accounts",
+    "answers",
+    "audit",
+    "certificates",
+    "claims",
+    "domain_sources",
+    "domains",
+    "feed",
+    "history",
+    "memberships",
+    "metadata",
+    "orders",
+    "people",
+    "revision",
+    "sessions",
+    "sources",
+    "statuses",
+    "tokens",
+    "tries",
+    "workspaces",
+]

@@ -1,0 +1,24 @@
+"""What is published to the parts in front: written by the reconciler."""
+
+from typing import Final
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table
+
+from firstparty.store.tables.columns import metadata
+
+revision: Final = Table(
+    "revision",
+    metadata,
+    Column("only", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
+feed: Final = Table(
+    "feed",
+    metadata,
+    Column("topic", String(20), primary_key=True),
+    Column("key", String(320), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=True),
+    Index("ix_feed_revision", "revision"),
+)
