@@ -12,9 +12,22 @@ from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.certs.keys import build_csr, new_private_key
 from firstparty.certs.local import LocalAuthority, new_local_root
 from firstparty.certs.pair import BadPair, GoodPair, check_pair
-from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending, Rejected
+from firstparty.certs.progress import (
+    Challenged,
+    Issued,
+    OrderProgress,
+    Pending,
+    Rejected,
+    Revoked,
+)
 from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble
-from firstparty.model.certificates import Challenge, ChallengeMethod, DnsChallenge, HttpChallenge
+from firstparty.model.certificates import (
+    Challenge,
+    ChallengeMethod,
+    DnsChallenge,
+    HttpChallenge,
+    RevocationReason,
+)
 from firstparty.reconciler.ports import CertificateAuthority
 from tests.fakes.accounts import AccountsInMemory
 from tests.fakes.authority import AuthorityInMemory
@@ -137,3 +150,15 @@ async def test_a_challenge_is_of_the_method_asked_for(subject: Subject) -> None:
         assert all(one.key_authorization.startswith(f"{one.token}.") for one in challenges)
     else:
         assert isinstance(begun, Issued)
+
+
+async def test_what_was_issued_can_be_revoked_and_again(subject: Subject) -> None:
+    key = new_private_key()
+    csr = build_csr(key, NAMES)
+    issued = await subject.finish(await subject.authority.begin(NAMES, csr), csr)
+    assert isinstance(issued, Issued)
+    reason = RevocationReason.CESSATION_OF_OPERATION
+    for _ in range(2):
+        revoked = await subject.authority.revoke(issued.chain, reason, key_pem=key)
+
+        assert revoked == Revoked()

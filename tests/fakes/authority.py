@@ -15,6 +15,8 @@ from firstparty.certs.progress import (
     OrderProgress,
     Pending,
     Rejected,
+    RevocationProgress,
+    Revoked,
     TryLater,
 )
 from firstparty.model.certificates import (
@@ -22,6 +24,7 @@ from firstparty.model.certificates import (
     ChallengeMethod,
     DnsChallenge,
     HttpChallenge,
+    RevocationReason,
 )
 
 
@@ -53,6 +56,8 @@ class AuthorityInMemory:
     certified_keys: list[bytes] = field(default_factory=list)
     misbehave: list[OrderProgress] = field(default_factory=list)
     refuse: bool = False
+    revoked: list[tuple[str, RevocationReason]] = field(default_factory=list)
+    is_away: bool = False
 
     def __post_init__(self) -> None:
         self._issuer = LocalAuthority(new_local_root(self.clock()), clock=self.clock)
@@ -112,3 +117,14 @@ class AuthorityInMemory:
             self.certified_keys.append(public.public_bytes(*form))
         await asyncio.sleep(0)
         return Issued(url=url, chain=order.chain)
+
+    async def revoke(
+        self, chain: str, reason: RevocationReason, *, key_pem: bytes | None
+    ) -> RevocationProgress:
+        await asyncio.sleep(0)
+        if self.is_away:
+            return TryLater(reason="it is away")
+        assert key_pem is not None
+        self.revoked.append((chain, reason))
+        await asyncio.sleep(0)
+        return Revoked()

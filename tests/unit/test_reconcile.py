@@ -259,7 +259,7 @@ async def test_a_removed_domain_is_nowhere_and_its_claim_is_over(world: World) -
     world.delegate(domain)
     await world.until(domain, Word.LIVE)
     world.change_intent(domain, Intent.REMOVED)
-    await world.step()
+    await world.steps()
     case = world.case(domain)
 
     assert world.word(domain) is Word.REMOVED

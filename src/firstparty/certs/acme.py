@@ -7,25 +7,44 @@ any point. The library blocks: each call runs in a thread with a session of its 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from acme import challenges, messages
 from cryptography import x509
 from josepy.jwk import JWK
 
-from firstparty.certs.account import AccountKeeper, load_or_add_account, register
+from firstparty.certs.account import Account, AccountKeeper, load_or_add_account, register
 from firstparty.certs.problems import FAULTS, describe, is_account_lost, name_problem, read_fault
-from firstparty.certs.progress import Challenged, Issued, OrderProgress, Pending, Rejected
+from firstparty.certs.progress import (
+    Challenged,
+    Issued,
+    OrderProgress,
+    Pending,
+    Rejected,
+    RevocationProgress,
+    Revoked,
+    TryLater,
+)
 from firstparty.certs.session import Session
-from firstparty.model.certificates import Challenge, ChallengeMethod, DnsChallenge, HttpChallenge
+from firstparty.model.certificates import (
+    Challenge,
+    ChallengeMethod,
+    DnsChallenge,
+    HttpChallenge,
+    RevocationReason,
+)
 from firstparty.telemetry import Log
 
 _LOG: Final = Log("certs")
 _SOON: Final = timedelta(milliseconds=200)
 _MAX_SESSIONS: Final = 8
+_ALREADY_REVOKED: Final = "alreadyRevoked"
+_Progress = TypeVar("_Progress")
+_Sessions = Callable[[], AbstractContextManager[Session]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,20 +123,46 @@ class AcmeAuthority:
 
         return await self._in_thread(work)
 
+    async def revoke(
+        self, chain: str, reason: RevocationReason, *, key_pem: bytes | None
+    ) -> RevocationProgress:
+        """Revoke the leaf of a PEM chain (RFC 8555 §7.6). Repeated, it is just as revoked.
+
+        Signed with the certificate's own private key where we have it, since the account that
+        ordered it may be lost; otherwise as the account.
+        """
+        leaf = x509.load_pem_x509_certificates(chain.encode())[0]
+
+        def work(session: Session) -> Revoked:
+            session.acme.revoke(leaf, reason)
+            return Revoked()
+
+        sessions = self._session if key_pem is None else partial(self._session_of, key_pem)
+        progress = await self._in_thread(work, sessions)
+        if isinstance(progress, Rejected) and progress.problem == _ALREADY_REVOKED:
+            return Revoked()
+        return progress
+
     def close(self) -> None:
         """Close idle connections and let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         while self._idle:
             self._idle.pop().close()
 
-    async def _in_thread(self, work: Callable[[Session], OrderProgress]) -> OrderProgress:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+    async def _in_thread(
+        self, work: Callable[[Session], _Progress], sessions: _Sessions | None = None
+    ) -> _Progress | Rejected | TryLater:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._run, work, sessions or self._session
+        )
 
-    def _run(self, work: Callable[[Session], OrderProgress]) -> OrderProgress:
+    def _run(
+        self, work: Callable[[Session], _Progress], sessions: _Sessions
+    ) -> _Progress | Rejected | TryLater:
         """Do ``work`` in a session, in this thread; what goes wrong becomes a value."""
         status, retry_after = 0, None
         try:
-            with self._session() as session:
+            with sessions() as session:
                 try:
                     return work(session)
                 except FAULTS:
@@ -129,6 +174,17 @@ class AcmeAuthority:
             if is_account_lost(error):
                 self._accounts.save_url("")
             return read_fault(error, status=status, retry_after=retry_after)
+
+    @contextmanager
+    def _session_of(self, key_pem: bytes) -> Iterator[Session]:
+        """A session that signs with this key, as the holder of its certificate."""
+        session = Session(
+            self._server.directory, Account(key_pem=key_pem), ca_bundle=self._server.ca_bundle
+        )
+        try:
+            yield session
+        finally:
+            session.close()
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

@@ -16,8 +16,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from firstparty.certs.keys import dump_private_key, load_private_key
-from firstparty.certs.progress import Issued, OrderProgress, Rejected
-from firstparty.model.certificates import ChallengeMethod
+from firstparty.certs.progress import (
+    Issued,
+    OrderProgress,
+    Rejected,
+    RevocationProgress,
+    Revoked,
+)
+from firstparty.model.certificates import ChallengeMethod, RevocationReason
 
 ROOT_NAME: Final = "Firstparty local CA, for this machine only"
 ROOT_LIFETIME: Final = timedelta(days=3652)
@@ -87,6 +93,13 @@ class LocalAuthority:
         """There are no orders to look at: see ``answer``."""
         del csr
         return Rejected(problem="orderUnknown", detail=f"The local CA has no order {url!r}.")
+
+    async def revoke(
+        self, chain: str, reason: RevocationReason, *, key_pem: bytes | None
+    ) -> RevocationProgress:
+        """Nothing to do: whoever trusts this CA has no list of its to look at."""
+        del chain, reason, key_pem
+        return Revoked()
 
     def close(self) -> None:
         """It holds nothing open."""

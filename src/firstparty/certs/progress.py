@@ -1,4 +1,4 @@
-"""How far an order has got at a certificate authority: what every authority answers with.
+"""How far an order, or a revocation, has got at a certificate authority: what each answers with.
 
 A CA's refusals and outages are values here, since they are expected: nothing is raised for them.
 """
@@ -49,4 +49,10 @@ class TryLater:
     again: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """Over: the CA counts the certificate as revoked, from now on or since long ago."""
+
+
 OrderProgress = Challenged | Pending | Issued | Rejected | TryLater
+RevocationProgress = Revoked | Rejected | TryLater

@@ -1,9 +1,9 @@
-"""Certificates and orders for them: states, and when to renew."""
+"""Certificates and orders for them: states, when to renew, why to revoke."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +31,14 @@ TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = MappingProxyTyp
         OrderState.FAILED: frozenset(),
     }
 )
+
+
+class RevocationReason(IntEnum):
+    """Why a certificate is revoked, in the codes of RFC 5280 §5.3.1 that CAs take from a holder."""
+
+    KEY_COMPROMISE = 1  # somebody else may have the private key
+    SUPERSEDED = 4  # another certificate has taken its place
+    CESSATION_OF_OPERATION = 5  # the hosts are not served here any more
 
 
 class ChallengeMethod(StrEnum):
@@ -82,7 +90,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """An issued and checked pair. ``chain`` is PEM, leaf first; the key is sealed for the edge."""
+    """An issued and checked pair. ``chain`` is PEM, leaf first; the key is sealed for the edge.
+
+    ``revoke_at`` is set while it is to be revoked: when the CA is asked (again). ``revoked_at``
+    is when the CA did it.
+    """
 
     id: str
     domain_id: str
@@ -93,6 +105,9 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     created_at: datetime
+    revocation_reason: RevocationReason | None = None
+    revoke_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 def move_order(order: Order, state: OrderState, *, at: datetime) -> Order:

@@ -11,7 +11,11 @@ from firstparty.model.domains import Domain
 from firstparty.model.feed import Topic, Zone
 from firstparty.model.observations import Observation
 from firstparty.model.workspaces import Source, SourceType, Workspace
-from firstparty.store.certificates import load_newest_certificate, load_open_order
+from firstparty.store.certificates import (
+    load_newest_certificate,
+    load_next_revocation,
+    load_open_order,
+)
 from firstparty.store.domains import load_claim, load_domain
 from firstparty.store.feed import load_body
 from firstparty.store.work import load_observation
@@ -22,7 +26,8 @@ from firstparty.store.workspaces import load_sources, load_workspace
 class Case:
     """A domain: what is wanted, what was observed, what is under way, what is published.
 
-    ``order`` is the open one; ``certificate`` the newest; ``zone`` is as the feed has it.
+    ``order`` is the open one; ``certificate`` the newest; ``revocation`` the one that is to be
+    revoked next; ``zone`` is as the feed has it.
     """
 
     workspace: Workspace
@@ -33,6 +38,7 @@ class Case:
     order: Order | None
     certificate: Certificate | None
     zone: Zone | None
+    revocation: Certificate | None = None
 
     @property
     def write_key(self) -> str | None:
@@ -56,5 +62,6 @@ def load_case(connection: Connection, domain_id: str) -> Case:
         observation=load_observation(connection, domain_id),
         order=load_open_order(connection, domain_id),
         certificate=load_newest_certificate(connection, domain_id),
+        revocation=load_next_revocation(connection, domain_id),
         zone=None if zone is None else msgspec.json.decode(zone, type=Zone),
     )

@@ -59,6 +59,7 @@ def needs_certificate(case: Case, *, authority: str, now: datetime) -> bool:
         there is None
         or set(there.names) != set(case.domain.hosts)
         or there.authority != authority
+        or there.revocation_reason is not None
         or now >= renew_at(there.not_before, there.not_after)
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from firstparty.model.certificates import Certificate, Order
+from firstparty.model.certificates import Certificate, Order, RevocationReason
 from firstparty.model.claims import Claim
 from firstparty.model.findings import Finding
 from firstparty.model.observations import Observation, Step
@@ -16,7 +16,11 @@ AT_ONCE: Final = timedelta()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What was found, what changed, and when to look again (None: when somebody asks)."""
+    """What was found, what changed, and when to look again (None: when somebody asks).
+
+    ``revoke`` marks every certificate of the domain that is still good for revocation: safe to
+    say again. ``revocation`` is a marked one after a try.
+    """
 
     observation: Observation
     again: timedelta | None
@@ -24,6 +28,8 @@ class Outcome:
     new_order: Order | None = None
     order: Order | None = None
     certificate: Certificate | None = None
+    revoke: RevocationReason | None = None
+    revocation: Certificate | None = None
 
 
 def observe(

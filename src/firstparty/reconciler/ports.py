@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from firstparty.certs.progress import OrderProgress
-from firstparty.model.certificates import Challenge, ChallengeMethod
+from firstparty.certs.progress import OrderProgress, RevocationProgress
+from firstparty.model.certificates import Challenge, ChallengeMethod, RevocationReason
 from firstparty.reconciler.probed import HostsAnswer, ProbeTarget
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
 from firstparty.resolver.pointing import PointingAnswer
@@ -58,6 +58,11 @@ class CertificateAuthority(Protocol):
 
     async def advance(self, url: str, csr: bytes) -> OrderProgress:
         """Take the next move in an order whose challenges were answered."""
+
+    async def revoke(
+        self, chain: str, reason: RevocationReason, *, key_pem: bytes | None
+    ) -> RevocationProgress:
+        """Revoke a chain's leaf; ``key_pem`` is its key if we can open it. May be said twice."""
 
 
 class EdgeProbe(Protocol):

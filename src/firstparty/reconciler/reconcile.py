@@ -19,6 +19,7 @@ from firstparty.reconciler.outcome import Outcome
 from firstparty.reconciler.ports import Ports
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.resting import pause, remove, yield_name
+from firstparty.reconciler.revocation import needs_revocation, revoke
 from firstparty.reconciler.saving import save_outcome
 from firstparty.reconciler.verification import ask_owners_dns, check_own_servers, prove
 from firstparty.reconciler.watch import ask_hosts, first_probe, watch
@@ -34,6 +35,7 @@ _LOG: Final = Log("reconciler")
 class Need(StrEnum):
     """The one thing most needed, in the order of a domain's path."""
 
+    REVOCATION = "revocation"  # a certificate that nobody is served with should be trusted no more
     REMOVAL = "removal"  # the owner wants it gone
     REST = "rest"  # the owner wants nothing done
     YIELD = "yield"  # another claim has the name
@@ -72,6 +74,7 @@ class Situation:
 
 # The first that applies is the one most needed.
 NEEDS: Final[tuple[tuple[Need, Callable[[Situation], bool]], ...]] = (
+    (Need.REVOCATION, lambda at: needs_revocation(at.case, now=at.now)),
     (Need.REMOVAL, lambda at: at.case.domain.intent is Intent.REMOVED),
     (Need.REST, lambda at: at.case.domain.intent is Intent.PAUSED),
     (Need.YIELD, lambda at: at.case.claim.state is ClaimState.RELEASED),
@@ -121,11 +124,13 @@ class Reconciler:
         with self.store.write() as connection:
             return save_outcome(connection, lease, outcome, now=self.clock(), service=self.service)
 
-    async def _step(self, case: Case) -> Outcome:  # noqa: PLR0911 - one a need, checked by mypy
+    async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911 - one a need, checked by mypy
         """The step that is most needed."""
         ports, now = self.ports, self.clock()
         need = most_needed(case, authority=ports.authority.name, now=now)
         match need:
+            case Need.REVOCATION:
+                return await revoke(case, ports.authority, self.edge_sealer, now=now)
             case Need.REMOVAL:
                 return remove(case, now=now)
             case Need.REST:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from firstparty.model.certificates import OrderState, move_order
+from firstparty.model.certificates import OrderState, RevocationReason, move_order
 from firstparty.model.claims import ClaimState, move_claim
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
@@ -68,4 +68,5 @@ def _give_up(case: Case, findings: tuple[Finding, ...], *, now: datetime) -> Out
         again=None,
         claim=None if is_over else move_claim(case.claim, ClaimState.RELEASED),
         order=None if order is None else move_order(order, OrderState.FAILED, at=now),
+        revoke=RevocationReason.CESSATION_OF_OPERATION,
     )

@@ -26,6 +26,7 @@ from firstparty.reconciler.publication import (
     build_publication,
     challenge_keys,
 )
+from firstparty.reconciler.revocation import revocation_due_at
 from firstparty.store import certificates, domains, work
 from firstparty.store.feed import lock_feed, publish
 
@@ -47,7 +48,7 @@ def save_outcome(
     after = _apply(stored, outcome)
     publication = build_publication(after, service, serial=int(now.timestamp()))
     observation = _with_edge(after.observation, publication)
-    due_at = None if outcome.again is None else now + outcome.again
+    due_at = _when_due(after, outcome, now=now)
     observation = replace(
         observation,
         findings=tuple(replace(one, look_again_at=due_at) for one in observation.findings),
@@ -57,6 +58,17 @@ def save_outcome(
     _write(connection, outcome, now=now)
     _publish(connection, stored, publication)
     return _keep_history(connection, after, observation, now=now)
+
+
+def _when_due(after: Case, outcome: Outcome, *, now: datetime) -> datetime | None:
+    """When we look again: as the step says, and earlier for a revocation that waits."""
+    due = [revocation_due_at(after)]
+    if outcome.again is not None:
+        due.append(now + outcome.again)
+    newest = after.certificate
+    if outcome.revoke is not None and newest is not None and newest.revocation_reason is None:
+        due.append(now)
+    return min((one for one in due if one is not None), default=None)
 
 
 def _refuse(outcome: Outcome, conflict: Finding) -> Outcome:
@@ -78,6 +90,7 @@ def _apply(stored: Case, outcome: Outcome) -> Case:
         claim=outcome.claim or stored.claim,
         order=None if order is None or order.state in _OVER else order,
         certificate=outcome.certificate or stored.certificate,
+        revocation=outcome.revocation or stored.revocation,
         observation=outcome.observation,
     )
 
@@ -99,6 +112,11 @@ def _write(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
         certificates.save_order(connection, outcome.order)
     if outcome.certificate is not None:
         certificates.add_certificate(connection, outcome.certificate)
+    if outcome.revoke is not None:
+        domain_id = outcome.observation.domain_id
+        certificates.want_revocation(connection, domain_id, outcome.revoke, now=now)
+    if outcome.revocation is not None:
+        certificates.save_revocation(connection, outcome.revocation)
 
 
 def _publish(connection: Connection, before: Case, publication: Publication) -> None:

@@ -14,6 +14,7 @@ from firstparty.model.certificates import (
     HttpChallenge,
     Order,
     OrderState,
+    RevocationReason,
 )
 from firstparty.store import tables
 
@@ -98,6 +99,48 @@ def load_newest_certificate(connection: Connection, domain_id: str) -> Certifica
     return None if row is None else _certificate(row)
 
 
+def want_revocation(
+    connection: Connection, domain_id: str, reason: RevocationReason, *, now: datetime
+) -> bool:
+    """Mark every certificate of this domain that is still good for revocation, due now.
+
+    May be said twice: one that is marked already keeps its mark. Whether any was marked.
+    """
+    marked = connection.execute(
+        update(tables.certificates)
+        .where(
+            tables.certificates.c.domain_id == domain_id,
+            tables.certificates.c.revocation_reason.is_(None),
+            tables.certificates.c.not_after > now,
+        )
+        .values(revocation_reason=reason, revoke_at=now)
+    )
+    return marked.rowcount > 0
+
+
+def load_next_revocation(connection: Connection, domain_id: str) -> Certificate | None:
+    """The certificate of this domain that is to be revoked first."""
+    row = connection.execute(
+        select(tables.certificates)
+        .where(
+            tables.certificates.c.domain_id == domain_id,
+            tables.certificates.c.revoke_at.is_not(None),
+        )
+        .order_by(tables.certificates.c.revoke_at)
+        .limit(1)
+    ).first()
+    return None if row is None else _certificate(row)
+
+
+def save_revocation(connection: Connection, certificate: Certificate) -> None:
+    """Store when the CA is asked next to revoke it, and when it did."""
+    connection.execute(
+        update(tables.certificates)
+        .where(tables.certificates.c.id == certificate.id)
+        .values(revoke_at=certificate.revoke_at, revoked_at=certificate.revoked_at)
+    )
+
+
 def add_account(connection: Connection, account: AccountRow) -> None:
     """Store the account of an authority."""
     connection.execute(
@@ -164,4 +207,9 @@ def _certificate(row: Row[Any]) -> Certificate:
         not_before=row.not_before,
         not_after=row.not_after,
         created_at=row.created_at,
+        revocation_reason=None
+        if row.revocation_reason is None
+        else RevocationReason(row.revocation_reason),
+        revoke_at=row.revoke_at,
+        revoked_at=row.revoked_at,
     )

@@ -74,6 +74,9 @@ certificates: Final = Table(
     Column("not_before", Instant, nullable=False),
     Column("not_after", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("revocation_reason", Integer, nullable=True),  # none: nobody wants it revoked
+    Column("revoke_at", Instant, nullable=True),  # when the CA is asked; none: not, or no more
+    Column("revoked_at", Instant, nullable=True),
     Index("ix_certificates_domain_id", "domain_id"),
 )
 
