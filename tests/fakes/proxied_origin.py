@@ -6,7 +6,7 @@ One server plays both. Broken proxies are this server with a fault in front (bro
 import base64
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,9 +52,13 @@ CALLS = frozenset(
 
 @dataclass
 class Origin:
-    """What it was sent: the messages it took. ``tells``: as Firstparty does, what arrived."""
+    """What it was sent: the messages it took. ``tells``: as Firstparty does, what arrived.
+
+    ``files`` are the scripts of its CDN, by path.
+    """
 
     tells: bool = True
+    files: Mapping[str, str] = field(default_factory=lambda: FILES)
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -76,9 +80,9 @@ class Origin:
             return web.Response(body=b"GIF89a", content_type="image/gif")
         if request.path == f"/v1/projects/{WRITE_KEY}/settings":
             return as_json(SETTINGS, 200, {"Cache-Control": "public, max-age=120"})
-        if request.path in FILES:
+        if request.path in self.files:
             return web.Response(
-                body=gzip.compress(FILES[request.path].encode()),
+                body=gzip.compress(self.files[request.path].encode()),
                 headers={
                     "Content-Type": "text/javascript",
                     "Content-Encoding": "gzip",

@@ -15,6 +15,7 @@ from yarl import URL
 from firstparty.proxies.generate import generate
 from firstparty.proxies.model import Machine, Proxy, Upstream
 from tests.fakes.dns_server import DnsServer, listening
+from tests.fakes.proxied_origin import Origin
 from tests.fakes.proxy_servers import running_server
 from tests.fakes.proxy_upstream import ProxyUpstream, running_upstream, server_context
 from tests.pairs import TestAuthority
@@ -67,8 +68,13 @@ class ProxyRig:
 
 
 @contextlib.asynccontextmanager
-async def running_proxy(provider: str, *, is_cached: bool = True) -> AsyncIterator[ProxyRig]:
-    """The provider's own server with what is generated for it, in front of two upstreams."""
+async def running_proxy(
+    provider: str, *, is_cached: bool = True, origin: Origin | None = None
+) -> AsyncIterator[ProxyRig]:
+    """The provider's own server with what is generated for it, in front of two upstreams.
+
+    Both answer as ``origin`` does, if there is one.
+    """
     folder = _make_folder()
     authority = TestAuthority()
     (folder / "authority.crt").write_text(authority.pem)
@@ -76,8 +82,12 @@ async def running_proxy(provider: str, *, is_cached: bool = True) -> AsyncIterat
     names = DnsServer({"localhost.": "@ 60 A 127.0.0.1\n@ 60 NS @\n"})
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        cdn = await stack.enter_async_context(running_upstream(folder, authority, is_cdn=True))
-        api = await stack.enter_async_context(running_upstream(folder, authority, is_cdn=False))
+        cdn, api = [
+            await stack.enter_async_context(
+                running_upstream(folder, authority, is_cdn=is_cdn, origin=origin)
+            )
+            for is_cdn in (True, False)
+        ]
         resolver = await stack.enter_async_context(listening(names))
         machine = Machine(
             http_port=_free_port(),

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import web
 from multidict import CIMultiDict
 
+from tests.fakes.proxied_origin import Origin
 from tests.pairs import TestAuthority
 from tests.ports import listener
 
@@ -45,9 +46,12 @@ class ProxyUpstream:
 
 @contextlib.asynccontextmanager
 async def running_upstream(
-    folder: Path, authority: TestAuthority, *, is_cdn: bool
+    folder: Path, authority: TestAuthority, *, is_cdn: bool, origin: Origin | None = None
 ) -> AsyncIterator[ProxyUpstream]:
-    """The CDN or the Tracking API, under ``https://localhost`` and a free port."""
+    """The CDN or the Tracking API, under ``https://localhost`` and a free port.
+
+    ``origin`` answers in its place, and then bodies are written down without their gzip.
+    """
     socket = listener()
     upstream = ProxyUpstream(port=socket.getsockname()[1])
 
@@ -60,6 +64,8 @@ async def running_upstream(
                 body=await request.read(),
             )
         )
+        if origin is not None:
+            return await origin.handle(request)
         return _as_cdn(request) if is_cdn else _as_api(request)
 
     def note_name(_connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
@@ -67,7 +73,7 @@ async def running_upstream(
 
     context = server_context(folder / f"upstream-{upstream.port}", authority, "localhost")
     context.sni_callback = note_name
-    server = web.Server(handle, access_log=None, auto_decompress=False)
+    server = web.Server(handle, access_log=None, auto_decompress=origin is not None)
     runner = web.ServerRunner(server, shutdown_timeout=1)
     await runner.setup()
     await web.SockSite(runner, socket, ssl_context=context).start()
