@@ -12,6 +12,7 @@ from firstparty.ingest.http import Connection
 from firstparty.ingest.tracking import TrackingApi
 from firstparty.ingest.write_keys import WriteKeys
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry, Topic
+from firstparty.model.privacy import NO_RULES, PrivacyRules
 from tests.fakes.appender import MemoryAppender
 
 HOST = "api.cdp.example.test"
@@ -19,7 +20,10 @@ KEYS = {"WKPYTHON": 1, "WKNODE": 2, "WKNODE6": 3, "WKPHP": 4, "WKRUBY": 5, "WKWE
 
 
 def an_edge_domain(
-    api_host: str = HOST, keys: dict[str, int] | None = None, identifier: str = "dom_1"
+    api_host: str = HOST,
+    keys: dict[str, int] | None = None,
+    identifier: str = "dom_1",
+    privacy: PrivacyRules = NO_RULES,
 ) -> EdgeDomain:
     sources = tuple(
         EdgeSource(
@@ -29,6 +33,7 @@ def an_edge_domain(
             write_key=key,
             alias="a/b",
             upstream="http://127.0.0.1:9",
+            privacy=privacy,
         )
         for key, number in (KEYS if keys is None else keys).items()
     )
@@ -148,10 +153,10 @@ class Client:
 class Rig:
     """The tracking API with one domain; use it inside a running loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, privacy: PrivacyRules = NO_RULES) -> None:
         self.appender = MemoryAppender()
         self.write_keys = WriteKeys()
-        self.write_keys.apply([a_feed_entry(an_edge_domain())])
+        self.write_keys.apply([a_feed_entry(an_edge_domain(privacy=privacy))])
         self.tracking = TrackingApi(self.write_keys)
         self.committer = self.tracking.committer
         self.committer.use(self.appender)

@@ -321,3 +321,25 @@ def test_output_that_nobody_reads_any_more_ends_quietly(shell: Shell) -> None:
     process.stderr.close()
 
     assert errors == ""
+
+
+def test_privacy_rules_are_shown_changed_in_part_and_reset(shell: Shell) -> None:
+    shell.run("workspaces", "add", "Shop")
+    source = shell.json("sources", "add", "Web", "--type", "javascript")["id"]
+
+    shell.run("sources", "privacy", source, "--ip", "truncate", "--gpc", "--drop", "userId")
+    changed = shell.json("sources", "privacy", source, "--ip", "drop", "--consent", "ads")
+    printed = shell.run("sources", "privacy", source)
+    reset = shell.json("sources", "privacy", source, "--reset")
+    refused = shell.run("sources", "privacy", source, "--drop", "messageId", code=1)
+
+    assert changed == {
+        "ip": "drop",
+        "honour_gpc": True,
+        "honour_dnt": False,
+        "consent": ["ads"],
+        "drop_fields": ["userId"],
+    }
+    assert "userId" in printed
+    assert reset["drop_fields"] == []
+    assert "messageId cannot be dropped" in " ".join(refused.split())

@@ -10,6 +10,7 @@ from firstparty.control.settings_warnings import find_warnings
 from firstparty.control.source_changes import SourceChange, change_source
 from firstparty.control.sources import show_source
 from firstparty.errors import Forbidden, NotFound, Refused
+from firstparty.model.privacy import IpRule, PrivacyRules
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Origin, Role
 from firstparty.store import tables
@@ -154,3 +155,38 @@ def test_an_owner_is_told_of_each_place(settings: dict[str, Any], paths: list[st
 def test_settings_of_any_shape_can_be_looked_at(settings: dict[str, Any]) -> None:
     for one in find_warnings(a_source(settings=settings), RULES.upstreams):
         assert one.sentence.isprintable()
+
+
+def test_privacy_rules_are_stored_audited_and_published(here: Installation) -> None:
+    source_id = here.source().source.id
+    rules = PrivacyRules(ip=IpRule.DROP, consent=(" ads ",), drop_fields=("a.b", "a.b"))
+
+    change(here, source_id, privacy=rules)
+
+    kept = PrivacyRules(ip=IpRule.DROP, consent=("ads",), drop_fields=("a.b",))
+    assert show_source(here.store, SYSTEM, source_id, rules=RULES).source.privacy == kept
+    assert audited(here, source_id)[0]["privacy"]["drop_fields"] == ["a.b"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        (PrivacyRules(drop_fields=("messageId",)), "privacy-field-needed"),
+        (PrivacyRules(drop_fields=("a..b",)), "privacy-path-invalid"),
+        (PrivacyRules(drop_fields=("a." * 20 + "b",)), "privacy-path-invalid"),
+        (PrivacyRules(drop_fields=("",)), "privacy-name-invalid"),
+        (PrivacyRules(consent=("a\x1b[2J",)), "privacy-name-invalid"),
+        (PrivacyRules(consent=("x" * 300,)), "privacy-name-invalid"),
+        (PrivacyRules(drop_fields=tuple(map(str, range(101)))), "privacy-too-many"),
+    ],
+)
+def test_rules_that_cannot_work_are_refused_with_the_reason(
+    here: Installation, rules: PrivacyRules, code: str
+) -> None:
+    source_id = here.source().source.id
+
+    with pytest.raises(Refused) as refused:
+        change(here, source_id, privacy=rules)
+
+    assert refused.value.code == code
+    assert (refused.value.field or "").startswith("privacy.")

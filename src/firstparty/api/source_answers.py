@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field
 
+from firstparty.api.privacy import PrivacyBody
 from firstparty.control.sources import SourceView
 from firstparty.model.workspaces import Origin, SourceType
 
@@ -76,6 +77,7 @@ class SourceDetail(SourceAnswer):
     settings_warnings: Annotated[
         list[WarningOfSettings], Field(description="What to know of the settings stored")
     ]
+    privacy: Annotated[PrivacyBody, Field(description="What may be kept of its messages")]
 
     @classmethod
     def of(cls, view: SourceView) -> Self:
@@ -91,6 +93,7 @@ class SourceDetail(SourceAnswer):
             settings=view.source.settings,
             settings_warnings=warnings,
             device_mode=device_mode,
+            privacy=PrivacyBody.of(view.source.privacy),
         )
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from firstparty.api.context import After, ChosenWorkspace, Here, Limit
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
+from firstparty.api.privacy import PrivacyBody
 from firstparty.api.problems import describe_problems
 from firstparty.api.source_answers import SnippetAnswer, SourceAnswer, SourceDetail
 from firstparty.control import source_changes, sources
@@ -84,6 +85,9 @@ class SourcePatch(BaseModel):
         Field(description="All of its settings JSON anew", json_schema_extra=_OBJECT_OR_TEXT),
     ] = None
     origin: Annotated[Origin | None, Field(description="Where its settings come from")] = None
+    privacy: Annotated[
+        PrivacyBody | None, Field(description="All of its privacy rules anew; {} is none")
+    ] = None
 
 
 @router.get("")
@@ -134,7 +138,9 @@ def show_source(here: Here, source_id: str) -> SourceDetail:
 
 @router.patch("/{source_id}")
 def change_source(here: Here, source_id: str, asked: SourcePatch) -> SourceDetail:
-    """Change its settings or their origin; browsers get it within a minute or so.
+    """Change its settings, their origin or its privacy rules.
+
+    Browsers get settings within a minute or so; privacy rules count within seconds.
 
     Needs the role editor.
     """
@@ -142,7 +148,11 @@ def change_source(here: Here, source_id: str, asked: SourcePatch) -> SourceDetai
         here.store,
         here.caller,
         source_id,
-        change=SourceChange(settings=asked.settings, origin=asked.origin),
+        change=SourceChange(
+            settings=asked.settings,
+            origin=asked.origin,
+            privacy=None if asked.privacy is None else asked.privacy.parse(),
+        ),
         rules=here.rules,
         now=here.now,
     )

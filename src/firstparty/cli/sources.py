@@ -10,6 +10,7 @@ from firstparty.cli.client import Client
 from firstparty.cli.csp import csp
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
+from firstparty.cli.privacy import privacy
 from firstparty.control.settings_json import parse_settings
 from firstparty.errors import Refused
 from firstparty.model.workspaces import Origin, SourceType
@@ -17,6 +18,7 @@ from firstparty.snippets.catalogue import list_forms
 
 app = typer.Typer(help="Sites and apps that send messages.", no_args_is_help=True)
 app.command()(csp)
+app.command()(privacy)
 SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 

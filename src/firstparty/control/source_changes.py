@@ -1,13 +1,17 @@
-"""Changing a source: its settings, and where they come from. The edge learns of it at once."""
+"""Changing a source: its settings, their origin, its privacy rules. The edge learns at once."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from firstparty.control.callers import Caller, require_role
+from firstparty.control.privacy import check_privacy
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
 from firstparty.control.sources import SourceView, build_source_view
 from firstparty.errors import NotFound
+from firstparty.model.privacy import PrivacyRules
 from firstparty.model.workspaces import Origin, Role, Source
 from firstparty.store import work, workspaces
 from firstparty.store.domains import load_domains_of_sources
@@ -21,6 +25,7 @@ class SourceChange:
 
     settings: object = None
     origin: Origin | None = None
+    privacy: PrivacyRules | None = None
 
 
 def change_source(
@@ -46,7 +51,7 @@ def change_source(
         domain = load_domains_of_sources(connection, [source_id]).get(source_id)
         changed = apply_change(source, change)
         if changed != source:
-            workspaces.save_settings(connection, changed)
+            workspaces.save_source(connection, changed)
             add_audit(
                 connection,
                 at=now,
@@ -59,6 +64,7 @@ def change_source(
                     "settings": changed.settings != source.settings,
                     "origin": changed.origin,
                     "origin_before": source.origin,
+                    "privacy": msgspec.to_builtins(changed.privacy),
                 },
             )
             if domain is not None:
@@ -69,4 +75,7 @@ def change_source(
 def apply_change(source: Source, change: SourceChange) -> Source:
     """The source as it is to be; raises Refused."""
     settings = source.settings if change.settings is None else parse_settings(change.settings)
-    return replace(source, settings=settings, origin=change.origin or source.origin)
+    privacy = source.privacy if change.privacy is None else check_privacy(change.privacy)
+    return replace(
+        source, settings=settings, origin=change.origin or source.origin, privacy=privacy
+    )

@@ -78,6 +78,15 @@ def _decode(data: bytes, content_encoding: bytes) -> tuple[Encoding, bytes] | Re
     return inflated if isinstance(inflated, Refusal) else (_GZIP, inflated)
 
 
+def read_text(data: bytes, encoding: Encoding) -> bytes:
+    """The text of a body that ``parse_body`` has taken."""
+    if encoding is _IDENTITY:
+        return data
+    text = inflate(data)
+    assert not isinstance(text, Refusal)  # it was inflated before
+    return text
+
+
 def too_large(path: Path) -> Refusal:
     """The refusal of a body over the limit of its path, once decoded."""
     if path is Path.BATCH:

@@ -4,9 +4,6 @@ Order of the checks: path, method, host, body, write key. So that what is wrong 
 said in the words of the first thing its sender can change.
 """
 
-import ipaddress
-import os
-import time
 from collections import Counter
 from http import HTTPStatus
 from typing import Final
@@ -21,18 +18,15 @@ from firstparty.ingest.answers import (
     build_refusal,
     build_success,
 )
-from firstparty.ingest.bodies import parse_body
+from firstparty.ingest.bodies import parse_body, read_text
 from firstparty.ingest.cors import build_lines, build_preflight
 from firstparty.ingest.exchange import Exchange
+from firstparty.ingest.framing import Framer
 from firstparty.ingest.heads import Head, Heads
 from firstparty.ingest.pixel import parse_pixel
 from firstparty.ingest.routes import Kind, Route, find_route
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
 from firstparty.model.messages import Encoding, Path
-from firstparty.spool.entries import build_entry, pack_address
-
-_NO_ADDRESS: Final = bytes(16)
-_MAX_ADDRESSES: Final = 65_536  # some MB of them; then their packing begins again
 
 # Who waits: an exchange, its answer once the message is on disk, the CORS lines of any other.
 _Waiter = tuple[Exchange, bytes, bytes]
@@ -73,9 +67,7 @@ class TrackingApi:
         self._heads = Heads(write_keys)
         self._write_keys = write_keys
         self.committer: Final = Committer[_Waiter](self._settle)
-        self._run_id = os.urandom(8)
-        self._entries = 0
-        self._addresses: dict[bytes, bytes] = {}
+        self._framer = Framer()
         self._accepted = 0
         self.counts: Final[Counter[str]] = Counter()  # what else became of requests
 
@@ -144,9 +136,10 @@ class TrackingApi:
                 self._refuse(exchange, found, head.cors)
                 return
             source = found
-        entry = self._build_entry(exchange, source, head.path, encoding, exchange.body)
         answer = head.last_answer if exchange.is_last else head.answer
-        self.committer.submit(entry, (exchange, answer, head.cors))
+        self._store(
+            exchange, head.host, source, head.path, encoding, exchange.body, answer, head.cors
+        )
 
     def _settle(self, waiting: list[_Waiter], reason: Unavailable | None) -> None:
         if reason is None:
@@ -180,36 +173,31 @@ class TrackingApi:
             self.counts["refused." + code] += 1
             exchange.reply(image)
             return
-        entry = self._build_entry(exchange, source, route.path, Encoding.IDENTITY, body)
-        self.committer.submit(entry, (exchange, image, cors))
+        self._store(exchange, host, source, route.path, Encoding.IDENTITY, body, image, cors)
 
-    def _build_entry(
-        self, exchange: Exchange, source: int, path: Path, encoding: Encoding, body: bytes
-    ) -> bytes:
-        self._entries += 1
-        headers = exchange.headers
-        address = headers.get(b"x-real-ip", b"")
-        return build_entry(
-            self._run_id + self._entries.to_bytes(8, "big"),
-            time.time_ns() // 1_000_000,
-            source,
-            path,
-            encoding,
-            self._addresses.get(address) or self._pack(address),
-            headers.get(b"user-agent", b""),
-            body,
-        )
-
-    def _pack(self, text: bytes) -> bytes:
-        """The client's address as Envoy saw it, which alone sets this header; and remember it."""
-        try:
-            packed = pack_address(ipaddress.ip_address(text.decode("ascii")))
-        except ValueError:
-            packed = _NO_ADDRESS
-        if len(self._addresses) >= _MAX_ADDRESSES:
-            self._addresses.clear()
-        self._addresses[text] = packed
-        return packed
+    def _store(  # noqa: PLR0913, PLR0917  # on the hot path: no value is built, no names passed
+        self,
+        exchange: Exchange,
+        host: ApiHost,
+        source: int,
+        path: Path,
+        encoding: Encoding,
+        body: bytes,
+        answer: bytes,
+        cors: bytes,
+    ) -> None:
+        """Store what may be kept of a body; ``answer`` goes out once that is on disk."""
+        cleaner = host.cleaners.get(source) if host.cleaners else None
+        if cleaner is not None:
+            cleaned = cleaner.apply(exchange.headers, read_text(body, encoding), path)
+            if cleaned.dropped:
+                self.counts["privacy_dropped"] += cleaned.dropped
+            if cleaned.body is None:
+                exchange.reply(answer)
+                return
+            encoding, body = Encoding.IDENTITY, cleaned.body
+        entry = self._framer.frame(exchange.headers, source, path, encoding, body, cleaner)
+        self.committer.submit(entry, (exchange, answer, cors))
 
     def _refuse(self, exchange: Exchange, refusal: Refusal, cors: bytes) -> None:
         self.counts["refused." + refusal.code] += 1

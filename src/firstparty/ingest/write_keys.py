@@ -10,20 +10,30 @@ from typing import Final
 import msgspec
 
 from firstparty.ingest.cors import CorsPolicy
+from firstparty.ingest.privacy import Cleaner
 from firstparty.model.feed import EdgeDomain, FeedEntry, Topic
+from firstparty.model.privacy import NO_RULES
 from firstparty.telemetry import Log
 
 _BASIC: Final = b"basic "
 
 
 class ApiHost:
-    """One domain's API host: its sources by write key, and its CORS policy."""
+    """One domain's API host: its sources by write key, their rules, and its CORS policy."""
 
     def __init__(self, domain: EdgeDomain) -> None:
         self.name: Final = domain.api_host.lower()
         self.cors: Final = CorsPolicy(self.name)
         self.sources: Final[Mapping[bytes, int]] = MappingProxyType(
             {source.write_key.encode(): source.number for source in domain.sources}
+        )
+        # Only sources that have rules: whatever is of another is stored as it came.
+        self.cleaners: Final[Mapping[int, Cleaner]] = MappingProxyType(
+            {
+                source.number: Cleaner(source.privacy)
+                for source in domain.sources
+                if source.privacy != NO_RULES
+            }
         )
 
     def source_of_header(self, authorization: bytes) -> int | None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from firstparty.model.privacy import NO_RULES, PrivacyRules
+
 
 class Topic(StrEnum):
     """Which readers an entry is for."""
@@ -51,6 +53,7 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     origin: str = "self-hosted"
     cdn_upstream: str = ""
+    privacy: PrivacyRules = NO_RULES
 
 
 class EdgeCertificate(msgspec.Struct, frozen=True, kw_only=True):

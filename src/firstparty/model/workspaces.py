@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from firstparty.model.privacy import NO_RULES, PrivacyRules
+
 
 class Role(StrEnum):
     """What a person or token may do in a workspace; each role includes the ones after it."""
@@ -75,6 +77,7 @@ class Source:
     created_at: datetime
     settings: dict[str, Any] = field(default_factory=dict)
     origin: Origin = Origin.SELF_HOSTED
+    privacy: PrivacyRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

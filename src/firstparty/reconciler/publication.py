@@ -163,4 +163,5 @@ def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:
         settings=source.settings,
         origin=source.origin,
         cdn_upstream=service.cdn_upstream if has_upstream else "",
+        privacy=source.privacy,
     )

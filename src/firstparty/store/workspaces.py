@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
+from firstparty.model.privacy import PrivacyRules
 from firstparty.model.workspaces import Origin, Source, SourceType, Workspace
 from firstparty.store import tables
 
@@ -77,6 +79,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             alias=source.alias,
             settings=source.settings,
             origin=source.origin,
+            privacy=msgspec.to_builtins(source.privacy),
             created_at=source.created_at,
         )
     )
@@ -85,12 +88,16 @@ def add_source(connection: Connection, source: Source) -> Source:
     return stored
 
 
-def save_settings(connection: Connection, source: Source) -> None:
-    """Store the settings of a source that is there, and where they come from."""
+def save_source(connection: Connection, source: Source) -> None:
+    """Store what may be changed of a source that is there."""
     connection.execute(
         update(tables.sources)
         .where(tables.sources.c.id == source.id)
-        .values(settings=source.settings, origin=source.origin)
+        .values(
+            settings=source.settings,
+            origin=source.origin,
+            privacy=msgspec.to_builtins(source.privacy),
+        )
     )
 
 
@@ -141,4 +148,5 @@ def _source(row: Row[Any]) -> Source:
         created_at=row.created_at,
         settings=row.settings,
         origin=Origin(row.origin),
+        privacy=msgspec.convert(row.privacy, PrivacyRules),
     )

@@ -31,6 +31,7 @@ sources: Final = Table(
     Column("alias", String(80), nullable=False),
     Column("settings", JSON, nullable=False),
     Column("origin", String(20), nullable=False, server_default="self-hosted"),
+    Column("privacy", JSON, nullable=False, server_default="{}"),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("workspace_id", "alias"),
 )
