@@ -105,11 +105,19 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         "sources/new",
         f"sources/{web.id}",
         f"sources/{free.id}",
+        "messages",
+        "tokens",
+        f"proxies?source={web.id}&provider=nginx&cdn_host=evs.own.test&api_host=api.own.test",
+        "proxies?provider=nginx&cdn_host=https://x",
+        "proxies/check",
         "nothing",
     )
     return [
         *(f"/workspaces/{shop.id}/{path}" for path in paths),
-        *(f"/workspaces/{empty.id}/{path}" for path in ("domains", "domains/new", "sources")),
+        *(
+            f"/workspaces/{empty.id}/{path}"
+            for path in ("domains", "domains/new", "sources", "messages", "proxies", "tokens")
+        ),
     ]
 
 

@@ -4,6 +4,7 @@ It answers every path it is given, so mount it last, at the root, beside the RES
 ``app.mount("/", build_console(...))``.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from typing import cast
@@ -17,7 +18,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from firstparty.config.settings import Settings
-from firstparty.console import domain, domain_list, sign_in, source_pages
+from firstparty.console import (
+    debugger,
+    domain,
+    domain_list,
+    messages,
+    proxies,
+    sign_in,
+    source_pages,
+    tokens,
+)
 from firstparty.console.headers import SecurityHeaders
 from firstparty.console.pages import DIRECTORY
 from firstparty.console.rim import Page, answer_http_error, build_endpoint
@@ -46,6 +56,17 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("GET", f"{_WORKSPACE}/sources/new", source_pages.show_new_source),
     ("POST", f"{_WORKSPACE}/sources/new", source_pages.add_source),
     ("GET", f"{_WORKSPACE}/sources/{{source_id}}", source_pages.show_source),
+    ("GET", f"{_WORKSPACE}/messages", debugger.show_debugger),
+    ("GET", f"{_WORKSPACE}/messages/stream", debugger.stream_messages),
+    ("GET", f"{_WORKSPACE}/messages/ledger", messages.show_ledger),
+    ("GET", f"{_WORKSPACE}/messages/dead", messages.show_dead),
+    ("POST", f"{_WORKSPACE}/messages/dead/replay", messages.replay_dead),
+    ("GET", f"{_WORKSPACE}/proxies", proxies.show_generator),
+    ("GET", f"{_WORKSPACE}/proxies/check", proxies.show_check),
+    ("POST", f"{_WORKSPACE}/proxies/check", proxies.check),
+    ("GET", f"{_WORKSPACE}/tokens", tokens.show_tokens),
+    ("POST", f"{_WORKSPACE}/tokens", tokens.add_token),
+    ("POST", f"{_WORKSPACE}/tokens/{{token_id}}/revoke", tokens.revoke_token),
 )
 _OPEN_PAGES: tuple[tuple[str, str, Page], ...] = (
     ("GET", "/sign-in", sign_in.show_sign_in),
@@ -58,7 +79,14 @@ def build_console(*, store: Store, settings: Settings, clock: Clock | None = Non
 
     Over HTTPS the request's scheme must say so (uvicorn's ``proxy_headers``): cookies follow it.
     """
-    place = Place(store=store, rules=build_rules(settings), clock=clock or _now)
+    place = Place(
+        store=store,
+        rules=build_rules(settings),
+        clock=clock or _now,
+        log_url=settings.spool.log_url,
+        debuggers=asyncio.Semaphore(debugger.MAX_DEBUGGERS),
+        proxy_checks=asyncio.Semaphore(proxies.MAX_CHECKS),
+    )
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=DIRECTORY / "static")),
         *(_route(place, *page, is_open=True) for page in _OPEN_PAGES),

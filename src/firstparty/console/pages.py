@@ -28,6 +28,11 @@ FLASHES: Final = {
     "domain-resumed": "The domain goes on. We are looking now.",
     "domain-removed": "The domain is being removed.",
     "source-added": "The source is added.",
+    "letters-replayed": "They are in the log again, and go upstream now.",
+    "letters-kept": "What can be read is in the log again; the rest cannot be sent, and stays.",
+    "letters-more": "As many as one request takes are in the log again. Do it once more for the "
+    "rest.",
+    "token-revoked": "The token is revoked: it works no more.",
     "signed-out": "You are signed out.",
 }
 _NOTHING: Final[dict[str, Any]] = {
@@ -60,6 +65,7 @@ def _templates() -> Environment:
         source_type=words.SOURCE_TYPES.__getitem__,
         say_clock=words.say_clock,
         say_date=words.say_date,
+        count=words.say_count,
     )
     return environment
 
@@ -85,6 +91,11 @@ def render_page(
     if visit.flash:
         delete_cookie(response, FLASH, is_https=visit.is_https)
     return response
+
+
+def render_text(template: str, **values: Any) -> str:
+    """A part of a page as text, for an event of a stream."""
+    return _templates().get_template(template).render(**values)
 
 
 def render_fragment(visit: Visit, template: str, **values: Any) -> HTMLResponse:

@@ -1,5 +1,6 @@
 """One request of a browser, read and checked, as the pages see it: no sockets, no headers."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +15,18 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the console runs; ``clock`` answers the time, aware UTC."""
+    """Where the console runs; ``clock`` answers the time, aware UTC.
+
+    ``debuggers`` bounds how many pages follow messages at a time, ``proxy_checks`` how many proxies
+    are checked.
+    """
 
     store: Store
     rules: Rules
     clock: Clock
+    log_url: str
+    debuggers: asyncio.Semaphore
+    proxy_checks: asyncio.Semaphore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,3 +158,8 @@ def say_clock(at: datetime, now: datetime) -> str:
 def say_date(at: datetime) -> str:
     """``"21 November 2026"``."""
     return f"{at.day} {at:%B %Y}"
+
+
+def say_count(number: int) -> str:
+    """``1234567`` as ``"1\u202f234\u202f567"``: thin spaces, which every language reads."""
+    return f"{number:,}".replace(",", "\u202f")
