@@ -1,5 +1,6 @@
 """A proxy asked for over REST and on the command line, by the owner of a source."""
 
+import json
 import os
 import subprocess
 import sys
@@ -126,16 +127,85 @@ def test_a_file_that_was_changed_is_never_overwritten(
     assert (tmp_path / "Caddyfile").read_text() == "mine"
 
 
+def test_segments_own_endpoints_need_no_source(call: httpx.Client) -> None:
+    asked = {"provider": "nginx", "region": "eu", "cdn_host": "e.shop.com", "write_key": "k1"}
+    answer = call.get("/proxies", params=asked)
+    made = answer.json()
+
+    assert answer.status_code == 200
+    assert made["api_upstream"] == "https://events.eu1.segmentapis.com"
+    assert [record["name"] for record in made["records"]] == ["e.shop.com."]
+    assert made["api_base"] == "e.shop.com/v1"
+    assert [paste["format"] for paste in made["pastes"]] == ["html", "npm", "python", "node"]
+    assert all('"k1"' in paste["code"] for paste in made["pastes"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"region": "mars"}, "region"),
+        ({"write_key": "a b"}, "write_key"),
+        ({"cdn_host": "x"}, "cdn_host"),
+    ],
+)
+def test_of_segments_own_endpoints_too_what_cannot_be_is_refused(
+    call: httpx.Client, changed: dict[str, str], field: str
+) -> None:
+    asked = {"provider": "nginx", "region": "us", "cdn_host": "e.shop.com"} | changed
+    answer = call.get("/proxies", params=asked)
+
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize("region", ["us", "eu"])
+def test_the_command_needs_no_product_for_segments_own_endpoints(
+    tmp_path: Path, region: str
+) -> None:
+    command = ("proxy", "generate", "caddy", "--region", region, "--cdn-host", "e.shop.com")
+    shown = run_alone(tmp_path, *command)
+    made = json.loads(run_alone(tmp_path, *command, "--write-key", "k1", "--json").stdout)
+
+    assert f"reverse_proxy {made['api_upstream']} {{" in shown.stdout
+    assert "projects/WRITE_KEY/settings" in shown.stderr
+    assert "projects/k1/settings" in made["proof"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--region", "mars"), "us or eu"),
+        (("--region", "us", "--source", "src_1"), "--source or --region"),
+        ((), "--source or --region"),
+        (("--region", "us", "--write-key", "a b"), "--write-key"),
+        (("--source", "src_1", "--write-key", "k1"), "--write-key"),
+        (("--region", "us", "--api-host", "api.segment.io"), "--api-host"),
+    ],
+)
+def test_a_wrong_command_line_is_64_with_the_reason(
+    tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    failed = run_alone(tmp_path, "proxy", "generate", "caddy", "--cdn-host", "e.shop.com", *options)
+
+    assert (failed.returncode, told in failed.stderr) == (64, True), failed.stderr
+
+
+def run_alone(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_command(arguments, {"XDG_CONFIG_HOME": str(home)})
+
+
 def run(served: Served, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    where = {"FIRSTPARTY_URL": served.url, "FIRSTPARTY_TOKEN": served.bearer}
+    return run_command(arguments, where | {"XDG_CONFIG_HOME": str(home)})
+
+
+def run_command(
+    arguments: tuple[str, ...], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    known = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTPARTY_")}
     return subprocess.run(
         [sys.executable, "-m", "firstparty", *arguments],
-        env=os.environ
-        | {
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            "XDG_CONFIG_HOME": str(home),
-            "FIRSTPARTY_URL": served.url,
-            "FIRSTPARTY_TOKEN": served.bearer,
-        },
+        env=known | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from firstparty.control.proxies import ProxyView
+from firstparty.control.proxy_views import ProxyView, build_document
 
 
 class ProxyFile(BaseModel):
@@ -51,19 +51,4 @@ class ProxyAnswer(BaseModel):
     @classmethod
     def of(cls, view: ProxyView) -> Self:
         """The answer for this proxy."""
-        made = view.generated
-        return cls(
-            provider=made.provider,
-            title=made.title,
-            cdn_upstream=view.proxy.cdn.origin,
-            api_upstream=view.proxy.api.origin,
-            files=[ProxyFile(path=one.path, text=one.text) for one in made.files],
-            records=[
-                ProxyRecord(name=one.name, type=one.type, value=one.value) for one in made.records
-            ],
-            steps=list(made.steps),
-            pastes=[ProxyPaste(format=one.form, code=one.code) for one in view.pastes],
-            api_base=view.api_base,
-            proof=list(made.proof),
-            device_mode=list(view.device_mode),
-        )
+        return cls.model_validate(build_document(view))

@@ -11,16 +11,28 @@ from firstparty.cli.client import Client
 from firstparty.cli.errors import CommandFailed
 from firstparty.cli.options import AsJson
 from firstparty.cli.output import print_json, print_line
+from firstparty.errors import Refused
 
 
-def generate(
+def generate(  # noqa: PLR0913 - one parameter for each option
     provider: Annotated[str, typer.Argument(help="nginx, caddy, …; another word lists them all.")],
     *,
-    source: Annotated[str, typer.Option(metavar="ID", help="The source: src_…")],
     cdn_host: Annotated[str, typer.Option(metavar="HOST", help="The host for scripts.")],
     api_host: Annotated[
-        str, typer.Option(metavar="HOST", help="The host for messages; may be the same.")
-    ],
+        str | None,
+        typer.Option(metavar="HOST", help="The host for messages; the same one, if unsaid."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of a source here: src_…")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar="us|eu", help="Of Segment itself: needs no running product."),
+    ] = None,
+    write_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="With --region: for the snippets and commands."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the files there, not to the terminal.")
     ] = None,
@@ -30,21 +42,39 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Make the files of a proxy on a CDN or server of your own, and say what to do with them."""
-    made = Client.of_environment().get(
-        "sources",
-        source,
-        "proxy",
-        provider=provider,
-        cdn_host=cdn_host,
-        api_host=api_host,
-        caching="false" if no_caching else "true",
-    )
+    if (source is None) == (region is None):
+        raise typer.BadParameter("one of the two, not both", param_hint="--source or --region")
+    if source is not None and write_key is not None:
+        raise typer.BadParameter("the source has its own", param_hint="--write-key")
+    hosts = {"cdn_host": cdn_host, "api_host": api_host}
+    if source is not None:
+        caching = "false" if no_caching else "true"
+        client = Client.of_environment()
+        made = client.get("sources", source, "proxy", provider=provider, caching=caching, **hosts)
+    else:
+        options = {"provider": provider, "is_cached": not no_caching, **hosts}
+        made = _make(options, region=str(region), write_key=write_key)
     if output is not None:
         _write(output, made["files"])
     if as_json:
         print_json(made)
     else:
         _print(made, output)
+
+
+def _make(options: dict[str, Any], *, region: str, write_key: str | None) -> dict[str, Any]:
+    from firstparty.control.proxy_views import (  # noqa: PLC0415 - templates take their time
+        ProxyRequest,
+        build_document,
+        show_segment_proxy,
+    )
+
+    try:
+        view = show_segment_proxy(ProxyRequest(**options), region=region, write_key=write_key)
+    except Refused as error:
+        hint = f"--{error.field.replace('_', '-')}" if error.field else None
+        raise typer.BadParameter(error.sentence, param_hint=hint) from error
+    return build_document(view)
 
 
 def _write(folder: Path, files: list[dict[str, str]]) -> None:
@@ -90,7 +120,8 @@ def _advise(made: dict[str, Any]) -> None:
     for record in made["records"]:
         print_line(f"{record['name']} IN {record['type']} {record['value']}")
     for paste in made["pastes"]:
-        _print_block(f"Paste ({paste['format']})", paste["code"])
+        print_line(f"\nPaste ({paste['format']})", style="bold")
+        print_line(paste["code"].rstrip("\n"))
     print_line(f"\nHost address for SDKs and the source's settings: {made['api_base']}")
     if made["device_mode"]:
         print_line(
@@ -100,8 +131,3 @@ def _advise(made: dict[str, Any]) -> None:
     print_line("\nDoes it work?", style="bold")
     for command in made["proof"]:
         print_line(command)
-
-
-def _print_block(title: str, text: str) -> None:
-    print_line(f"\n{title}", style="bold")
-    print_line(text.rstrip("\n"))

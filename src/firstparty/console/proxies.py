@@ -12,8 +12,9 @@ from firstparty.console.failures import status_of
 from firstparty.console.pages import render_page, render_text, workspace_values
 from firstparty.console.visits import Visit
 from firstparty.control.callers import require_role
-from firstparty.control.proxies import ProxyView, show_proxy
+from firstparty.control.proxies import show_proxy
 from firstparty.control.proxy_checks import admit_proxy_check
+from firstparty.control.proxy_views import ProxyRequest, ProxyView
 from firstparty.control.sources import list_sources, show_source
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.workspaces import Role
@@ -128,14 +129,13 @@ def _generate(visit: Visit, typed: dict[str, str]) -> ProxyView:
     view = show_source(visit.place.store, visit.caller, typed["source"], rules=visit.place.rules)
     if view.source.workspace_id != visit.path["workspace_id"]:
         raise NotFound("source", typed["source"])
-    return show_proxy(
-        view,
-        typed["provider"],
+    asked = ProxyRequest(
+        provider=typed["provider"],
         cdn_host=typed["cdn_host"],
-        api_host=typed["api_host"] or typed["cdn_host"],
+        api_host=typed["api_host"] or None,
         is_cached=typed["caching"] == "yes",
-        rules=visit.place.rules,
     )
+    return show_proxy(view, asked, rules=visit.place.rules)
 
 
 def _render_check(
