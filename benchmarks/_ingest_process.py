@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import uvloop
 
+from firstparty.ingest.rates import Rates
 from firstparty.ingest.serve import serve_ingest
 from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.store import feed, tables
@@ -51,6 +52,7 @@ def serve(port: int, folder: Path, log_url: str) -> None:
             snapshot=folder / "snapshot",
             log_url=log_url,
             log_max_bytes=LOG_BYTES,
+            rates=Rates(),
         )
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -9,10 +9,10 @@ import msgspec
 
 from firstparty.ingest.exchange import Connections
 from firstparty.ingest.http import Connection
+from firstparty.ingest.rates import Rates
 from firstparty.ingest.tracking import TrackingApi
 from firstparty.ingest.write_keys import WriteKeys
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry, Topic
-from firstparty.model.privacy import NO_RULES, PrivacyRules
 from tests.fakes.appender import MemoryAppender
 
 HOST = "api.cdp.example.test"
@@ -23,7 +23,7 @@ def an_edge_domain(
     api_host: str = HOST,
     keys: dict[str, int] | None = None,
     identifier: str = "dom_1",
-    privacy: PrivacyRules = NO_RULES,
+    **parts: Any,
 ) -> EdgeDomain:
     sources = tuple(
         EdgeSource(
@@ -33,7 +33,7 @@ def an_edge_domain(
             write_key=key,
             alias="a/b",
             upstream="http://127.0.0.1:9",
-            privacy=privacy,
+            **parts,
         )
         for key, number in (KEYS if keys is None else keys).items()
     )
@@ -153,11 +153,12 @@ class Client:
 class Rig:
     """The tracking API with one domain; use it inside a running loop."""
 
-    def __init__(self, privacy: PrivacyRules = NO_RULES) -> None:
+    def __init__(self, rates: Rates | None = None, **parts: Any) -> None:
+        """``parts`` are those of its sources."""
         self.appender = MemoryAppender()
         self.write_keys = WriteKeys()
-        self.write_keys.apply([a_feed_entry(an_edge_domain(privacy=privacy))])
-        self.tracking = TrackingApi(self.write_keys)
+        self.write_keys.apply([a_feed_entry(an_edge_domain(**parts))])
+        self.tracking = TrackingApi(self.write_keys, rates or Rates())
         self.committer = self.tracking.committer
         self.committer.use(self.appender)
         self.connections = Connections(self.tracking)

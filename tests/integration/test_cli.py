@@ -204,12 +204,14 @@ def test_settings_and_origin_of_a_source_are_edited(shell: Shell, tmp_path: Path
     file.write_text('{"metrics": {"host": "api.segment.io/v1"}}')
     edited = shell.json("sources", "edit", source["id"], "--settings", str(file))
     printed = shell.run("sources", "edit", source["id"], "--origin", "self-hosted")
+    limited = shell.run("sources", "edit", source["id"], "--limit", "100")
     unsaid = shell.run("sources", "edit", source["id"], code=64)
 
     assert (source["origin"], edited["origin"]) == ("mirror", "mirror")
     assert edited["settings"] == {"metrics": {"host": "api.segment.io/v1"}}
     assert "self-hosted" in printed
     assert "metrics.host: Replaced" in printed
+    assert "100 messages a second" in limited
     assert "say what to change" in unsaid
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from firstparty.ingest.rates import Rates
 from firstparty.ingest.serve import serve_ingest
 from firstparty.model.feed import Topic
 from firstparty.spool.entries import Entry, decode_group
@@ -58,6 +59,7 @@ class Role:
             "snapshot": folder / "ingest.snapshot",
             "log_url": server.url,
             "log_max_bytes": ROOM,
+            "rates": Rates(),
         }
         self.task: asyncio.Task[None] | None = None
 

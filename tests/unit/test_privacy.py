@@ -196,7 +196,7 @@ def test_any_message_loses_the_named_field_and_nothing_else(
 
 async def test_a_request_is_cleaned_before_it_is_stored_whatever_its_encoding() -> None:
     rules = PrivacyRules(ip=IpRule.TRUNCATE, drop_fields=("userId", "context.userAgent"))
-    rig = Rig(rules)
+    rig = Rig(privacy=rules)
     body = gzip.compress(json.dumps({"batch": [KEPT | {"userId": "ann"}]}).encode())
     request = a_request(
         target="/v1/batch",
@@ -217,7 +217,7 @@ async def test_a_request_is_cleaned_before_it_is_stored_whatever_its_encoding() 
 
 
 async def test_a_pixel_follows_the_rules_as_well() -> None:
-    rig = Rig(PrivacyRules(drop_fields=("properties.email",)))
+    rig = Rig(privacy=PrivacyRules(drop_fields=("properties.email",)))
     target = "/v1/pixel/track?writeKey=WKWEB&event=x&properties.email=ann&properties.a=1"
 
     await rig.ask_once(a_request("GET", target, body=None))
@@ -226,7 +226,7 @@ async def test_a_pixel_follows_the_rules_as_well() -> None:
 
 
 async def test_what_may_not_be_kept_is_answered_200_counted_and_not_stored() -> None:
-    rig = Rig(PrivacyRules(honour_gpc=True))
+    rig = Rig(privacy=PrivacyRules(honour_gpc=True))
 
     answer = await rig.ask_once(a_request(Sec_GPC="1"))
 

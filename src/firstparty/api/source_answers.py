@@ -77,6 +77,7 @@ class SourceDetail(SourceAnswer):
     settings_warnings: Annotated[
         list[WarningOfSettings], Field(description="What to know of the settings stored")
     ]
+    messages_per_second: Annotated[int, Field(description="How many it may send; 0: no limit")]
     privacy: Annotated[PrivacyBody, Field(description="What may be kept of its messages")]
 
     @classmethod
@@ -94,6 +95,7 @@ class SourceDetail(SourceAnswer):
             settings_warnings=warnings,
             device_mode=device_mode,
             privacy=PrivacyBody.of(view.source.privacy),
+            messages_per_second=view.source.messages_per_second,
         )
 
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from firstparty.api.context import After, ChosenWorkspace, Here, Limit
 from firstparty.api.idempotency import IdempotentRoute
@@ -88,6 +88,9 @@ class SourcePatch(BaseModel):
     privacy: Annotated[
         PrivacyBody | None, Field(description="All of its privacy rules anew; {} is none")
     ] = None
+    messages_per_second: Annotated[
+        StrictInt | None, Field(ge=0, le=1_000_000, description="How many it may send; 0: no limit")
+    ] = None
 
 
 @router.get("")
@@ -152,6 +155,7 @@ def change_source(here: Here, source_id: str, asked: SourcePatch) -> SourceDetai
             settings=asked.settings,
             origin=asked.origin,
             privacy=None if asked.privacy is None else asked.privacy.parse(),
+            messages_per_second=asked.messages_per_second,
         ),
         rules=here.rules,
         now=here.now,

@@ -72,13 +72,20 @@ def edit(
         typer.Option(metavar="FILE", help="All of its settings JSON anew; - is standard input."),
     ] = None,
     origin: Annotated[Origin | None, typer.Option(help="Where its settings come from.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Messages a second that it may send; 0: no limit.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a source's settings, or where they come from."""
-    if settings is None and origin is None:
-        raise typer.BadParameter("say what to change", param_hint="--settings or --origin")
-    said = {"settings": settings and _read_settings(settings), "origin": origin}
+    """Change a source's settings, where they come from, or how much it may send."""
+    said = {
+        "settings": settings and _read_settings(settings),
+        "origin": origin,
+        "messages_per_second": limit,
+    }
     body = {name: value for name, value in said.items() if value is not None}
+    if not body:
+        raise typer.BadParameter("say what to change", param_hint="--settings, --origin or --limit")
     source = Client.of_environment().patch("sources", source_id, body=body)
     _print_source(source, as_json=as_json)
 
@@ -157,6 +164,8 @@ def _print_source(source: dict[str, Any], *, as_json: bool) -> None:
         ("origin", source["origin"]),
         ("domain", _domain_of(source)),
     ]
+    if source["messages_per_second"]:
+        facts.append(("limit", f"{source['messages_per_second']} messages a second"))
     if source["domain"]:
         facts += [("script", source["alias_url"]), ("API host", source["domain"]["api_host"])]
     print_facts(facts)

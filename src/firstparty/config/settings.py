@@ -55,6 +55,7 @@ class IngestSettings(Group, frozen=True, kw_only=True):
     """The tracking API."""
 
     processes: int = 0
+    workspace_messages_per_second: int = 0
 
 
 class SpoolSettings(Group, frozen=True, kw_only=True):

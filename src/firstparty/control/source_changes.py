@@ -1,4 +1,4 @@
-"""Changing a source: its settings, their origin, its privacy rules. The edge learns at once."""
+"""Changing a source: its settings, their origin, its rules. The edge learns at once."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ class SourceChange:
     settings: object = None
     origin: Origin | None = None
     privacy: PrivacyRules | None = None
+    messages_per_second: int | None = None
 
 
 def change_source(
@@ -65,6 +66,7 @@ def change_source(
                     "origin": changed.origin,
                     "origin_before": source.origin,
                     "privacy": msgspec.to_builtins(changed.privacy),
+                    "messages_per_second": changed.messages_per_second,
                 },
             )
             if domain is not None:
@@ -76,6 +78,11 @@ def apply_change(source: Source, change: SourceChange) -> Source:
     """The source as it is to be; raises Refused."""
     settings = source.settings if change.settings is None else parse_settings(change.settings)
     privacy = source.privacy if change.privacy is None else check_privacy(change.privacy)
+    rate = change.messages_per_second
     return replace(
-        source, settings=settings, origin=change.origin or source.origin, privacy=privacy
+        source,
+        settings=settings,
+        origin=change.origin or source.origin,
+        privacy=privacy,
+        messages_per_second=source.messages_per_second if rate is None else rate,
     )

@@ -78,6 +78,13 @@ def _decode(data: bytes, content_encoding: bytes) -> tuple[Encoding, bytes] | Re
     return inflated if isinstance(inflated, Refusal) else (_GZIP, inflated)
 
 
+def count_messages(text: bytes, path: Path) -> int:
+    """How many messages are in a body that ``parse_body`` has taken."""
+    if path is not _BATCH_PATH:
+        return 1
+    return len(msgspec.json.decode(decode_json(_BATCH, text).batch, type=list[msgspec.Raw]))
+
+
 def read_text(data: bytes, encoding: Encoding) -> bytes:
     """The text of a body that ``parse_body`` has taken."""
     if encoding is _IDENTITY:

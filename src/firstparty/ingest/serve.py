@@ -11,6 +11,7 @@ from firstparty.errors import Unavailable
 from firstparty.ingest.accept import Committer
 from firstparty.ingest.exchange import Connections
 from firstparty.ingest.http import Connection
+from firstparty.ingest.rates import Rates
 from firstparty.ingest.tracking import TrackingApi
 from firstparty.ingest.write_keys import WriteKeys
 from firstparty.model.feed import Topic
@@ -27,7 +28,13 @@ _BACKLOG: Final = 1_024
 
 
 async def serve_ingest(
-    *, listener: socket.socket, feed: FeedReader, snapshot: Path, log_url: str, log_max_bytes: int
+    *,
+    listener: socket.socket,
+    feed: FeedReader,
+    snapshot: Path,
+    log_url: str,
+    log_max_bytes: int,
+    rates: Rates,
 ) -> None:
     """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
 
@@ -37,7 +44,7 @@ async def serve_ingest(
     arrived, then leaves.
     """
     write_keys = WriteKeys()
-    tracking = TrackingApi(write_keys)
+    tracking = TrackingApi(write_keys, rates)
     committer = tracking.committer
     connections = Connections(tracking)
     try:

@@ -4,7 +4,9 @@ Order of the checks: path, method, host, body, write key. So that what is wrong 
 said in the words of the first thing its sender can change.
 """
 
+import time
 from collections import Counter
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -18,12 +20,13 @@ from firstparty.ingest.answers import (
     build_refusal,
     build_success,
 )
-from firstparty.ingest.bodies import parse_body, read_text
+from firstparty.ingest.bodies import count_messages, parse_body, read_text
 from firstparty.ingest.cors import build_lines, build_preflight
 from firstparty.ingest.exchange import Exchange
 from firstparty.ingest.framing import Framer
 from firstparty.ingest.heads import Head, Heads
 from firstparty.ingest.pixel import parse_pixel
+from firstparty.ingest.rates import Rates
 from firstparty.ingest.routes import Kind, Route, find_route
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
 from firstparty.model.messages import Encoding, Path
@@ -63,9 +66,10 @@ _UNKNOWN_WRITE_KEY: Final = Refusal(
 class TrackingApi:
     """Handles exchanges (ingest/exchange.py: Handler) and counts what became of them."""
 
-    def __init__(self, write_keys: WriteKeys) -> None:
+    def __init__(self, write_keys: WriteKeys, rates: Rates) -> None:
         self._heads = Heads(write_keys)
         self._write_keys = write_keys
+        self._rates = rates
         self.committer: Final = Committer[_Waiter](self._settle)
         self._framer = Framer()
         self._accepted = 0
@@ -149,13 +153,7 @@ class TrackingApi:
             return
         refusal = _not_stored(reason)
         for exchange, _, cors in waiting:
-            route, _ = find_route(exchange.target)
-            if route is not None and route.kind is Kind.PIXEL:
-                self.counts["refused." + refusal.code] += 1
-                is_last = exchange.is_last
-                exchange.reply(build_pixel(cors=cors, unavailable=refusal, is_last=is_last))
-            else:
-                self._refuse(exchange, refusal, cors)
+            self._refuse_for_now(exchange, refusal, cors)
 
     def _take_pixel(
         self, exchange: Exchange, route: Route, host: ApiHost, query: bytes, cors: bytes
@@ -187,6 +185,12 @@ class TrackingApi:
         cors: bytes,
     ) -> None:
         """Store what may be kept of a body; ``answer`` goes out once that is on disk."""
+        if self._rates.has_limits(host):
+            count = count_messages(read_text(body, encoding), path)
+            wait = self._rates.take(host, source, count, now=time.monotonic())
+            if wait is not None:
+                self._refuse_for_now(exchange, _too_fast(wait), cors)
+                return
         cleaner = host.cleaners.get(source) if host.cleaners else None
         if cleaner is not None:
             cleaned = cleaner.apply(exchange.headers, read_text(body, encoding), path)
@@ -198,6 +202,16 @@ class TrackingApi:
             encoding, body = Encoding.IDENTITY, cleaned.body
         entry = self._framer.frame(exchange.headers, source, path, encoding, body, cleaner)
         self.committer.submit(entry, (exchange, answer, cors))
+
+    def _refuse_for_now(self, exchange: Exchange, refusal: Refusal, cors: bytes) -> None:
+        """Refuse what may be taken later; a pixel gets its image all the same."""
+        route, _ = find_route(exchange.target)
+        if route is None or route.kind is not Kind.PIXEL:
+            self._refuse(exchange, refusal, cors)
+            return
+        self.counts["refused." + refusal.code] += 1
+        is_last = exchange.is_last
+        exchange.reply(build_pixel(cors=cors, unavailable=refusal, is_last=is_last))
 
     def _refuse(self, exchange: Exchange, refusal: Refusal, cors: bytes) -> None:
         self.counts["refused." + refusal.code] += 1
@@ -229,6 +243,15 @@ def _find_source(host: ApiHost, authorization: bytes, write_key: object) -> int 
     if isinstance(write_key, str):
         return host.sources.get(write_key.encode(), _UNKNOWN_WRITE_KEY)
     return _UNKNOWN_WRITE_KEY if authorization[:6].lower() == b"basic " else _NO_WRITE_KEY
+
+
+def _too_fast(wait: timedelta) -> Refusal:
+    return Refusal(
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        code="rate_limited",
+        message="This source sends more messages a second than it may. Send it again later.",
+        retry_after=wait,
+    )
 
 
 def _not_stored(reason: Unavailable) -> Refusal:

@@ -23,6 +23,7 @@ class ApiHost:
 
     def __init__(self, domain: EdgeDomain) -> None:
         self.name: Final = domain.api_host.lower()
+        self.workspace: Final = domain.workspace
         self.cors: Final = CorsPolicy(self.name)
         self.sources: Final[Mapping[bytes, int]] = MappingProxyType(
             {source.write_key.encode(): source.number for source in domain.sources}
@@ -33,6 +34,14 @@ class ApiHost:
                 source.number: Cleaner(source.privacy)
                 for source in domain.sources
                 if source.privacy != NO_RULES
+            }
+        )
+        # Messages a second, of sources that have a limit.
+        self.rates: Final[Mapping[int, int]] = MappingProxyType(
+            {
+                source.number: source.messages_per_second
+                for source in domain.sources
+                if source.messages_per_second
             }
         )
 

@@ -42,6 +42,7 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     ``https://api.segment.io`` (no path). ``settings`` is the source's settings JSON as its owner
     stored it, not rewritten; unknown keys are kept. ``origin`` is one of model.workspaces.Origin.
     ``cdn_upstream`` is the origin of the CDN that is mirrored for this source; empty: none is.
+    ``messages_per_second`` is how many it may send; 0: as many as it likes.
     """
 
     id: str
@@ -54,6 +55,7 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = "self-hosted"
     cdn_upstream: str = ""
     privacy: PrivacyRules = NO_RULES
+    messages_per_second: int = 0
 
 
 class EdgeCertificate(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,6 +78,7 @@ class Source:
     settings: dict[str, Any] = field(default_factory=dict)
     origin: Origin = Origin.SELF_HOSTED
     privacy: PrivacyRules = NO_RULES
+    messages_per_second: int = 0  # how many it may send; 0: as many as it likes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

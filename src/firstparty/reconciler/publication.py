@@ -164,4 +164,5 @@ def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:
         origin=source.origin,
         cdn_upstream=service.cdn_upstream if has_upstream else "",
         privacy=source.privacy,
+        messages_per_second=source.messages_per_second,
     )

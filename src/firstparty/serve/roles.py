@@ -80,6 +80,7 @@ async def _ads(here: Surroundings) -> None:
 async def _ingest(here: Surroundings) -> None:
     # nats-py loads it for WebSockets, which this role never speaks: 12 MB in each of its processes.
     sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
+    from firstparty.ingest.rates import Rates
     from firstparty.ingest.serve import serve_ingest
 
     (name,) = (name for name in here.sockets if name.startswith("ingest-"))
@@ -89,6 +90,10 @@ async def _ingest(here: Surroundings) -> None:
         snapshot=here.snapshot(name),
         log_url=here.log_url,
         log_max_bytes=here.settings.spool.max_bytes,
+        rates=Rates(
+            workspace_rate=here.settings.ingest.workspace_messages_per_second,
+            processes=here.settings.ingest_processes,
+        ),
     )
 
 

@@ -80,6 +80,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             settings=source.settings,
             origin=source.origin,
             privacy=msgspec.to_builtins(source.privacy),
+            messages_per_second=source.messages_per_second,
             created_at=source.created_at,
         )
     )
@@ -97,6 +98,7 @@ def save_source(connection: Connection, source: Source) -> None:
             settings=source.settings,
             origin=source.origin,
             privacy=msgspec.to_builtins(source.privacy),
+            messages_per_second=source.messages_per_second,
         )
     )
 
@@ -149,4 +151,5 @@ def _source(row: Row[Any]) -> Source:
         settings=row.settings,
         origin=Origin(row.origin),
         privacy=msgspec.convert(row.privacy, PrivacyRules),
+        messages_per_second=row.messages_per_second,
     )

@@ -32,6 +32,7 @@ sources: Final = Table(
     Column("settings", JSON, nullable=False),
     Column("origin", String(20), nullable=False, server_default="self-hosted"),
     Column("privacy", JSON, nullable=False, server_default="{}"),
+    Column("messages_per_second", Integer, nullable=False, server_default="0"),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("workspace_id", "alias"),
 )
