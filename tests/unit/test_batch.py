@@ -51,7 +51,7 @@ def sent(
 ) -> list[dict[str, Any]]:
     """The messages as the upstream finds them."""
     items = [prepare(line, source_type=source_type) for line in opened(entry)]
-    bodies = [item.body for item in items if isinstance(item, Prepared)]
+    bodies = [item.text for item in items if isinstance(item, Prepared)]
     return list(json.loads(build_batch(bodies, sent_at=at, write_key="WK"))["batch"])
 
 
@@ -81,7 +81,7 @@ def test_messages_keep_their_order_their_ids_and_their_bytes() -> None:
     entry = an_entry(b'{"batch":[' + b",".join(raw % n for n in range(3)) + b"]}")
     items = [prepare(line, source_type="python") for line in opened(entry)]
 
-    bodies = [item.body for item in items if isinstance(item, Prepared)]
+    bodies = [item.text for item in items if isinstance(item, Prepared)]
     assert [json.loads(body)["messageId"] for body in bodies] == ["m0", "m1", "m2"]
     assert all(b'"n":1.50,"e":"\\u00e9"' in body for body in bodies)
 
@@ -163,7 +163,7 @@ def test_late_delivery_shifts_no_timestamp(
         {"batch": [message]} | ({"sentAt": sent_at} if is_shared else {}), received_at=received
     )
     delivered = received + queued
-    (body,) = [i.body for i in map(_for_python, opened(entry)) if isinstance(i, Prepared)]
+    (body,) = [i.text for i in map(_for_python, opened(entry)) if isinstance(i, Prepared)]
     batch = json.loads(build_batch([body], sent_at=delivered, write_key="WK"))
 
     seen = upstream_time(batch, batch["batch"][0], delivered)
@@ -307,18 +307,19 @@ def test_a_batch_stays_under_the_limit_and_takes_at_least_one(sizes: list[int]) 
     lines = [
         line for size in sizes for line in opened(an_entry({"x": "y" * size}, path=Path.IDENTIFY))
     ]
-    count = count_fitting(lines)
-    items = [prepare(line, source_type="javascript") for line in lines[:count]]
-    bodies = [item.body for item in items if isinstance(item, Prepared)]
+    items = [prepare(line, source_type="javascript") for line in lines]
+    count = count_fitting(items)
+    items = items[:count]
+    bodies = [item.text for item in items if isinstance(item, Prepared)]
 
     assert count >= 1
     assert len(build_batch(bodies, sent_at=RECEIVED, write_key="k" * 64)) <= MAX_BODY_BYTES
 
 
 def test_a_batch_has_no_more_messages_than_the_upstream_takes() -> None:
-    lines = opened(an_entry({"batch": [{}] * (MAX_BATCH_MESSAGES + 1)}))
+    items = list(map(_for_python, opened(an_entry({"batch": [{}] * (MAX_BATCH_MESSAGES + 1)}))))
 
-    assert count_fitting(lines) == MAX_BATCH_MESSAGES
+    assert count_fitting(items) == MAX_BATCH_MESSAGES
 
 
 @given(st.binary(max_size=200), st.sampled_from(Path), st.sampled_from(Encoding))
@@ -327,7 +328,7 @@ def test_any_bytes_are_messages_or_bad_messages_and_counted_alike(
 ) -> None:
     lines = opened(an_entry(body, path=path, encoding=encoding))
     items = [prepare(line, source_type="javascript") for line in lines]
-    bodies = [item.body for item in items if isinstance(item, Prepared)]
+    bodies = [item.text for item in items if isinstance(item, Prepared)]
 
     json.loads(build_batch(bodies, sent_at=RECEIVED, write_key="WK"))
     assert len(items) == len(opened(an_entry(body, path=path, encoding=encoding)))

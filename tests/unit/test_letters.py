@@ -6,9 +6,9 @@ import pytest
 from firstparty.forward.batch import Prepared, prepare
 from firstparty.forward.delivery import Answer, Dead, judge
 from firstparty.forward.expand import BadMessage, Message, expand
-from firstparty.forward.groups import count_replayed
 from firstparty.forward.ledger import build_dead_letter
 from firstparty.forward.letters import DeadLetter, build_replay
+from firstparty.forward.packing import count_replayed
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.entries import Entry, decode_group, encode_group
 from tests.forwarding import an_entry
@@ -26,7 +26,7 @@ def die(
 def goes_upstream(line: Message | BadMessage) -> bytes:
     item = prepare(line, source_type="javascript")
     assert isinstance(item, Prepared)
-    return item.body
+    return item.text
 
 
 BODY = {
@@ -63,8 +63,9 @@ def test_replayed_messages_are_told_from_those_that_were_accepted() -> None:
     first = expand(an_entry(1, BODY), sequence=5, index=0)
     again = expand(build_replay(die(first[0])), sequence=6, index=0)
 
-    assert count_replayed(first) == 0
-    assert count_replayed([*first, *again]) == 1
+    items = [prepare(line, source_type="python") for line in (*first, *again)]
+    assert count_replayed(items[:-1]) == 0
+    assert count_replayed(items) == 1
 
 
 def test_an_entry_that_claims_to_be_a_letter_and_is_none_is_one_bad_message() -> None:

@@ -50,7 +50,7 @@ def changes_of(body: object, source_type: str = "javascript") -> list[str]:
     (line,) = expand(an_entry(1, body), sequence=1, index=0)
     item = prepare(line, source_type=source_type)
     assert isinstance(item, Prepared)
-    return describe_changes(line.raw, item.body)
+    return describe_changes(line.raw, item.text)
 
 
 def test_only_messages_of_the_sources_asked_for_are_shown() -> None:

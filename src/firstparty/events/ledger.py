@@ -11,8 +11,10 @@ from typing import Final, Protocol
 import msgspec
 
 from firstparty.errors import Unavailable
-from firstparty.forward.groups import count_replayed, open_group
+from firstparty.forward.expand import BadMessage
+from firstparty.forward.groups import UNREADABLE
 from firstparty.forward.ledger import Ledger, OutcomeRecord
+from firstparty.forward.packing import count_frames, sort_frames
 from firstparty.spool.log import LogState, StoredGroup
 
 _TRIES: Final = 5
@@ -92,8 +94,17 @@ async def _count_beyond(log: Log, ledger: Ledger, last: int) -> int | None:
                 return None
             if group.sequence > last:
                 break
-            for number, lines in open_group(group).items():
-                ledger.count(number, len(lines), replayed=count_replayed(lines))
+            _count(group, ledger)
             reached = group.sequence
             room -= len(group.data)
     return reached
+
+
+def _count(group: StoredGroup, ledger: Ledger) -> None:
+    found = sort_frames(group)
+    if isinstance(found, BadMessage):
+        ledger.count(UNREADABLE, 1)
+        return
+    for number, frames in found.items():
+        messages, replayed = count_frames(frames)
+        ledger.count(number, messages, replayed=replayed)

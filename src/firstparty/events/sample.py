@@ -128,8 +128,8 @@ def _show(line: Line, source: Source) -> MessageSeen:
         "is_replayed": line.origin.replayed_index is not None,
     }
     if isinstance(item, Prepared):
-        changes = describe_changes(line.raw, item.body)
-        return MessageSeen(**facts, changes=changes, body=msgspec.Raw(item.body))
+        changes = describe_changes(line.raw, item.text)
+        return MessageSeen(**facts, changes=changes, body=msgspec.Raw(item.text))
     return MessageSeen(**facts, changes=[], reason=item.reason)
 
 

@@ -12,17 +12,18 @@ import msgspec
 from firstparty.forward.expand import BadMessage, Message, Position
 from firstparty.forward.rewrite import format_instant, rewrite
 from firstparty.model.messages import MAX_BATCH_MESSAGES
+from firstparty.spool.entries import Frame
 
 MAX_BODY_BYTES: Final = 500_000  # 500 KB as the strictest reading of it
 _ENVELOPE_BYTES: Final = 1_024  # brackets, sentAt and the write key
-_GROWTH_BYTES: Final = 192  # what rewriting may add: timestamp, messageId, type, context.ip
+MAX_PACK_BYTES: Final = MAX_BODY_BYTES - _ENVELOPE_BYTES - 1
 
 
-class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A message ready to go: ``body`` is the JSON that the upstream gets."""
+class Prepared(msgspec.Struct, frozen=True, gc=False):
+    """One message ready to go: ``text`` is the JSON that the upstream gets."""
 
     message: Message
-    body: bytes
+    text: bytes
 
     @property
     def position(self) -> Position:
@@ -30,34 +31,52 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
         return self.message.position
 
 
-Item = Prepared | BadMessage
+class Pack(msgspec.Struct, frozen=True, gc=False):
+    """``count`` messages ready to go, as one text with commas between them.
+
+    ``position`` is that of the last one. ``frames`` are the entries that they came in, with their
+    places in the group, and ``source_type`` what they were rewritten for: enough to make items of
+    one message each, should the upstream refuse the whole.
+    """
+
+    text: bytes
+    count: int
+    position: Position
+    frames: Sequence[tuple[int, Frame]]
+    source_type: str
 
 
-def estimate_bytes(message: Message | BadMessage) -> int:
-    """The most that the message takes of a batch; a bad one takes nothing."""
-    if isinstance(message, BadMessage):
-        return 0
-    shared = (message.origin.context or b"", message.origin.integrations or b"")
-    return len(message.raw) + _GROWTH_BYTES + sum(len(bytes(part)) for part in shared)
+Item = Prepared | Pack | BadMessage
 
 
-def count_fitting(messages: Iterable[Message | BadMessage]) -> int:
-    """How many of these, from the first on, go into one batch; at least one."""
-    count, room = 0, MAX_BODY_BYTES - _ENVELOPE_BYTES
-    for message in messages:
-        room -= estimate_bytes(message)
-        if count and (room < 0 or count == MAX_BATCH_MESSAGES):
+def count_messages(items: Iterable[Item]) -> int:
+    """How many messages these are, bad ones included."""
+    return sum(item.count if isinstance(item, Pack) else 1 for item in items)
+
+
+def measure(item: Item) -> int:
+    """How many bytes the item takes of a request; a bad one takes none."""
+    return 0 if isinstance(item, BadMessage) else len(item.text) + 1
+
+
+def count_fitting(items: Iterable[Item]) -> int:
+    """How many of these, from the first on, go into one request; at least one."""
+    fitting, messages, room = 0, 0, MAX_BODY_BYTES - _ENVELOPE_BYTES
+    for item in items:
+        room -= measure(item)
+        messages += item.count if isinstance(item, Pack) else 1
+        if fitting and (room < 0 or messages > MAX_BATCH_MESSAGES):
             break
-        count += 1
-    return count
+        fitting += 1
+    return fitting
 
 
-def prepare(message: Message | BadMessage, *, source_type: str) -> Item:
+def prepare(message: Message | BadMessage, *, source_type: str) -> Prepared | BadMessage:
     """The message in the form it goes upstream; bad where that cannot be made."""
     if isinstance(message, BadMessage):
         return message
     try:
-        return Prepared(message=message, body=rewrite(message, source_type=source_type))
+        return Prepared(message, rewrite(message, source_type=source_type))
     except ValueError as error:
         return condemn(message, reason=str(error))
 
@@ -69,12 +88,12 @@ def condemn(message: Message, *, reason: str) -> BadMessage:
     )
 
 
-def build_batch(bodies: Sequence[bytes], *, sent_at: datetime, write_key: str) -> bytes:
+def build_batch(texts: Sequence[bytes], *, sent_at: datetime, write_key: str) -> bytes:
     """The body of one request; ``sent_at`` is the time of sending, so each try has its own."""
     return b"".join(
         (
             b'{"batch":[',
-            b",".join(bodies),
+            b",".join(texts),
             b'],"sentAt":"',
             format_instant(sent_at).encode(),
             b'","writeKey":',

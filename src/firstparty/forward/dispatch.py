@@ -14,14 +14,22 @@ plus what is counted in the log beyond it.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+from firstparty.forward.batch import Item, count_messages
 from firstparty.forward.directory import SourceDirectory
-from firstparty.forward.expand import Line
-from firstparty.forward.groups import count_replayed, open_group
+from firstparty.forward.expand import BadMessage, Position
+from firstparty.forward.groups import UNREADABLE
 from firstparty.forward.journal import Journal
+from firstparty.forward.packing import (
+    IndexedFrame,
+    count_frames,
+    count_replayed,
+    pack_frames,
+    sort_frames,
+)
 from firstparty.forward.source import Room, SourceQueue, Upstream
 from firstparty.spool.log import LogState, StoredGroup
 from firstparty.telemetry import Log
@@ -81,49 +89,95 @@ class Dispatcher:
                     max_bytes=_READ_BYTES,
                 )
                 for group in groups:
-                    self._take(group, start=tasks.create_task)
-                    await asyncio.sleep(0)
+                    for queue in self._take(group):
+                        if not queue.is_running:
+                            queue.is_running = True
+                            tasks.create_task(queue.run())
+                        await queue.make_room(through=group.sequence)
                 if not groups:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
                             await arrived.wait()
 
-    async def messages_of(self, source: int, *, after: int) -> tuple[list[Line], int, bool]:
+    async def messages_of(
+        self, source: int, *, source_type: str, after: int
+    ) -> tuple[list[Item], int, bool]:
         """See Backlog."""
         groups = await self._log.read(after=after, max_groups=_READ_GROUPS, max_bytes=_READ_BYTES)
         # Read after the await, and nothing awaited below: what the dispatcher takes from now on,
         # it offers to this source again if the answer is that it has caught up.
         frontier = self._journal.read_through
-        lines: list[Line] = []
+        resolved = self._journal.ledger.account(source).resolved
+        items: list[Item] = []
         through = after
         for group in groups:
             if group.sequence > frontier:
                 break
-            lines += open_group(group, only=source).get(source, [])
+            found = sort_frames(group)
+            if isinstance(found, BadMessage):
+                items += [found] if source == UNREADABLE else []
+            else:
+                items += pack_frames(
+                    found.get(source, ()),
+                    sequence=group.sequence,
+                    source_type=source_type,
+                    after=resolved,
+                )
             through = group.sequence
         if through == after:  # nothing of the log is left below the frontier
             through = frontier
-        return lines, through, through >= frontier
+        return items, through, through >= frontier
 
-    def _take(
-        self, group: StoredGroup, *, start: Callable[[Coroutine[Any, Any, None]], object]
-    ) -> None:
-        """Count a group's messages and offer them to their sources."""
-        ledger = self._journal.ledger
-        is_new = group.sequence > ledger.counted_through
-        for number, lines in open_group(group).items():
-            if is_new:
-                ledger.count(number, len(lines), replayed=count_replayed(lines))
-            if lines and lines[-1].position > ledger.account(number).resolved:
-                ledger.found_waiting(number, sequence=group.sequence)
-                queue = self._queue(number)
-                queue.offer(lines, sequence=group.sequence)
-                if not queue.is_running:
-                    queue.is_running = True
-                    start(queue.run())
-        if is_new:
-            ledger.counted_through = group.sequence
+    def _take(self, group: StoredGroup) -> list[SourceQueue]:
+        """Count a group's messages and offer them to their sources; whom it had some for."""
+        found = sort_frames(group)
+        if isinstance(found, BadMessage):
+            queues = [self._take_items(UNREADABLE, [found], sequence=group.sequence)]
+        else:
+            queues = [
+                self._take_frames(number, frames, sequence=group.sequence)
+                for number, frames in found.items()
+            ]
+        self._journal.ledger.counted_through = max(
+            group.sequence, self._journal.ledger.counted_through
+        )
         self._journal.read_through = group.sequence
+        return [queue for queue in queues if queue is not None]
+
+    def _take_frames(
+        self, number: int, frames: Sequence[IndexedFrame], *, sequence: int
+    ) -> SourceQueue | None:
+        """What a group has of one source; left in the log where it could not be sent now."""
+        ledger = self._journal.ledger
+        resolved = ledger.account(number).resolved
+        source = self._directory.find(number)
+        queue = self._queue(number)
+        if source is not None and not queue.is_behind:
+            items = pack_frames(frames, sequence=sequence, source_type=source.type, after=resolved)
+            return self._take_items(number, items, sequence=sequence)
+        if sequence > ledger.counted_through:
+            messages, replayed = count_frames(frames)
+            ledger.count(number, messages, replayed=replayed)
+        if Position(sequence, frames[-1][0] + 1, 0) <= resolved:
+            return None
+        ledger.found_waiting(number, sequence=sequence)
+        queue.fall_behind(sequence - 1)
+        return queue
+
+    def _take_items(
+        self, number: int, items: Sequence[Item], *, sequence: int
+    ) -> SourceQueue | None:
+        ledger = self._journal.ledger
+        if sequence > ledger.counted_through:
+            ledger.count(number, count_messages(items), replayed=count_replayed(items))
+        if not items or items[-1].position <= ledger.account(number).resolved:
+            return None
+        ledger.found_waiting(number, sequence=sequence)
+        queue = self._queue(number)
+        if queue.is_behind:
+            return None
+        queue.add(items)
+        return queue
 
     def _queue(self, number: int) -> SourceQueue:
         if number not in self._queues:

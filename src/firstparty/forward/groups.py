@@ -1,7 +1,6 @@
 """One group of the log, opened: its messages by source. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import Final
@@ -14,28 +13,20 @@ from firstparty.spool.log import StoredGroup
 UNREADABLE: Final = 0  # the account of groups that cannot be read; no source has this number
 
 
-def open_group(group: StoredGroup, *, only: int | None = None) -> dict[int, list[Line]]:
-    """What a group holds, by source number; a group that cannot be read is one bad message.
-
-    ``only`` is the number of the one source that is wanted.
-    """
+def open_group(group: StoredGroup) -> dict[int, list[Line]]:
+    """What a group holds, by source number; a group that cannot be read is one bad message."""
     try:
         entries = decode_group(group.data)
     except BadGroup as error:
-        return {UNREADABLE: [_unreadable(group, str(error))]}
+        return {UNREADABLE: [describe_unreadable(group, str(error))]}
     found: defaultdict[int, list[Line]] = defaultdict(list)
     for index, entry in enumerate(entries):
-        if only in {None, entry.source}:
-            found[entry.source] += expand(entry, sequence=group.sequence, index=index)
+        found[entry.source] += expand(entry, sequence=group.sequence, index=index)
     return found
 
 
-def count_replayed(lines: Iterable[Line]) -> int:
-    """How many of these are dead letters that were put in again."""
-    return sum(line.origin.replayed_index is not None for line in lines)
-
-
-def _unreadable(group: StoredGroup, reason: str) -> BadMessage:
+def describe_unreadable(group: StoredGroup, reason: str) -> BadMessage:
+    """The whole group as one bad message."""
     entry = Entry(
         id=bytes(16),
         received_at=datetime.now(UTC),

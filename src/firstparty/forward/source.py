@@ -1,35 +1,43 @@
 """One source's messages, from the log to their outcome, in order, one batch in flight.
 
-A source whose queue is full (its upstream is down, or slower than its visitors) falls *behind*:
+A source whose queue stays full (its upstream is down, or slower than its visitors) falls *behind*:
 the dispatcher leaves its messages in the log and goes on, and the source reads them from there by
 itself, from its own position, until it has caught up.
 """
 
+import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from firstparty.forward.batch import (
     Item,
+    Pack,
     Prepared,
     build_batch,
     condemn,
     count_fitting,
-    prepare,
+    count_messages,
+    measure,
 )
 from firstparty.forward.delivery import Answer, Dead, Delivered, Park, Retry, Split, judge
 from firstparty.forward.directory import SourceDirectory
-from firstparty.forward.expand import BadMessage, Line, Position
+from firstparty.forward.expand import BadMessage, Position
+from firstparty.forward.groups import UNREADABLE
 from firstparty.forward.journal import Journal
 from firstparty.forward.ledger import build_dead_letter
+from firstparty.forward.packing import unpack
 from firstparty.model.feed import EdgeSource
 from firstparty.spool.outcomes import MAX_COPIES
 from firstparty.telemetry import Log
 
 MAX_QUEUE_BYTES: Final = 1024**2  # of one source; two batches' worth
 MAX_QUEUES_BYTES: Final = 64 * 1024**2  # of all sources together
+# How long the others wait for one that is full: not worth reading its messages a second time.
+_PATIENCE: Final = timedelta(milliseconds=50)
 
 
 class Upstream(Protocol):
@@ -43,7 +51,9 @@ class Upstream(Protocol):
 class Backlog(Protocol):
     """The log, as far as the dispatcher has read it, for a source that is behind."""
 
-    async def messages_of(self, source: int, *, after: int) -> tuple[list[Line], int, bool]:
+    async def messages_of(
+        self, source: int, *, source_type: str, after: int
+    ) -> tuple[list[Item], int, bool]:
         """This source's messages in some groups that follow ``after``.
 
         Also the last sequence looked at, and whether the dispatcher is no further than that.
@@ -78,95 +88,116 @@ class SourceQueue:
         self._upstream = upstream
         self._backlog = backlog
         self._room = room
-        self._queue: deque[Line] = deque()
+        self._queue: deque[Item] = deque()
         self._queued_bytes = 0
         self._read_through: int | None = None  # while behind: how far it has read by itself
+        self._drained = asyncio.Event()
+        self._is_failing = False
         self._log = Log("forward")
 
-    def offer(self, lines: Sequence[Line], *, sequence: int) -> None:
-        """Take in what group ``sequence`` has of this source, or leave it there and fall behind."""
-        if self._read_through is not None:
+    @property
+    def is_behind(self) -> bool:
+        """Whether it reads the log by itself, so that nothing must be added."""
+        return self._read_through is not None
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Take in what comes next; not for one that is behind."""
+        resolved = self._journal.ledger.account(self.number).resolved
+        for item in items:
+            if item.position > resolved:
+                self._queue.append(item)
+                self._resize(measure(item))
+
+    def fall_behind(self, through: int) -> None:
+        """Read by itself what follows group ``through``; nothing happens if it does so already."""
+        if self._read_through is None:
+            self._read_through = through
+
+    async def make_room(self, *, through: int) -> None:
+        """Return when there is room for more; that is after a moment, even if it falls behind.
+
+        ``through`` is the last group of which it was given its share.
+        """
+        if self._has_room or self.is_behind:
+            # Whatever else runs, deliveries above all, has its turn between two groups.
+            await asyncio.sleep(0)
             return
-        size = sum(len(line.raw) for line in lines)
-        is_full = (
-            self._queued_bytes + size > MAX_QUEUE_BYTES
-            or self._room.used_bytes + size > MAX_QUEUES_BYTES
-        )
-        if is_full and self._queue:
-            self._read_through = sequence - 1
-            return
-        self._enqueue(lines)
+        if not self._is_failing:
+            self._drained.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE.total_seconds()):
+                    await self._drained.wait()
+        if not self._has_room:
+            self.fall_behind(through)
 
     async def run(self) -> None:
         """Bring everything to its outcome; returns when there is nothing left to do."""
         try:
             while self._queue or self._read_through is not None:
                 if self._queue:
-                    await self._deliver(await self._next_batch())
+                    await self._deliver(self._next_request())
                 else:
                     await self._catch_up()
         finally:
             self.is_running = False
 
-    def _enqueue(self, lines: Sequence[Line]) -> None:
-        resolved = self._journal.ledger.account(self.number).resolved
-        for line in lines:
-            if line.position > resolved:
-                self._queue.append(line)
-                self._resize(len(line.raw))
+    @property
+    def _has_room(self) -> bool:
+        return self._queued_bytes < MAX_QUEUE_BYTES and self._room.used_bytes < MAX_QUEUES_BYTES
 
     def _resize(self, size: int) -> None:
         self._queued_bytes += size
         self._room.used_bytes += size
+        if size < 0 and self._has_room:
+            self._drained.set()
 
     async def _catch_up(self) -> None:
         assert self._read_through is not None
-        lines, through, is_level = await self._backlog.messages_of(
-            self.number, after=self._read_through
+        source_type = "" if self.number == UNREADABLE else (await self._settings()).type
+        items, through, is_level = await self._backlog.messages_of(
+            self.number, source_type=source_type, after=self._read_through
         )
-        self._enqueue(lines)
+        self.add(items)
         self._read_through = None if is_level else through
 
-    async def _next_batch(self) -> list[Item]:
-        count = count_fitting(self._queue)
-        lines = [self._queue.popleft() for _ in range(count)]
-        self._resize(-sum(len(line.raw) for line in lines))
-        if all(isinstance(line, BadMessage) for line in lines):
-            return [line for line in lines if isinstance(line, BadMessage)]
-        source = await self._settings()
-        return [prepare(line, source_type=source.type) for line in lines]
+    def _next_request(self) -> list[Item]:
+        items = [self._queue.popleft() for _ in range(count_fitting(self._queue))]
+        self._resize(-sum(map(measure, items)))
+        return items
 
     async def _deliver(self, items: Sequence[Item]) -> None:
         """Bring these to their outcome, first to last."""
-        bodies = [item.body for item in items if isinstance(item, Prepared)]
-        if not bodies:
+        good = [item for item in items if not isinstance(item, BadMessage)]
+        if not good:
             await self._record(items)
             return
-        match await self._send(bodies):
+        match await self._send([item.text for item in good], messages=count_messages(good)):
             case Delivered():
                 await self._record(items)
             case Split():
-                middle = _middle(items)
-                await self._deliver(items[:middle])
-                await self._deliver(items[middle:])
+                singles = _unpack(items)
+                middle = _middle(singles)
+                await self._deliver(singles[:middle])
+                await self._deliver(singles[middle:])
             case Dead(reason=reason):
-                await self._record([_condemned(item, reason) for item in items])
+                await self._record([_condemned(item, reason) for item in _unpack(items)])
 
-    async def _send(self, bodies: Sequence[bytes]) -> Delivered | Split | Dead:
+    async def _send(self, texts: Sequence[bytes], *, messages: int) -> Delivered | Split | Dead:
         """Send the messages until the upstream has decided, however long that takes."""
         failures = 0
         while True:
             source = await self._settings()
             now = datetime.now(UTC)
-            body = build_batch(bodies, sent_at=now, write_key=source.write_key)
+            body = build_batch(texts, sent_at=now, write_key=source.write_key)
             answer = await self._upstream.send(source.upstream, source.write_key, body)
             outcome = judge(
                 answer,
-                messages=len(bodies),
+                messages=messages,
                 failures=failures,
                 jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
                 now=datetime.now(UTC),
             )
+            self._is_failing = isinstance(outcome, Retry | Park)
             if not isinstance(outcome, Retry | Park):
                 if failures:
                     self._log.info("forward.upstream_back", source=source.id, tries=failures + 1)
@@ -208,9 +239,17 @@ class SourceQueue:
             await self._journal.resolve(
                 self.number,
                 Position(*part[-1].position),
-                delivered=len(part) - len(letters),
+                delivered=count_messages(part) - len(letters),
                 letters=letters,
             )
+
+
+def _unpack(items: Sequence[Item]) -> list[Prepared | BadMessage]:
+    """The same messages, each by itself."""
+    singles: list[Prepared | BadMessage] = []
+    for item in items:
+        singles += unpack(item) if isinstance(item, Pack) else [item]
+    return singles
 
 
 def _middle(items: Sequence[Item]) -> int:
@@ -219,5 +258,5 @@ def _middle(items: Sequence[Item]) -> int:
     return ready[len(ready) // 2]
 
 
-def _condemned(item: Item, reason: str) -> BadMessage:
+def _condemned(item: Prepared | BadMessage, reason: str) -> BadMessage:
     return condemn(item.message, reason=reason) if isinstance(item, Prepared) else item

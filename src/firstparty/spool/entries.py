@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from firstparty.model.messages import Encoding, Path
 
 VERSION: Final = 1
@@ -24,6 +26,8 @@ _ENTRY: Final = struct.Struct("<q16s16sIIHBBxxxx")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_MS: Final = 253_402_300_799_999  # the last millisecond that datetime knows
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_MAX_PATH: Final = max(Path)  # their values have no gaps
+_MAX_ENCODING: Final = max(Encoding)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -104,49 +108,93 @@ def encode_group(entries: Iterable[Entry]) -> bytes:
     return build_group([encode_entry(entry) for entry in entries])
 
 
-def decode_group(data: bytes) -> list[Entry]:
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One entry of a group, found and checked, and not opened: what the hot path reads.
+
+    ``path`` and ``encoding`` are values of Path and Encoding; ``address`` is 16 bytes. ``data`` is
+    the whole group, of which this entry takes the bytes from ``start`` to ``end``.
+    """
+
+    data: bytes
+    start: int
+    body_start: int
+    end: int
+    received_at_ms: int
+    id: bytes
+    address: bytes
+    source: int
+    path: int
+    encoding: int
+
+    @property
+    def body(self) -> bytes:
+        """The body as it came."""
+        return self.data[self.body_start : self.end]
+
+    @property
+    def framed(self) -> bytes:
+        """The entry as ``build_entry`` made it."""
+        return self.data[self.start : self.end]
+
+    @property
+    def received_at(self) -> datetime:
+        """When the request was received."""
+        return open_instant(self.received_at_ms)
+
+    def open(self) -> Entry:
+        """The entry as a value."""
+        return Entry(
+            id=self.id,
+            received_at=self.received_at,
+            source=self.source,
+            path=Path(self.path),
+            encoding=Encoding(self.encoding),
+            client_address=unpack_address(self.address),
+            user_agent=self.data[self.start + _ENTRY.size : self.body_start].decode("latin-1"),
+            body=self.body,
+        )
+
+
+def split_group(data: bytes) -> list[Frame]:
     """The entries of a group. Raises BadGroup on anything that ``build_group`` did not make."""
     if len(data) < _GROUP.size:
         raise BadGroup(f"{len(data)} bytes are too few for a group")
     version, count = _GROUP.unpack_from(data)
     if version != VERSION:
         raise BadGroup(f"version {version} is not {VERSION}")
-    entries, offset = [], _GROUP.size
+    frames, start, size = [], _GROUP.size, len(data)
     for _ in range(count):
-        entry, offset = _decode_entry(data, offset)
-        entries.append(entry)
-    if offset != len(data):
-        raise BadGroup(f"{len(data) - offset} bytes are left over after entry {count}")
-    return entries
-
-
-def _decode_entry(data: bytes, offset: int) -> tuple[Entry, int]:
-    """The entry at ``offset``, and the offset behind it."""
-    start = offset + _ENTRY.size
-    if start > len(data):
-        raise BadGroup(f"byte {offset}: the header of an entry is cut off")
-    (at_ms, entry_id, address, source, body_length, agent_length, path, encoding) = (
-        _ENTRY.unpack_from(data, offset)
-    )
-    end = start + agent_length + body_length
-    if end > len(data):
-        raise BadGroup(f"byte {offset}: an entry is cut off")
-    if not 0 <= at_ms <= _MAX_MS:
-        raise BadGroup(f"byte {offset}: {at_ms} ms is no time")
-    try:
-        entry = Entry(
-            id=entry_id,
-            received_at=_EPOCH + timedelta(milliseconds=at_ms),
-            source=source,
-            path=Path(path),
-            encoding=Encoding(encoding),
-            client_address=unpack_address(address),
-            user_agent=data[start : start + agent_length].decode("latin-1"),
-            body=data[start + agent_length : end],
+        body_start = start + _ENTRY.size
+        if body_start > size:
+            raise BadGroup(f"byte {start}: the header of an entry is cut off")
+        at_ms, entry_id, address, source, body, agent, path, encoding = _ENTRY.unpack_from(
+            data, start
         )
-    except ValueError as error:
-        raise BadGroup(f"byte {offset}: {error}") from error
-    return entry, end
+        body_start += agent
+        end = body_start + body
+        if end > size:
+            raise BadGroup(f"byte {start}: an entry is cut off")
+        if not 0 <= at_ms <= _MAX_MS:
+            raise BadGroup(f"byte {start}: {at_ms} ms is no time")
+        if path > _MAX_PATH or encoding > _MAX_ENCODING:
+            raise BadGroup(f"byte {start}: path {path} or encoding {encoding} is not known")
+        frames.append(
+            Frame(data, start, body_start, end, at_ms, entry_id, address, source, path, encoding)
+        )
+        start = end
+    if start != size:
+        raise BadGroup(f"{size - start} bytes are left over after entry {count}")
+    return frames
+
+
+def decode_group(data: bytes) -> list[Entry]:
+    """The entries of a group as values. Raises BadGroup as ``split_group`` does."""
+    return [frame.open() for frame in split_group(data)]
+
+
+def open_instant(milliseconds: int) -> datetime:
+    """The time that is this long after 1970."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def pack_address(address: Address) -> bytes:
