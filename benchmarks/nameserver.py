@@ -1,8 +1,9 @@
 """Queries a second and CPU per query of our nameserver beside knotd, one core each, same zones.
 
 Run: ``python benchmarks/nameserver.py [--zones 1000] [--seconds 3]``. Needs knotd, dnsperf and
-taskset (Debian: knot, dnsperf). Each round loads one, then the other; only the ratio inside a
-round means anything on a shared machine.
+taskset (Debian: knot, dnsperf). Cookies and rate limiting are on in both. Each round loads one,
+then the other; only the ratio inside a round means anything on a shared machine. With ``--load`` it
+only starts ours: ``--load --zones 100000``.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import psutil
 import uvloop
 
 from firstparty.model.feed import CaaRecord, FeedEntry, Topic, Zone
+from firstparty.nameserver.limits import RateLimits
 from firstparty.nameserver.server import serve_nameserver
 from firstparty.store.follow import FeedSnapshot
 from firstparty.store.reader import open_feed
@@ -35,6 +37,7 @@ from firstparty.store.reader import open_feed
 SERVER_CORE, CLIENT_CORE = "1", "0"
 TOOLS = ("knotd", "dnsperf", "taskset")
 CAA = CaaRecord(flags=0, tag="issue", value="letsencrypt.org; validationmethods=dns-01")
+MOST = 10_000_000  # answers a second, a limit that is not reached
 KNOT_CONF = """\
 server:
     rundir: "{folder}"
@@ -45,8 +48,12 @@ server:
     udp-max-payload: 1232
 database:
     storage: "{folder}"
+mod-rrl:
+  - id: default
+    rate-limit: 10000000
 template:
   - id: default
+    global-module: [mod-cookies, mod-rrl/default]
     storage: "{folder}"
     file: "%s.zone"
     journal-content: none
@@ -122,6 +129,8 @@ def serve_ours(folder: Path, port: int) -> None:
             snapshot=folder / "zones.snapshot",
             service_domain="fp.test",
             nameserver_addresses=["192.0.2.53"],
+            # Counted, and never reached: what is measured are answers.
+            limits=RateLimits(same=MOST, all=MOST, exempt=()),
         )
     )
 
@@ -182,14 +191,24 @@ def _number(text: str, pattern: str) -> float:
     return float(found[1])
 
 
-def prepare(folder: Path, zones: list[Zone], knot_port: int) -> None:
-    """The same zones for both, and the questions."""
+def write_snapshot(folder: Path, zones: list[Zone]) -> None:
+    """What our nameserver starts from."""
     snapshot = FeedSnapshot(folder / "zones.snapshot")
     snapshot.merge(
         FeedEntry(revision=n, topic=Topic.ZONES, key=zone.apex, body=msgspec.json.encode(zone))
         for n, zone in enumerate(zones, start=1)
     )
     snapshot.save()
+
+
+def command_of_ours(folder: Path, port: int) -> list[str]:
+    """This file, as the child that serves."""
+    return [sys.executable, __file__, "--serve", str(folder), str(port)]
+
+
+def prepare(folder: Path, zones: list[Zone], knot_port: int) -> None:
+    """The same zones for both, and the questions."""
+    write_snapshot(folder, zones)
     for zone in zones:
         (folder / f"{zone.apex}.zone").write_text(ZONE_FILE.format(ns=zone.nameservers))
     listed = "\n".join(f"  - domain: {zone.apex}" for zone in zones)
@@ -204,7 +223,7 @@ def compare(folder: Path, *, zone_count: int, rounds: int, seconds: int) -> None
     ports = {"ours": free_port(), "knotd": free_port()}
     prepare(folder, zones, ports["knotd"])
     commands = {
-        "ours": [sys.executable, __file__, "--serve", str(folder), str(ports["ours"])],
+        "ours": command_of_ours(folder, ports["ours"]),
         "knotd": ["knotd", "-c", str(folder / "knot.conf")],
     }
     print(f"{zone_count} zones, 8 clients, EDNS, UDP, one core each; {seconds} s a run")
@@ -227,6 +246,17 @@ def compare(folder: Path, *, zone_count: int, rounds: int, seconds: int) -> None
             print(f"  ratio  {rate:.2f} of knotd's rate, {cpu:.2f} of its CPU per query")
 
 
+def load(folder: Path, *, zone_count: int) -> None:
+    """Print how long a start with this many zones takes, and the memory of it."""
+    zones, port = build_zones(zone_count), free_port()
+    write_snapshot(folder, zones)
+    size = (folder / "zones.snapshot").stat().st_size
+    print(f"{zone_count} zones, a snapshot of {size / 2**20:.0f} MB")
+    with started(command_of_ours(folder, port), port, f"evs.{zones[-1].apex}") as server:
+        spent = sum(server.cpu_times()[:2])
+        print(f"  {spent:.2f} s of CPU, {server.memory_info().rss / 2**20:.0f} MB resident")
+
+
 def main() -> None:
     """Compare, or be the child that serves."""
     if sys.argv[1:2] == ["--serve"]:
@@ -237,7 +267,12 @@ def main() -> None:
     parser.add_argument("--zones", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--load", action="store_true", help="only start ours, with these zones")
     chosen = parser.parse_args()
+    if chosen.load:
+        with tempfile.TemporaryDirectory() as folder:
+            load(Path(folder), zone_count=chosen.zones)
+        return
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         print(f"skipped: {', '.join(missing)} not installed (Debian: knot, dnsperf, util-linux)")

@@ -14,7 +14,9 @@ import pytest
 
 from firstparty.config.addresses import Address, ConfigError
 from firstparty.model.feed import Topic, Zone
-from firstparty.nameserver.answers import Answers
+from firstparty.nameserver.cookies import Cookies
+from firstparty.nameserver.limits import RateLimiter, RateLimits
+from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.server import serve_nameserver
 from firstparty.nameserver.tcp import TcpListener
 from firstparty.nameserver.zones import Zones
@@ -233,6 +235,22 @@ async def test_all_addresses_of_ipv6_are_answered(store: Store, tmp_path: Path) 
     assert has_answer(answer)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+async def test_one_socket_for_both_families_answers_ipv4_from_the_address_that_was_asked(
+    store: Store, tmp_path: Path
+) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6 on loopback")
+    async with running(store, tmp_path / "zones.snapshot", "::") as nameserver:
+        port = nameserver.address.port
+        answers = []
+        for host in ("::1", "127.0.0.1", "127.0.0.2"):
+            nameserver.address = Address(host, port)
+            answers.append(await nameserver.ask("fp.test", "SOA"))
+
+    assert all(map(has_answer, answers))
+
+
 @pytest.mark.needs("dig")
 @pytest.mark.parametrize("rdtype", ["A", "SOA"])
 async def test_dig_is_content(nameserver: Nameserver, rdtype: str) -> None:
@@ -254,6 +272,7 @@ async def test_dig_is_content(nameserver: Nameserver, rdtype: str) -> None:
     assert "status: NOERROR" in told
     assert "flags: qr aa;" in told
     assert "WARNING" not in told
+    assert "(good)" in told  # our cookie
     assert "ANSWER: 1," in told
 
 
@@ -313,8 +332,12 @@ async def read_answer(reader: asyncio.StreamReader) -> dns.message.Message:
 
 @contextlib.asynccontextmanager
 async def tcp_listener(**limits: float) -> AsyncIterator[Address]:
-    answers: Answers = Zones(service_domain="fp.test", nameserver_addresses=["192.0.2.53"]).answers
-    listener = TcpListener(answers, **limits)  # type: ignore[arg-type]
+    responder = Responder(
+        Zones(service_domain="fp.test", nameserver_addresses=["192.0.2.53"]).answers,
+        cookies=Cookies(bytes(32)),
+        limiter=RateLimiter(RateLimits()),
+    )
+    listener = TcpListener(responder, **limits)  # type: ignore[arg-type]
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         await listener.listen(bound)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from firstparty.model.feed import CaaRecord, Zone
 from firstparty.nameserver.answers import Answers, compile_zone
-from firstparty.nameserver.lookup import look_up
+from firstparty.nameserver.cookies import Cookies
+from firstparty.nameserver.limits import RateLimiter, RateLimits
+from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.zone import build_contents
 
 SHOP = Zone(
@@ -44,6 +46,13 @@ def answers_of(*zones: Zone) -> Answers:
     return answers
 
 
+def look_up(answers: Answers, query: bytes, *, is_udp: bool) -> bytes | None:
+    responder = Responder(answers, cookies=COOKIES, limiter=RateLimiter(RateLimits()))
+    answer = responder.answer_udp if is_udp else responder.answer_tcp
+    return answer(query, "192.0.2.99")
+
+
+COOKIES = Cookies(bytes(32))
 ANSWERS = answers_of(SHOP, LARGE)
 
 

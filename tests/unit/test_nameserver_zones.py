@@ -5,7 +5,9 @@ import dns.rcode
 import msgspec
 
 from firstparty.model.feed import FeedEntry, Targets, Topic, Zone
-from firstparty.nameserver.lookup import look_up
+from firstparty.nameserver.cookies import Cookies
+from firstparty.nameserver.limits import RateLimiter, RateLimits
+from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.zones import Zones
 
 
@@ -29,7 +31,10 @@ def new_zones() -> Zones:
 
 
 def ask(zones: Zones, name: str, rdtype: str = "A") -> dns.message.Message:
-    wire = look_up(zones.answers, dns.message.make_query(name, rdtype).to_wire(), is_udp=True)
+    responder = Responder(
+        zones.answers, cookies=Cookies(bytes(32)), limiter=RateLimiter(RateLimits())
+    )
+    wire = responder.answer_udp(dns.message.make_query(name, rdtype).to_wire(), "192.0.2.99")
     assert wire is not None
     return dns.message.from_wire(wire)
 

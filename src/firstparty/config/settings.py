@@ -8,12 +8,14 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 _LONGEST_SOCKET_NAME: Final = "ingest-255.sock"
 _MAX_SOCKET_PATH: Final = 103  # macOS; Linux has 107
+
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,12 +34,22 @@ class StoreSettings(Group, frozen=True, kw_only=True):
     url: str = ""
 
 
+class RateLimitSettings(Group, frozen=True, kw_only=True):
+    """Answers a second to one network; 0: no limit."""
+
+    same: NotNegative = 50
+    all: NotNegative = 5_000
+    slip: NotNegative = 2
+    exempt: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+
+
 class NameserverSettings(Group, frozen=True, kw_only=True):
     """Our authoritative nameserver."""
 
     listen: str = "0.0.0.0:53"
     addresses: tuple[str, ...] = ("127.0.0.1",)
     check: tuple[str, ...] = ("127.0.0.1:53",)
+    rate_limit: RateLimitSettings = msgspec.field(default_factory=RateLimitSettings)
 
 
 class EdgeSettings(Group, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ so tails do not depend on the query, and making one never involves a DNS library
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -36,6 +36,13 @@ class Node(NamedTuple):
     negative_ttl: int
 
 
+class Entry(NamedTuple):
+    """What a name is answered with: its tails by type, and the one for every other type."""
+
+    tails: Mapping[bytes, Tail]
+    nodata: Tail
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledZone:
     """A zone's nodes by name in wire form."""
@@ -45,10 +52,20 @@ class CompiledZone:
     soa: bytes
     negative_ttl: int
 
-    def build_negative(self, qname: bytes, ttl: int) -> Tail:
-        """The tail for a name in this zone, or a type at it, that is not there: the SOA.
+    def find(self, qname: bytes) -> Entry | None:
+        """What is at a name of this zone; None: there is no such name."""
+        node = self.nodes.get(qname)
+        if node is None:
+            return None
+        return Entry(node.tails, self._build_negative(qname, node.negative_ttl))
 
-        Its owner is a pointer to the apex inside the question, of whose name it is the end.
+    def build_nxdomain(self, qname: bytes) -> Tail:
+        """The tail for a name of this zone that is not there."""
+        return self._build_negative(qname, self.negative_ttl)
+
+    def _build_negative(self, qname: bytes, ttl: int) -> Tail:
+        """The SOA. Its owner is a pointer to the apex inside the question, which ends with it.
+
         RFC 2308 §3: the TTL is how long the absence may be remembered.
         """
         pointer = _POINTER | (_QUESTION_OFFSET + len(qname) - len(self.apex))
@@ -91,58 +108,74 @@ def _answer(rdtype: int, rrset: Rrset) -> Tail:
     return Tail(struct.pack(">4H", 1, count, 0, 0), struct.pack(">4H", 1, count, 0, 1), records)
 
 
+# Compiles a zone when it is first asked for; None: it turned out to be bad.
+CompileLater = Callable[[], CompiledZone | None]
+
+
 class Answers:
     """The answers of all zones. One zone is put in, replaced or taken out as a whole.
 
     Zones may lie in one another: a name belongs to the deepest one. ``index`` is for the quick
-    path: by lower-case name, the tails by type and the one for every other type; all in wire
-    form. Zones put in as not ``quick`` are left out of it.
+    path: what has been asked for before, by lower-case name in wire form. Only names that exist
+    come into it, so that asking for nonsense does not make it grow.
     """
 
     def __init__(self) -> None:
-        self.index: dict[bytes, tuple[Mapping[bytes, Tail], Tail]] = {}
-        self._zones: dict[bytes, CompiledZone] = {}
-        self._quick: set[bytes] = set()
+        self.index: dict[bytes, Entry] = {}
+        self._zones: dict[bytes, CompiledZone | CompileLater] = {}
+        self._indexed: dict[bytes, list[bytes]] = {}  # apex to its names in the index
 
-    def put(self, zone: CompiledZone, *, quick: bool = True) -> None:
+    def put(self, zone: CompiledZone) -> None:
         """Answer ``zone`` from now on, instead of an earlier one with the same apex."""
-        self.remove(zone.apex)
+        self._forget_around(zone.apex)
         self._zones[zone.apex] = zone
-        if quick:
-            self._quick.add(zone.apex)
-        self._place_around(zone.apex)
+
+    def put_later(self, apex: bytes, compile_it: CompileLater) -> None:
+        """The same, with a zone that is compiled when it is first asked for."""
+        self._forget_around(apex)
+        self._zones[apex] = compile_it
 
     def remove(self, apex: bytes) -> None:
         """Refuse the zone's names from now on, unless a zone above has them."""
-        zone = self._zones.get(apex)
+        if self._zones.pop(apex, None) is not None:
+            self._forget(apex)
+
+    def find(self, qname: bytes) -> Entry | CompiledZone | None:
+        """What is at a name (lower-case wire form); else the zone without it; None: not ours."""
+        zone = self.find_zone(qname)
         if zone is None:
-            return
-        self._withdraw(zone)
-        del self._zones[apex]
-        self._quick.discard(apex)
-        self._place_around(apex)
+            return None
+        entry = zone.find(qname)
+        if entry is None:
+            return zone
+        self.index[qname] = entry
+        self._indexed.setdefault(zone.apex, []).append(qname)
+        return entry
 
     def find_zone(self, qname: bytes) -> CompiledZone | None:
         """The deepest zone that a name (lower-case wire form) is in; None: not ours."""
         for name in ancestors(qname):
             zone = self._zones.get(name)
-            if zone is not None:
+            if isinstance(zone, CompiledZone):
                 return zone
+            if zone is not None and (compiled := self._compile(name, zone)) is not None:
+                return compiled
         return None
 
-    def _place_around(self, apex: bytes) -> None:
-        """Index anew the zone and those it lies in: the deepest zone has a name."""
-        for above in ancestors(apex):
-            zone = self._zones.get(above)
-            if zone is None:
-                continue
-            self._withdraw(zone)
-            for name, node in zone.nodes.items() if above in self._quick else ():
-                if self.find_zone(name) is zone:
-                    nodata = zone.build_negative(name, node.negative_ttl)
-                    self.index[name] = (node.tails, nodata)
+    def _compile(self, apex: bytes, compile_it: CompileLater) -> CompiledZone | None:
+        zone = compile_it()
+        if zone is None:
+            del self._zones[apex]
+        else:
+            self._zones[apex] = zone
+        return zone
 
-    def _withdraw(self, zone: CompiledZone) -> None:
-        for name, node in zone.nodes.items() if zone.apex in self._quick else ():
-            if name in self.index and self.index[name][0] is node.tails:
-                del self.index[name]
+    def _forget_around(self, apex: bytes) -> None:
+        """Take the names of this zone, and of those that it lies in, out of the index."""
+        for above in ancestors(apex):
+            if above in self._indexed:
+                self._forget(above)
+
+    def _forget(self, apex: bytes) -> None:
+        for name in self._indexed.pop(apex, ()):
+            self.index.pop(name, None)

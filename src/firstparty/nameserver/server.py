@@ -5,6 +5,7 @@ zones, and starts again from its snapshot.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from firstparty.config.addresses import ConfigError
 from firstparty.model.feed import FeedEntry, Topic
+from firstparty.nameserver.cookies import Cookies
+from firstparty.nameserver.limits import DEFAULT_LIMITS, RateLimiter, RateLimits
 from firstparty.nameserver.names import BadName
+from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.tcp import TcpListener
 from firstparty.nameserver.udp import UdpListener
 from firstparty.nameserver.zone import BadZone
@@ -29,24 +33,31 @@ async def serve_nameserver(
     snapshot: Path,
     service_domain: str,
     nameserver_addresses: Sequence[str],
+    limits: RateLimits = DEFAULT_LIMITS,
 ) -> None:
     """Answer DNS queries on bound sockets until cancelled; the sockets stay open.
 
     ``snapshot`` is the file of the last good zones. ``nameserver_addresses`` are what the
-    nameserver names under ``service_domain`` resolve to. Raises ConfigError where these two
-    settings cannot be answered as records.
+    nameserver names under ``service_domain`` resolve to. Raises ConfigError where settings
+    cannot be used.
     """
+    try:
+        limiter = RateLimiter(limits)
+    except ValueError as error:
+        raise ConfigError(f"nameserver.rate_limit.exempt: {error}") from error
     try:
         zones = Zones(service_domain=service_domain, nameserver_addresses=nameserver_addresses)
     except (BadName, BadZone) as error:
         raise ConfigError(f"service.domain or nameserver.addresses: {error}") from error
     # Before the first query is read: after a restart no name that is ours may be refused.
     zones.apply(await asyncio.to_thread(_load, snapshot))
+    cookies = Cookies(os.urandom(32))
+    responder = Responder(zones.answers, cookies=cookies, limiter=limiter)
     async with AsyncExitStack() as stack:
         for bound in udp:
-            stack.callback(UdpListener(bound, zones.answers).close)
+            stack.callback(UdpListener(bound, responder).close)
         for bound in tcp:
-            listener = TcpListener(zones.answers)
+            listener = TcpListener(responder)
             stack.push_async_callback(listener.close)
             await listener.listen(bound)
         await follow_feed(feed, [Topic.ZONES, Topic.TARGETS], snapshot, zones.apply)

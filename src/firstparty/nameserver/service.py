@@ -64,12 +64,10 @@ class ServiceZone:
             build_service_contents(self._domain, serial=serial, addresses=self._addresses)
         )
         self._nodes.update(own.nodes)
-        # Not in the index: that would be built anew for each change of any claim.
         answers.put(
             CompiledZone(
                 apex=own.apex, nodes=self._nodes, soa=own.soa, negative_ttl=own.negative_ttl
-            ),
-            quick=False,
+            )
         )
 
     def _parse(self, texts: Iterable[str]) -> set[bytes]:

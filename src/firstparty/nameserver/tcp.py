@@ -5,9 +5,8 @@ import contextlib
 import socket
 from typing import Final, cast
 
-from firstparty.nameserver.answers import Answers
-from firstparty.nameserver.lookup import look_up
 from firstparty.nameserver.query import HEADER_LENGTH
+from firstparty.nameserver.responder import Responder
 
 IDLE_SECONDS: Final = 10.0
 MAX_CONNECTIONS: Final = 1_000
@@ -23,12 +22,12 @@ class TcpListener:
 
     def __init__(
         self,
-        answers: Answers,
+        responder: Responder,
         *,
         idle_seconds: float = IDLE_SECONDS,
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        self.answers = answers
+        self.responder = responder
         self.idle_seconds = idle_seconds
         self._max_connections = max_connections
         self._server: asyncio.Server | None = None
@@ -72,10 +71,12 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._address = ""
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._address = (transport.get_extra_info("peername") or ("",))[0]
         self._listener.opened(self)
         self._restart_clock()
 
@@ -83,12 +84,14 @@ class _Connection(asyncio.Protocol):
         self._received += data
         answers: list[bytes] = []
         has_queries = False
+        responder = self._listener.responder
+        responder.tick()
         while (query := self._take_query()) is not None:
             has_queries = True
             if len(query) < HEADER_LENGTH:
                 self.abort()
                 return
-            answer = look_up(self._listener.answers, query, is_udp=False)
+            answer = responder.answer_tcp(query, self._address)
             if answer is not None:
                 answers += (len(answer).to_bytes(_LENGTH_BYTES, "big"), answer)
         if has_queries and self._transport is not None:

@@ -12,8 +12,7 @@ import socket
 import sys
 from typing import Final
 
-from firstparty.nameserver.answers import Answers
-from firstparty.nameserver.lookup import look_up
+from firstparty.nameserver.responder import Responder
 
 _MAX_QUERY_BYTES: Final = 4096
 # So many queries before other tasks (TCP, the feed) get their turn.
@@ -30,9 +29,9 @@ class UdpListener:
     An answer that does not fit into the send buffer is dropped, as the network might have done.
     """
 
-    def __init__(self, bound: socket.socket, answers: Answers) -> None:
+    def __init__(self, bound: socket.socket, responder: Responder) -> None:
         self._socket = bound
-        self._answers = answers
+        self._responder = responder
         self._loop = asyncio.get_running_loop()
         bound.setblocking(False)
         if _has_all_addresses(bound):
@@ -46,13 +45,15 @@ class UdpListener:
         self._loop.remove_reader(self._socket)
 
     def _drain(self) -> None:
-        receive, send, answers = self._socket.recvfrom, self._socket.sendto, self._answers
+        receive, send = self._socket.recvfrom, self._socket.sendto
+        self._responder.tick()
+        respond = self._responder.answer_udp
         for _ in range(_DRAINED_AT_ONCE):
             try:
                 query, peer = receive(_MAX_QUERY_BYTES)
             except OSError:  # nothing left (BlockingIOError), or an ICMP error of an earlier send
                 return
-            answer = look_up(answers, query, is_udp=True)
+            answer = respond(query, peer[0])
             if answer is not None:
                 try:  # noqa: SIM105 -- suppress() costs a tenth of an answer
                     send(answer, peer)
@@ -60,13 +61,15 @@ class UdpListener:
                     pass
 
     def _drain_with_destinations(self) -> None:
-        receive, send, answers = self._socket.recvmsg, self._socket.sendmsg, self._answers
+        receive, send = self._socket.recvmsg, self._socket.sendmsg
+        self._responder.tick()
+        respond = self._responder.answer_udp
         for _ in range(_DRAINED_AT_ONCE):
             try:
                 query, ancillary, _, peer = receive(_MAX_QUERY_BYTES, _ANCILLARY_BYTES)
             except OSError:
                 return
-            answer = look_up(answers, query, is_udp=True)
+            answer = respond(query, peer[0])
             if answer is not None:
                 with contextlib.suppress(OSError):
                     send((answer,), [_from_there(*one) for one in ancillary], 0, peer)

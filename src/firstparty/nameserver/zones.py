@@ -4,14 +4,28 @@ A bad entry is logged and changes nothing: its zone stays as it was, the others 
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Final
 
 import msgspec
 
 from firstparty.model.feed import FeedEntry, Targets, Topic, Zone
-from firstparty.nameserver.answers import Answers, compile_zone
+from firstparty.nameserver.answers import Answers, CompiledZone, compile_zone
+from firstparty.nameserver.names import parse_name
 from firstparty.nameserver.service import ServiceZone
 from firstparty.nameserver.zone import BadZone, build_contents
 from firstparty.telemetry import Log
+
+# A zone of the snapshot is compiled when it is first asked for; a change, at once.
+_MANY: Final = 1_000
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a Zone must be known before it is asked for."""
+
+    apex: str
+    serial: int
+    nameservers: tuple[str, ...]
 
 
 class Zones:
@@ -22,40 +36,50 @@ class Zones:
         self._log = Log("nameserver")
         self._service_domain = service_domain
         self._service = ServiceZone(service_domain, nameserver_addresses)
-        self._entries: dict[tuple[Topic, str], FeedEntry] = {}
+        self._revisions: dict[tuple[Topic, str], int] = {}
         self._targets: dict[str, Targets] = {}
-        self._zones: dict[str, tuple[Zone, bytes]] = {}  # by key: as published, apex on the wire
+        self._zones: dict[str, _Head] = {}
         self._owners: dict[bytes, str] = {}  # apex on the wire to the key that put it in
         self._revision = 0
         self._service.put_into(self.answers, serial=0)
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
-        """Take in changes of ZONES and TARGETS. An entry that is here already costs nothing."""
-        is_changed = False
-        for entry in entries:
-            if self._entries.get((entry.topic, entry.key)) == entry:
-                continue
-            self._entries[(entry.topic, entry.key)] = entry
+        """Take in changes of ZONES and TARGETS. An entry that is here already costs nothing.
+
+        Of very many entries at once, as after a start, zones are compiled when they are asked for;
+        what is wrong in one is then found only at that time.
+        """
+        fresh = [
+            one for one in entries if self._revisions.get((one.topic, one.key)) != one.revision
+        ]
+        if not fresh:
+            return
+        for entry in fresh:
+            self._revisions[(entry.topic, entry.key)] = entry.revision
             self._revision = max(self._revision, entry.revision)
             try:
-                self._apply_one(entry)
+                self._apply_one(entry, is_later=len(fresh) > _MANY)
             except Exception as error:  # noqa: BLE001 -- whatever is wrong in it, the others go on
-                self._log.error(
-                    "nameserver.zone_refused",
-                    key=entry.key,
-                    revision=entry.revision,
-                    error=f"{type(error).__name__}: {error}",
-                )
-            is_changed = True
-        if is_changed:
-            # Its serial is the same on every nameserver, and it only grows.
-            self._service.put_into(self.answers, serial=self._revision)
+                self._refuse(entry, error)
+        # Its serial is the same on every nameserver, and it only grows.
+        self._service.put_into(self.answers, serial=self._revision)
+        self._log.info("nameserver.zones_changed", entries=len(fresh), zones=len(self._zones))
 
-    def _apply_one(self, entry: FeedEntry) -> None:
+    def _apply_one(self, entry: FeedEntry, *, is_later: bool) -> None:
         if entry.topic is Topic.TARGETS:
             self._apply_targets(entry)
+        elif entry.body is None:
+            self._remove(entry.key)
         else:
-            self._apply_zone(entry)
+            self._apply_zone(entry, entry.body, is_later=is_later)
+
+    def _refuse(self, entry: FeedEntry, error: Exception) -> None:
+        self._log.error(
+            "nameserver.zone_refused",
+            key=entry.key,
+            revision=entry.revision,
+            error=f"{type(error).__name__}: {error}",
+        )
 
     def _apply_targets(self, entry: FeedEntry) -> None:
         targets = None if entry.body is None else msgspec.json.decode(entry.body, type=Targets)
@@ -68,33 +92,46 @@ class Zones:
         if targets is not None:
             self._targets[entry.key] = targets
 
-    def _apply_zone(self, entry: FeedEntry) -> None:
-        if entry.body is None:
-            self._remove(entry.key)
-            return
-        zone = msgspec.json.decode(entry.body, type=Zone)
-        contents = build_contents(zone, service_domain=self._service_domain)
-        if contents.apex == self._service.apex:
-            raise BadZone(f"{zone.apex} is the service domain")
-        compiled = compile_zone(contents)
-        earlier, earlier_apex = self._zones.get(entry.key, (None, contents.apex))
-        if earlier_apex != contents.apex:
-            self._remove(entry.key)
-        elif earlier is not None:
+    def _apply_zone(self, entry: FeedEntry, body: bytes, *, is_later: bool) -> None:
+        head = msgspec.json.decode(body, type=_Head)
+        apex = parse_name(head.apex)
+        compiled = None if is_later else self._compile(body)
+        if apex == self._service.apex:
+            raise BadZone(f"{head.apex} is the service domain")
+        earlier = self._zones.get(entry.key)
+        # Before the earlier ones go: a bad entry changes nothing.
+        self._service.add(head.nameservers)
+        if earlier is not None:
             self._service.withdraw(earlier.nameservers)
-        self.answers.put(compiled)
-        self._service.add(zone.nameservers)
-        self._zones[entry.key] = (zone, contents.apex)
-        self._owners[contents.apex] = entry.key
-        self._log.info("nameserver.zone_loaded", apex=zone.apex, serial=zone.serial)
+            if parse_name(earlier.apex) != apex:
+                self._give_up(entry.key, earlier)
+        if compiled is None:
+            self.answers.put_later(apex, partial(self._compile_later, entry, body))
+        else:
+            self.answers.put(compiled)
+        self._zones[entry.key] = head
+        self._owners[apex] = entry.key
+
+    def _compile(self, body: bytes) -> CompiledZone:
+        zone = msgspec.json.decode(body, type=Zone)
+        return compile_zone(build_contents(zone, service_domain=self._service_domain))
+
+    def _compile_later(self, entry: FeedEntry, body: bytes) -> CompiledZone | None:
+        try:
+            return self._compile(body)
+        except Exception as error:  # noqa: BLE001 -- as in apply()
+            self._refuse(entry, error)
+            return None
 
     def _remove(self, key: str) -> None:
-        zone, apex = self._zones.pop(key, (None, b""))
-        if zone is None:
-            return
-        self._service.withdraw(zone.nameservers)
-        # The apex may be another claim's by now: then it stays.
+        head = self._zones.pop(key, None)
+        if head is not None:
+            self._service.withdraw(head.nameservers)
+            self._give_up(key, head)
+
+    def _give_up(self, key: str, head: _Head) -> None:
+        """Answer no more for this apex, unless it is another claim's by now."""
+        apex = parse_name(head.apex)
         if self._owners.get(apex) == key:
             del self._owners[apex]
             self.answers.remove(apex)
-            self._log.info("nameserver.zone_removed", apex=zone.apex)

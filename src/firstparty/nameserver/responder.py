@@ -1,0 +1,147 @@
+"""From a query's bytes and where it came from to the answer's; never raises, whatever the bytes.
+
+The common query over UDP finds its answer with two look-ups; all else goes by ``lookup.py``.
+"""
+
+import time
+from typing import Final
+
+from firstparty.nameserver.answers import Answers, CompiledZone, Tail
+from firstparty.nameserver.cookies import Cookies
+from firstparty.nameserver.forms import (
+    FORMS,
+    KEY_END,
+    ONE_QUESTION,
+    ONE_QUESTION_AND_OPT,
+    Form,
+)
+from firstparty.nameserver.limits import RateLimiter, Verdict
+from firstparty.nameserver.lookup import (
+    ZONE_TRANSFERS,
+    Reply,
+    build_answer,
+    build_bad_cookie,
+    build_truncated,
+    look_up,
+)
+from firstparty.nameserver.names import is_well_formed
+
+_NAME: Final = 12  # where the question begins
+
+
+class Responder:
+    """Answers queries from ``answers``. ``now`` is Unix time in whole seconds, kept by ``tick``.
+
+    A client with a valid cookie, or over TCP, has shown where it is: it has no rate limit.
+    """
+
+    def __init__(self, answers: Answers, *, cookies: Cookies, limiter: RateLimiter) -> None:
+        self.answers = answers
+        self._index = answers.index
+        self._cookies = cookies
+        self._limiter = limiter
+        self.now = 0
+        self.tick()
+
+    def tick(self) -> None:
+        """Look at the clock: MUST be called before the queries that arrive together."""
+        self.now = int(time.time())
+
+    def answer_udp(self, query: bytes, address: str) -> bytes | None:
+        """The answer to a datagram from ``address``; None: there is none."""
+        end = query.find(0, _NAME) + 1
+        form = FORMS.get(query[2:_NAME] + query[end + 2 : end + 2 + KEY_END])
+        if form is None:
+            return self._answer_by_rules(query, address)
+        # A zero byte inside a label ends the name too early; what is left is then no name of ours.
+        # Lower-casing the length bytes does no harm: at most 63, they are below "A".
+        name = query[_NAME:end].lower()
+        entry = self._index.get(name)
+        if entry is None:
+            return self._answer_new(query, end, form, address)
+        qtype = query[end : end + 2]
+        tail = entry[0].get(qtype)
+        if tail is None:
+            if qtype in ZONE_TRANSFERS:
+                return self._answer_by_rules(query, address)
+            tail = entry[1]
+        return self._finish(query, end, form, address, form[0], tail, name)
+
+    def answer_tcp(self, query: bytes, address: str) -> bytes | None:
+        """The answer to a message over TCP; None: there is none."""
+        reply = look_up(self.answers, query)
+        if reply is None:
+            return None
+        _, cookie = self._check_cookie(reply, address)
+        return build_answer(query, reply, cookie=cookie, is_udp=False)
+
+    def _finish(
+        self,
+        query: bytes,
+        end: int,
+        form: Form,
+        address: str,
+        flags: bytes,
+        tail: Tail,
+        about: bytes,
+    ) -> bytes | None:
+        """Put the answer together, unless there were too many."""
+        _, _, flags_truncated, limit, opt, cookie_octets = form
+        is_known = False
+        if cookie_octets:
+            cookie = query[end + 2 + KEY_END :]
+            if len(cookie) != cookie_octets:
+                return self._answer_by_rules(query, address)
+            is_known, cookie = self._cookies.check(cookie, address, self.now)
+            opt += cookie
+        if not is_known:
+            verdict = self._limiter.check(address, about, self.now)
+            if verdict is not Verdict.SEND:
+                return self._limited(query, address, verdict)
+        question = query[_NAME : end + 4]
+        if opt:
+            answer = query[:2] + flags + tail[1] + question + tail[2] + opt
+        else:
+            answer = query[:2] + flags + tail[0] + question + tail[2]
+        if len(answer) > limit:
+            counts = ONE_QUESTION_AND_OPT if opt else ONE_QUESTION
+            return query[:2] + flags_truncated + counts + question + opt
+        return answer
+
+    def _answer_new(self, query: bytes, end: int, form: Form, address: str) -> bytes | None:
+        """A name that has not been asked for before, or is not there."""
+        name = query[_NAME:end].lower()
+        found = self.answers.find(name) if is_well_formed(name) else None
+        if found is None:
+            return self._answer_by_rules(query, address)
+        if isinstance(found, CompiledZone) and query[end : end + 2] not in ZONE_TRANSFERS:
+            tail = found.build_nxdomain(name)
+            return self._finish(query, end, form, address, form[1], tail, found.apex)
+        return self._answer_by_rules(query, address)
+
+    def _answer_by_rules(self, query: bytes, address: str) -> bytes | None:
+        """The same answer over UDP, by reading the message as the RFCs say."""
+        reply = look_up(self.answers, query)
+        if reply is None:
+            return None
+        is_known, cookie = self._check_cookie(reply, address)
+        if not is_known:
+            verdict = self._limiter.check(address, reply.about, self.now)
+            if verdict is not Verdict.SEND:
+                return self._limited(query, address, verdict)
+        return build_answer(query, reply, cookie=cookie, is_udp=True)
+
+    def _limited(self, query: bytes, address: str, verdict: Verdict) -> bytes | None:
+        reply = None if verdict is Verdict.DROP else look_up(self.answers, query)
+        if reply is None:
+            return None
+        _, cookie = self._check_cookie(reply, address)
+        if cookie:
+            return build_bad_cookie(query, reply, cookie=cookie)
+        return build_truncated(query, reply, cookie=b"")
+
+    def _check_cookie(self, reply: Reply, address: str) -> tuple[bool, bytes]:
+        """Whether the client is known by its cookie; and the one to answer with, if it has any."""
+        if reply.edns is None or reply.edns.cookie is None:
+            return False, b""
+        return self._cookies.check(reply.edns.cookie, address, self.now)
