@@ -105,6 +105,8 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         "sources/new",
         f"sources/{web.id}",
         f"sources/{free.id}",
+        f"sources/{web.id}/settings",
+        f"sources/{web.id}/policy",
         "messages",
         "tokens",
         f"proxies?source={web.id}&provider=nginx&cdn_host=evs.own.test&api_host=api.own.test",

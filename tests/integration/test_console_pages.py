@@ -242,3 +242,70 @@ async def test_a_source_form_keeps_what_was_typed_beside_the_rule(world: Console
     assert 'value="eu" selected' in wrong.text
     assert "Choose one of the types" in field_of(strange.text, "type")
     assert good.status_code == 303
+
+
+async def test_settings_are_changed_on_a_page_and_broken_json_keeps_the_old_ones(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    path = f"/workspaces/{shop.id}/sources/{source.id}/settings"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        csrf = csrf_of(await browser.get(path))
+        good = {"csrf": csrf, "origin": "mirror", "settings": '{"plan": {"track": {}}}'}
+        saved = await browser.post(path, data=good)
+        broken = await browser.post(path, data=good | {"settings": '{"plan": <b>}'})
+        after = await browser.get(path)
+
+    assert saved.status_code == 303
+    assert broken.status_code == 422
+    assert "line 1" in field_of(broken.text, "settings")
+    assert '{"plan": &lt;b&gt;}</textarea>' in unescape(broken.text).replace("<b>", "&lt;b&gt;")
+    assert '"track": {}' in unescape(after.text)
+    assert 'value="mirror" checked' in after.text
+
+
+async def test_a_pasted_policy_is_told_what_it_blocks_and_what_to_add(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    path = f"/workspaces/{shop.id}/sources/{source.id}/policy"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        without_domain = await browser.get(path)
+        world.domain(shop, "cdp.shop.test", source)
+        page = await browser.get(path)
+        csrf = {"csrf": csrf_of(page)}
+        blocked = await browser.post(path, data=csrf | {"header": "default-src 'self'"})
+        allowed = await browser.post(path, data=csrf | {"header": "img-src *"})
+        bad_page = await browser.post(path, data=csrf | {"header": "img-src *", "page": "ftp://x"})
+
+    assert "First, a domain" in without_domain.text
+    assert "https://evs.cdp.shop.test" in text_of(page)
+    assert "It blocks what this source needs" in blocked.text
+    assert "https://api.cdp.shop.test" in text_of(blocked)
+    assert "It blocks nothing" in allowed.text
+    assert bad_page.status_code == 422
+    assert "must be like https://" in field_of(bad_page.text, "page")
+
+
+async def test_a_name_is_judged_while_it_is_typed(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    async with world.browser() as browser:
+        await sign_in(browser)
+
+        async def say(name: str) -> str:
+            answer = await browser.get(
+                f"/workspaces/{shop.id}/domains/name",
+                params={"name": name, "cdn_label": "files", "api_label": ""},
+            )
+            return text_of(answer).strip()
+
+        said = [await say(name) for name in ("cdp", "shop.test", "CDP.shop.test")]
+
+    assert said[0] == ""
+    assert "Choose a subdomain" in said[1]
+    assert said[2].endswith("files.cdp.shop.test and api.cdp.shop.test.")

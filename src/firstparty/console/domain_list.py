@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from firstparty.console.failures import status_of
-from firstparty.console.pages import redirect, render_page, workspace_values
+from firstparty.console.pages import redirect, render_fragment, render_page, workspace_values
 from firstparty.console.visits import Form, Visit
 from firstparty.control.callers import require_role
 from firstparty.control.domains import DomainRequest, list_domains, request_domain
 from firstparty.control.sources import list_sources
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.domains import Mode
+from firstparty.model.names import parse_domain_name
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType
 
@@ -67,6 +68,26 @@ def show_new_domain(visit: Visit) -> Response:
     typed = {"mode": Mode.DELEGATION, "cdn_label": "evs", "api_label": "api", "has_csp": "no"}
     chosen = tuple(visit.query.get("source", "").split())
     return _render_form(visit, typed, chosen, None)
+
+
+def check_name(visit: Visit) -> Response:
+    """What the rules say to a name while it is being typed; nothing until it could be one."""
+    values = workspace_values(visit, area="domains")
+    typed, sentence, name = visit.query.get("name", ""), "", ""
+    if "." in typed.strip().strip("."):
+        try:
+            name = parse_domain_name(typed, visit.place.rules.names)
+        except Refused as refused:
+            sentence = refused.sentence
+    return render_fragment(
+        visit,
+        "domain_name.html",
+        **values,
+        name=name,
+        sentence=sentence,
+        cdn_label=visit.query.get("cdn_label", ""),
+        api_label=visit.query.get("api_label", ""),
+    )
 
 
 def add_domain(visit: Visit) -> Response:

@@ -1,7 +1,7 @@
 """The sources of a workspace, adding one, and a source's page."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from firstparty.console.words import SOURCE_TYPES
 from firstparty.control import sources
 from firstparty.control.callers import require_role
 from firstparty.control.domains import show_domain
-from firstparty.control.sources import SourceRequest
+from firstparty.control.sources import SourceRequest, SourceView
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType
@@ -67,23 +67,37 @@ def add_source(visit: Visit) -> Response:
 
 def show_source(visit: Visit) -> Response:
     """Write key, where its script is, where its messages go, and its snippets."""
-    values = workspace_values(visit, area="sources")
-    source_id, place = visit.path["source_id"], visit.place
-    view = sources.show_source(place.store, visit.caller, source_id, rules=place.rules)
-    if view.source.workspace_id != visit.path["workspace_id"]:
-        raise NotFound("source", source_id)
+    values = source_values(visit, tab="snippets")
+    view = values["view"]
     is_live = False
     if view.domain is not None:
+        place = visit.place
         home = show_domain(place.store, visit.caller, view.domain.id, rules=place.rules)
         is_live = home.word in {Word.LIVE, Word.WARNING}
     return render_page(
         visit,
         "source.html",
         **values,
-        view=view,
         snippets=snippet_cards(view.source, view.facts) if view.facts else (),
         is_live=is_live,
     )
+
+
+def load_source(visit: Visit) -> SourceView:
+    """The source that the address names; raises NotFound, also for another workspace's."""
+    source_id, place = visit.path["source_id"], visit.place
+    view = sources.show_source(place.store, visit.caller, source_id, rules=place.rules)
+    if view.source.workspace_id != visit.path["workspace_id"]:
+        raise NotFound("source", source_id)
+    return view
+
+
+def source_values(visit: Visit, *, tab: str) -> dict[str, Any]:
+    """What every page about one source needs."""
+    values = workspace_values(visit, area="sources")
+    view = load_source(visit)
+    here = f"{values['base']}/sources/{view.source.id}"
+    return values | {"view": view, "here": here, "tab": tab}
 
 
 def parse_source_form(form: Form) -> SourceRequest:
