@@ -47,12 +47,15 @@ class Front:
     spki: str
     page: str = ""
     seen: list[Seen] = field(default_factory=list)
+    cdn_hosts: set[str] = field(default_factory=lambda: {CDN_HOST})
+    api_hosts: set[str] = field(default_factory=lambda: {API_HOST, "localhost"})
 
     def messages(self) -> list[dict[str, Any]]:
-        """What was sent to the API host (or localhost), a batch as it is."""
-        hosts = {API_HOST, "localhost"}
+        """What was sent to the API hosts, a batch as it is."""
         return [
-            json.loads(one.body) for one in self.seen if one.host in hosts and one.method == "POST"
+            json.loads(one.body)
+            for one in self.seen
+            if one.host in self.api_hosts and one.method == "POST"
         ]
 
     async def until_messages(
@@ -78,9 +81,9 @@ async def running_front(
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         host = request.headers.get("Host", "").partition(":")[0]
         front.seen.append(Seen(request.method, host, request.raw_path, await request.read()))
-        if host == CDN_HOST and cdn is not None:
+        if host in front.cdn_hosts and cdn is not None:
             return await _hand_on(cdn, request)
-        if host in {API_HOST, "localhost"}:
+        if host in front.api_hosts:
             return _as_api(request)
         if host == SITE_HOST and request.path == "/":
             return web.Response(text=front.page, content_type="text/html")

@@ -88,6 +88,31 @@ def test_a_source_shows_its_addresses_with_the_public_port(
     )
 
 
+def test_a_rollout_says_where_visitors_are_and_what_to_change(
+    call: httpx.Client, workspace: str
+) -> None:
+    source = add_source(call, workspace)
+    path = f"/sources/{source['id']}"
+    without = call.get(f"{path}/rollout")
+    body = {"workspace_id": workspace, "name": "cdp.back.com", "source_ids": [source["id"]]}
+    call.post("/domains", json=body)
+    restored = call.post(f"{path}/restore", json={}).json()
+    some = call.put(f"{path}/rollout", json={"share": 25}).json()
+    refused = call.put(f"{path}/rollout", json={"share": 101})
+
+    assert without.status_code == 409
+    assert restored["share"] == 0
+    assert (restored["default_cdn"], restored["default_api"]) == (
+        "https://cdn.segment.com",
+        "api.segment.io/v1",
+    )
+    assert {"html", "npm"} <= {line["form"] for line in restored["lines"]}
+    assert all("cdp.back.com" in line["now"] for line in restored["lines"])
+    assert some["share"] == call.get(path).json()["share"] == 25
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == ["share"]
+
+
 def test_a_snippet_names_the_alias_the_path_or_the_host(call: httpx.Client, workspace: str) -> None:
     source = add_source(call, workspace)
     path = f"/sources/{source['id']}/snippet"

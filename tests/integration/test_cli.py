@@ -179,6 +179,21 @@ def test_a_policy_is_checked_on_the_command_line(shell: Shell, source: str) -> N
     assert allowed["is_allowed"] is True
 
 
+def test_a_source_is_restored_rolled_out_and_brought_back(shell: Shell, source: str) -> None:
+    shell.run("domains", "add", "cdp.shop.com", "--source", source)
+    restored = shell.run("sources", "restore", source)
+    part = shell.json("sources", "rollout", source, "25")
+    asked = shell.json("sources", "rollout", source)
+    shown = shell.run("sources", "show", source)
+    undone = shell.json("sources", "restore", source, "--undo")
+
+    assert "0 % of visitors are on the domain" in restored
+    assert "cdn.segment.com" in restored
+    assert (part["share"], asked["share"], undone["share"]) == (25, 25, 100)
+    assert "25 % of visitors" in shown
+    shell.run("sources", "rollout", source, "101", code=64)
+
+
 def test_a_source_takes_its_settings_and_write_key_along(shell: Shell, tmp_path: Path) -> None:
     shell.run("workspaces", "add", "Shop")
     file = tmp_path / "settings.json"

@@ -17,6 +17,7 @@ from firstparty.api import (
     health,
     proxies,
     proxy_checks,
+    rollout,
     sources,
     tail,
     tokens,
@@ -71,7 +72,18 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         proxy_checks=BoundedSemaphore(proxy_checks.MAX_AT_ONCE),
     )
     api = APIRouter(prefix="/api/v1")
-    nouns = (workspaces, sources, proxies, csp, domains, events, tail, proxy_checks, tokens)
+    nouns = (
+        workspaces,
+        sources,
+        rollout,
+        proxies,
+        csp,
+        domains,
+        events,
+        tail,
+        proxy_checks,
+        tokens,
+    )
     for noun in nouns:
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)

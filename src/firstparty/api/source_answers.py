@@ -38,6 +38,9 @@ class SourceAnswer(BaseModel):
         str, Field(description="Where messages go on to", examples=["https://api.segment.io"])
     ]
     origin: Annotated[Origin, Field(description="Where its settings come from")]
+    share: Annotated[
+        int, Field(description="Percent of visitors on the domain once the script is loaded")
+    ]
     write_key: Annotated[str, Field(examples=["kLzq0sXbT4nB7vK1cD5sW9eQm2xT4nB7"])]
     alias: Annotated[
         str,
@@ -121,6 +124,7 @@ def _parts(view: SourceView) -> dict[str, Any]:
         "region": source.region,
         "upstream": source.upstream,
         "origin": source.origin,
+        "share": source.share,
         "write_key": source.write_key,
         "alias": view.alias_path,
         "domain": domain

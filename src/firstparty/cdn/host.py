@@ -25,10 +25,13 @@ from firstparty.cdn.paths import (
     parse_path,
 )
 from firstparty.cdn.resources import build_mirrored_asset, code_at
+from firstparty.cdn.rollout import build_rollout
 from firstparty.cdn.script import StandaloneScript, patch_script
 from firstparty.model.feed import EdgeSource
+from firstparty.model.workspaces import EVERYBODY
 
-SCRIPT_CACHING: Final = "public, max-age=300, stale-if-error=604800"
+# Asked for with its ETag at each load: a restore must not wait for browsers' caches.
+SCRIPT_CACHING: Final = "public, max-age=0, stale-if-error=604800"
 CACHE_BYTES: Final = 64 * 1024**2  # about 450 scripts with their gzip form
 _ABSENT: Final = MappingProxyType(
     {Absence.MISSING: answers.NOT_FOUND, Absence.UNREACHABLE: answers.NO_UPSTREAM}
@@ -106,7 +109,7 @@ class CdnHost:
             return answers.NO_SCRIPT
         # The hosts are in the key, not the revision: a script outlives most changes of a domain.
         return await self._assets.get(
-            ("script", script.version, tenant.cdn_origin, tenant.api_base, source.write_key),
+            ("script", script.version, tenant.cdn_origin, tenant.api_base, *_told(source)),
             partial(_build_script, script, tenant, source),
         )
 
@@ -124,13 +127,22 @@ class CdnHost:
         return await self._mirror.get(resource, lambda body: build_mirrored_asset(body, resource))
 
 
+def _told(source: EdgeSource) -> tuple[str | int, ...]:
+    """All of a source that its script depends on."""
+    return source.write_key, source.share, source.default_cdn, source.default_api
+
+
 def _build_script(script: StandaloneScript, tenant: Tenant, source: EdgeSource) -> Asset:
-    body = patch_script(
-        script,
-        write_key=source.write_key,
-        cdn_origin=tenant.cdn_origin,
-        api_base=tenant.api_base,
-    )
+    hosts = tenant.cdn_origin, tenant.api_base
+    others = source.default_cdn, source.default_api
+    if source.share == EVERYBODY or hosts == others:
+        body = patch_script(
+            script, write_key=source.write_key, cdn_origin=hosts[0], api_base=hosts[1]
+        )
+    else:
+        body = build_rollout(
+            script, write_key=source.write_key, hosts=hosts, others=others, share=source.share
+        )
     return build_asset(body, content_type=JAVASCRIPT, cache_control=SCRIPT_CACHING)
 
 

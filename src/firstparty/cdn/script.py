@@ -20,6 +20,9 @@ API_BASE: Final = "api.segment.io/v1"
 # hosts in another way, and that serving it patched could send a visitor's events elsewhere.
 COUNTS: Final = MappingProxyType({WRITE_KEY: 1, CDN_ORIGIN: 3, API_BASE: 1})
 
+# Where the library is told at run time, a variable takes the place of this whole literal.
+QUOTED_API_BASE: Final = f'"{API_BASE}"'
+
 _LITERALS: Final = re.compile("|".join(re.escape(literal) for literal in COUNTS))
 
 
@@ -39,7 +42,7 @@ def parse_script(raw: bytes, *, version: str) -> StandaloneScript:
         raise Refused(
             "unknown-script", f"@segment/analytics-next {version}: standalone.js is not UTF-8."
         ) from error
-    for literal, wanted in COUNTS.items():
+    for literal, wanted in (COUNTS | {QUOTED_API_BASE: 1}).items():
         if (found := text.count(literal)) != wanted:
             raise Refused(
                 "unknown-script",
@@ -59,13 +62,13 @@ def patch_script(
     in ``/v1``. Each literal stands inside a JavaScript string, and the values are escaped for it.
     """
     values = {
-        WRITE_KEY: _escape(write_key),
-        CDN_ORIGIN: _escape(cdn_origin),
-        API_BASE: _escape(api_base),
+        WRITE_KEY: escape(write_key),
+        CDN_ORIGIN: escape(cdn_origin),
+        API_BASE: escape(api_base),
     }
     return _LITERALS.sub(lambda match: values[match[0]], script.text).encode()
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """``text`` for the inside of a double-quoted JavaScript string."""
     return json.dumps(text)[1:-1].replace("<", "\\u003c")

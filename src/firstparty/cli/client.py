@@ -43,6 +43,10 @@ class Client:
         """The answer to a PATCH."""
         return self._send("PATCH", path, body=body)
 
+    def put(self, *path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a PUT."""
+        return self._send("PUT", path, body=body)
+
     def delete(self, *path: str) -> Any:
         """The answer to a DELETE."""
         return self._send("DELETE", path)

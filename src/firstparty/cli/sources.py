@@ -11,6 +11,7 @@ from firstparty.cli.csp import csp
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.cli.privacy import privacy
+from firstparty.cli.rollout import restore, rollout
 from firstparty.control.settings_json import parse_settings
 from firstparty.errors import Refused
 from firstparty.model.workspaces import Origin, SourceType
@@ -19,6 +20,8 @@ from firstparty.snippets.catalogue import list_forms
 app = typer.Typer(help="Sites and apps that send messages.", no_args_is_help=True)
 app.command()(csp)
 app.command()(privacy)
+app.command()(restore)
+app.command()(rollout)
 SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 
@@ -162,6 +165,7 @@ def _print_source(source: dict[str, Any], *, as_json: bool) -> None:
         ("write key", source["write_key"]),
         ("upstream", f"{source['upstream']} ({source['region']})"),
         ("origin", source["origin"]),
+        *([("on the domain", f"{source['share']} % of visitors")] if source["share"] < 100 else []),  # noqa: PLR2004 - percent
         ("domain", _domain_of(source)),
     ]
     if source["messages_per_second"]:

@@ -5,10 +5,16 @@ from urllib.parse import urlsplit
 
 from firstparty.control.sources import SourceView, require_facts
 from firstparty.csp.check import Change, Verdict, build_change, check_policies
-from firstparty.csp.needs import Need, build_page_needs, build_pixel_needs, build_policy
+from firstparty.csp.needs import (
+    Need,
+    build_default_needs,
+    build_page_needs,
+    build_pixel_needs,
+    build_policy,
+)
 from firstparty.csp.policy import Delivery, Policy, parse_policies
 from firstparty.errors import Refused
-from firstparty.model.workspaces import SourceType
+from firstparty.model.workspaces import EVERYBODY, SourceType
 from firstparty.snippets.html import build_html_snippet, inline_script_of
 
 
@@ -68,7 +74,7 @@ def list_source_needs(view: SourceView) -> tuple[Need, ...]:
     facts = require_facts(view)
     match view.source.type:
         case SourceType.JAVASCRIPT:
-            return build_page_needs(
+            needs = build_page_needs(
                 inline=inline_script_of(build_html_snippet(facts)),
                 script_url=facts.alias_url,
                 cdn_origin=facts.cdn_origin,
@@ -76,6 +82,7 @@ def list_source_needs(view: SourceView) -> tuple[Need, ...]:
                 write_key=facts.write_key,
                 destinations=view.device_mode,
             )
+            return needs + _list_default_needs(view)
         case SourceType.PIXEL:
             return build_pixel_needs(pixel_url=facts.pixel_url, api_origin=facts.api_origin)
         case _:
@@ -84,6 +91,17 @@ def list_source_needs(view: SourceView) -> tuple[Need, ...]:
                 f"{view.source.name} is a source of type {view.source.type}, which sends from "
                 "outside a page: no Content Security Policy concerns it.",
             )
+
+
+def _list_default_needs(view: SourceView) -> tuple[Need, ...]:
+    """What the page must allow beside, while any of its visitors is sent to the default hosts."""
+    if view.source.share == EVERYBODY:
+        return ()
+    return build_default_needs(
+        cdn_origin=view.default_hosts.cdn_origin,
+        api_origin=view.default_hosts.api_origin,
+        write_key=view.source.write_key,
+    )
 
 
 def _check_page(page: str) -> None:

@@ -14,6 +14,7 @@ from firstparty.control.source_rules import parse_route, parse_write_key
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
 from firstparty.csp.device_mode import DeviceModeDestination, list_device_mode
 from firstparty.errors import Conflict, NotFound, Refused
+from firstparty.model.default_hosts import DefaultHosts, build_default_hosts
 from firstparty.model.domains import Domain
 from firstparty.model.identifiers import new_identifier, random_base62
 from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
@@ -47,12 +48,14 @@ class SourceView:
     """A source, the domain (not removed) that serves it, and what follows from both.
 
     ``alias_path`` is the script's path without slash in front and without extension. ``facts``
-    has the addresses and what its snippets say; None while there is no domain. ``warnings`` say
+    has the addresses and what its snippets say; None while there is no domain. ``default_hosts``
+    are where visitors go who are not on it. ``warnings`` say
     what is to know of the settings.
     """
 
     source: Source
     alias_path: str
+    default_hosts: DefaultHosts
     domain: Domain | None = None
     facts: SnippetFacts | None = None
     warnings: tuple[SettingsWarning, ...] = ()
@@ -202,6 +205,11 @@ def build_source_view(
     return SourceView(
         source=source,
         alias_path=alias_path,
+        default_hosts=build_default_hosts(
+            upstream=source.upstream,
+            service_domain=rules.service_domain,
+            https_port=rules.https_port,
+        ),
         domain=domain,
         facts=facts,
         warnings=find_warnings(source, rules.upstreams),

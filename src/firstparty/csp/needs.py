@@ -69,6 +69,30 @@ def build_page_needs(
     )
 
 
+def build_default_needs(*, cdn_origin: str, api_origin: str, write_key: str) -> tuple[Need, ...]:
+    """What a page needs whose visitors are sent on to the default hosts, or some of them."""
+    sent = "Visitors who are sent to the default hosts get no settings: nothing of theirs is sent."
+    return (
+        _script("default bundles", f"{cdn_origin}/analytics-next/bundles/x.js", cdn_origin, sent),
+        Need(
+            what="default settings",
+            directive="connect-src",
+            expression=cdn_origin,
+            attempt=Attempt(
+                kind=Kind.CONNECT, url=f"{cdn_origin}/v1/projects/{write_key}/settings"
+            ),
+            otherwise=sent,
+        ),
+        Need(
+            what="default events",
+            directive="connect-src",
+            expression=api_origin,
+            attempt=Attempt(kind=Kind.CONNECT, url=f"{api_origin}/v1/t"),
+            otherwise="Events of visitors who are sent to the default hosts are blocked.",
+        ),
+    )
+
+
 def build_pixel_needs(*, pixel_url: str, api_origin: str) -> tuple[Need, ...]:
     """What a page with a pixel needs."""
     return (

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from firstparty.model.privacy import NO_RULES, PrivacyRules
+
+EVERYBODY: Final = 100  # percent of visitors
 
 
 class Role(StrEnum):
@@ -63,6 +65,7 @@ class Source:
 
     ``number`` stands for the source in log entries, never changes and is never used again.
     ``alias`` is the second part of the script's path. ``upstream`` is an origin, no path.
+    ``share`` is how many visitors in a hundred stay on the domain after the script is loaded.
     """
 
     id: str
@@ -79,6 +82,7 @@ class Source:
     origin: Origin = Origin.SELF_HOSTED
     privacy: PrivacyRules = NO_RULES
     messages_per_second: int = 0  # how many it may send; 0: as many as it likes
+    share: int = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

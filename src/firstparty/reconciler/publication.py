@@ -14,9 +14,11 @@ from msgspec.structs import replace
 
 from firstparty.model.certificates import DnsChallenge, HttpChallenge, Order, OrderState
 from firstparty.model.claims import ClaimState, cname_targets, nameserver_names
+from firstparty.model.default_hosts import build_default_hosts
 from firstparty.model.domains import Mode
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, Targets, Zone
 from firstparty.model.feed import HttpChallenge as PublishedChallenge
+from firstparty.model.hosts import HTTPS_PORT
 from firstparty.model.status import Intent
 from firstparty.model.workspaces import Origin, Source
 from firstparty.reconciler.case import Case
@@ -30,13 +32,14 @@ class Service:
     """The operator's part: the service domain, the addresses of the edge, the upstream CDN.
 
     ``mirrors_integrations``: device-mode code of self-hosted sources comes from the upstream CDN
-    too, as it is found nowhere else.
+    too, as it is found nowhere else. ``https_port`` is the edge's as the public sees it.
     """
 
     domain: str
     edge_addresses: tuple[str, ...]
     cdn_upstream: str = ""
     mirrors_integrations: bool = True
+    https_port: int = HTTPS_PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +155,11 @@ def _build_edge(case: Case, service: Service) -> EdgeDomain:
 
 
 def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:
+    defaults = build_default_hosts(
+        upstream=source.upstream,
+        service_domain=service.domain,
+        https_port=service.https_port,
+    )
     has_upstream = source.origin is Origin.MIRROR or service.mirrors_integrations
     return EdgeSource(
         id=source.id,
@@ -165,4 +173,7 @@ def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:
         cdn_upstream=service.cdn_upstream if has_upstream else "",
         privacy=source.privacy,
         messages_per_second=source.messages_per_second,
+        share=source.share,
+        default_cdn=defaults.cdn_origin,
+        default_api=defaults.api_base,
     )

@@ -67,6 +67,7 @@ async def serve_reconciler(
             edge_addresses=settings.edge.addresses,
             cdn_upstream=settings.cdn.upstream,
             mirrors_integrations=settings.cdn.mirror_integrations,
+            https_port=parse_address(settings.edge.https, key="edge.https").port,
         ),
         edge_sealer=edge_sealer,
         clock=clock,

@@ -81,6 +81,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             origin=source.origin,
             privacy=msgspec.to_builtins(source.privacy),
             messages_per_second=source.messages_per_second,
+            share=source.share,
             created_at=source.created_at,
         )
     )
@@ -99,6 +100,7 @@ def save_source(connection: Connection, source: Source) -> None:
             origin=source.origin,
             privacy=msgspec.to_builtins(source.privacy),
             messages_per_second=source.messages_per_second,
+            share=source.share,
         )
     )
 
@@ -152,4 +154,5 @@ def _source(row: Row[Any]) -> Source:
         origin=Origin(row.origin),
         privacy=msgspec.convert(row.privacy, PrivacyRules),
         messages_per_second=row.messages_per_second,
+        share=row.share,
     )

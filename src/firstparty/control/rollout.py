@@ -1,0 +1,122 @@
+"""Restore and rollout: who stays on the domain once the script is loaded; the lines to change.
+
+What a site has in its pages, servers and apps is the owner's: for those the lines are shown that
+go back to the default hosts, and nothing else is done.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from firstparty.control.callers import Caller, require_role
+from firstparty.control.rules import Rules
+from firstparty.control.sources import SourceView, build_source_view, require_facts
+from firstparty.errors import NotFound, Refused
+from firstparty.model.default_hosts import DefaultHosts
+from firstparty.model.workspaces import EVERYBODY, Role, SourceType
+from firstparty.snippets.catalogue import build_snippet, list_forms_for
+from firstparty.snippets.facts import SnippetFacts
+from firstparty.store import work, workspaces
+from firstparty.store.domains import load_domains_of_sources
+from firstparty.store.engine import Store
+from firstparty.store.people import add_audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChange:
+    """A line of the code of ``form`` as it is now, and as it goes back to the default hosts."""
+
+    form: str
+    now: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """Who is on the domain: ``share`` of a hundred visitors, the rest on the default hosts.
+
+    ``is_switchable``: it can be changed here, since the domain serves the source's script.
+    """
+
+    share: int
+    is_switchable: bool
+    default_hosts: DefaultHosts
+    lines: tuple[LineChange, ...]
+
+
+def build_rollout(view: SourceView) -> Rollout:
+    """The rollout of a source; raises Conflict while it has no domain."""
+    facts = require_facts(view)
+    hosts = view.default_hosts
+    there = replace(
+        facts, cdn_host=hosts.cdn_host, api_host=hosts.api_host, https_port=hosts.https_port
+    )
+    lines = [
+        LineChange(form=form, now=now, then=then)
+        for form in list_forms_for(view.source.type)
+        for now, then in _compare(form, facts, there, is_segment=hosts.is_segment)
+    ]
+    return Rollout(
+        share=view.source.share,
+        is_switchable=view.source.type is SourceType.JAVASCRIPT,
+        default_hosts=hosts,
+        lines=tuple(lines),
+    )
+
+
+def set_share(
+    store: Store, caller: Caller, source_id: str, *, share: int, rules: Rules, now: datetime
+) -> SourceView:
+    """Have ``share`` of a hundred visitors on the domain; 0 restores, 100 undoes it.
+
+    Browsers follow at their next load of the script. Raises Refused for a share that is none and
+    for a source whose script we do not serve, Conflict while it has no domain.
+    """
+    with store.write() as connection:
+        source = workspaces.load_source(connection, source_id)
+        if source is None:
+            raise NotFound("source", source_id)
+        require_role(caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source_id)
+        workspace = workspaces.load_workspace(connection, source.workspace_id)
+        assert workspace is not None  # a foreign key holds it
+        domain = load_domains_of_sources(connection, [source_id]).get(source_id)
+        changed = replace(source, share=_parse_share(share))
+        view = build_source_view(changed, workspace, domain, rules)
+        if source.type is not SourceType.JAVASCRIPT:
+            raise Refused(
+                "source-not-switchable",
+                f"{source.name} is a source of type {source.type}: its hosts are an option in your "
+                "own code. The lines to change are listed with its rollout.",
+            )
+        require_facts(view)
+        if changed != source:
+            workspaces.save_source(connection, changed)
+            add_audit(
+                connection,
+                at=now,
+                workspace_id=source.workspace_id,
+                actor=caller.actor,
+                action="source.restored" if share == 0 else "source.rolled-out",
+                subject=source.id,
+                detail={"name": source.name, "share": share, "share_before": source.share},
+            )
+            assert domain is not None  # it has facts
+            work.wake(connection, domain.id, now=now)
+    return view
+
+
+def _parse_share(share: int) -> int:
+    if not 0 <= share <= EVERYBODY:
+        raise Refused(
+            "share-invalid", "The share is a whole number from 0 to 100 percent.", field="share"
+        )
+    return share
+
+
+def _compare(
+    form: str, now: SnippetFacts, then: SnippetFacts, *, is_segment: bool
+) -> list[tuple[str, str]]:
+    """The lines of a form that name a host, both ways; Segment knows no alias of ours."""
+    before = build_snippet(form, now).splitlines()
+    after = build_snippet(form, then, is_standard=is_segment).splitlines()
+    pairs = zip(before, after, strict=True)
+    return [(one.strip(), other.strip()) for one, other in pairs if one != other]
