@@ -107,6 +107,7 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"sources/{free.id}",
         f"sources/{web.id}/settings",
         f"sources/{web.id}/policy",
+        f"sources/{web.id}/privacy",
         "messages",
         "tokens",
         f"proxies?source={web.id}&provider=nginx&cdn_host=evs.own.test&api_host=api.own.test",

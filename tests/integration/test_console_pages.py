@@ -309,3 +309,30 @@ async def test_a_name_is_judged_while_it_is_typed(world: ConsoleWorld) -> None:
     assert said[0] == ""
     assert "Choose a subdomain" in said[1]
     assert said[2].endswith("files.cdp.shop.test and api.cdp.shop.test.")
+
+
+async def test_privacy_rules_are_set_on_a_page_and_a_bad_path_is_said_by_its_field(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    path = f"/workspaces/{shop.id}/sources/{source.id}/privacy"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        form = {
+            "csrf": csrf_of(await browser.get(path)),
+            "ip": "truncate",
+            "honour_gpc": "yes",
+            "drop_fields": "properties.email\r\ntraits.phone\r\n\r\n",
+        }
+        saved = await browser.post(path, data=form)
+        refused = await browser.post(path, data=form | {"drop_fields": "messageId"})
+        after = await browser.get(path)
+
+    assert saved.status_code == 303
+    assert refused.status_code == 422
+    assert "messageId" in field_of(refused.text, "drop_fields")
+    assert "properties.email\ntraits.phone</textarea>" in after.text
+    assert 'value="truncate" checked' in after.text
+    assert re.search(r'name="honour_gpc" value="yes" checked', after.text)

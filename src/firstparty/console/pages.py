@@ -29,6 +29,7 @@ FLASHES: Final = {
     "domain-removed": "The domain is being removed.",
     "source-added": "The source is added.",
     "source-changed": "Saved. Browsers get it with their next load.",
+    "privacy-changed": "Saved. The rules count for what arrives from now on.",
     "letters-replayed": "They are in the log again, and go upstream now.",
     "letters-kept": "What can be read is in the log again; the rest cannot be sent, and stays.",
     "letters-more": "As many as one request takes are in the log again. Do it once more for the "

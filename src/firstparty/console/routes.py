@@ -11,6 +11,7 @@ from firstparty.console import (
     sign_in,
     source_pages,
     source_policy,
+    source_privacy,
     source_settings,
     tokens,
 )
@@ -42,6 +43,8 @@ PAGES: Final[tuple[Route, ...]] = (
     ("GET", _SOURCE, source_pages.show_source),
     ("GET", f"{_SOURCE}/settings", source_settings.show_settings),
     ("POST", f"{_SOURCE}/settings", source_settings.save_settings),
+    ("GET", f"{_SOURCE}/privacy", source_privacy.show_privacy),
+    ("POST", f"{_SOURCE}/privacy", source_privacy.save_privacy),
     ("GET", f"{_SOURCE}/policy", source_policy.show_policy),
     ("POST", f"{_SOURCE}/policy", source_policy.check_policy),
     ("GET", f"{_WORKSPACE}/messages", debugger.show_debugger),
