@@ -37,11 +37,11 @@ from tests.ports import listener
 
 ROOM = 256 * 1024**2
 _RUN = (
-    "import asyncio, sys; from pathlib import Path; "
+    "import sys, uvloop; from pathlib import Path; "
     "from firstparty.forward.forwarder import serve_forward; "
     "from firstparty.store.reader import open_feed; "
     "from firstparty.telemetry import configure_logs; configure_logs('forward'); "
-    "asyncio.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
+    "uvloop.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
     "log_url=sys.argv[3]))"
 )
 

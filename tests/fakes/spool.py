@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from firstparty.spool.log import LogState, StoredGroup
+from firstparty.spool.direct import StoredGroup
+from firstparty.spool.log import LogState
 from firstparty.spool.outcomes import Copy, Fenced, Shelf
 
 

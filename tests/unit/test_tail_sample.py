@@ -11,8 +11,8 @@ from firstparty.forward.batch import Prepared, prepare
 from firstparty.forward.expand import expand
 from firstparty.forward.ledger import OutcomeRecord, SourceTotals
 from firstparty.model.workspaces import Source, SourceType
+from firstparty.spool.direct import StoredGroup
 from firstparty.spool.entries import encode_group
-from firstparty.spool.log import StoredGroup
 from tests.forwarding import an_entry
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

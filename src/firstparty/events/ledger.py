@@ -15,7 +15,8 @@ from firstparty.forward.expand import BadMessage
 from firstparty.forward.groups import UNREADABLE
 from firstparty.forward.ledger import Ledger, OutcomeRecord
 from firstparty.forward.packing import count_frames, sort_frames
-from firstparty.spool.log import LogState, StoredGroup
+from firstparty.spool.direct import StoredGroup
+from firstparty.spool.log import LogState
 
 _TRIES: Final = 5
 _READ_GROUPS: Final = 256

@@ -13,7 +13,7 @@ from firstparty.forward.expand import Line
 from firstparty.forward.groups import open_group
 from firstparty.forward.ledger import OutcomeRecord
 from firstparty.model.workspaces import Source
-from firstparty.spool.log import StoredGroup
+from firstparty.spool.direct import StoredGroup
 
 MAX_SHOWN: Final = 20  # messages a look, five looks a second
 MAX_PENDING: Final = 2_000  # shown, and without outcome: of older ones none is told

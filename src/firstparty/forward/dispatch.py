@@ -31,7 +31,8 @@ from firstparty.forward.packing import (
     sort_frames,
 )
 from firstparty.forward.source import Room, SourceQueue, Upstream
-from firstparty.spool.log import LogState, StoredGroup
+from firstparty.spool.direct import StoredGroup
+from firstparty.spool.log import LogState
 from firstparty.telemetry import Log
 
 _READ_GROUPS: Final = 256

@@ -7,8 +7,8 @@ from typing import Final
 
 from firstparty.forward.expand import BadMessage, Line, Origin, Position, expand
 from firstparty.model.messages import Encoding, Path
+from firstparty.spool.direct import StoredGroup
 from firstparty.spool.entries import BadGroup, Entry, decode_group
-from firstparty.spool.log import StoredGroup
 
 UNREADABLE: Final = 0  # the account of groups that cannot be read; no source has this number
 

@@ -15,7 +15,7 @@ import msgspec
 from firstparty.forward.expand import Position
 from firstparty.forward.ledger import Ledger, OutcomeRecord
 from firstparty.forward.letters import DeadLetter
-from firstparty.spool.log import StoredGroup
+from firstparty.spool.direct import StoredGroup
 from firstparty.spool.outcomes import MAX_COPIES, Copy, Shelf
 
 # How late the log is truncated, and counts without outcomes are recorded.

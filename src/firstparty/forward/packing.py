@@ -7,7 +7,6 @@ messages there are depends on the bytes of the log alone, never on the way that 
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -17,8 +16,8 @@ from firstparty.forward.expand import BadMessage, Position, expand
 from firstparty.forward.groups import describe_unreadable
 from firstparty.forward.quick import rewrite_batch, rewrite_singles
 from firstparty.model.messages import MAX_BATCH_MESSAGES, Encoding, Path
+from firstparty.spool.direct import StoredGroup
 from firstparty.spool.entries import BadGroup, Frame, split_group
-from firstparty.spool.log import StoredGroup
 
 _BATCH: Final = int(Path.BATCH)
 _LETTER: Final = int(Encoding.LETTER)
@@ -111,20 +110,23 @@ def count_replayed(items: Sequence[Item]) -> int:
 
 def _runs(frames: Sequence[IndexedFrame]) -> Iterator[list[IndexedFrame]]:
     """Entries that are rewritten together: singles beside one another, a batch by itself."""
-    for is_single, together in groupby(
-        frames, key=lambda f: f[1].path != _BATCH and f[1].encoding != _LETTER
-    ):
-        if not is_single:
-            yield from ([one] for one in together)
-            continue
-        run: list[IndexedFrame] = []
-        size = 0
-        for one in together:
-            size += one[1].end - one[1].start
-            if run and (size > MAX_PACK_BYTES or len(run) == _MAX_SINGLES):
+    run: list[IndexedFrame] = []
+    room = MAX_PACK_BYTES
+    for one in frames:
+        _, frame = one
+        size = frame.end - frame.start
+        if frame.path == _BATCH or frame.encoding == _LETTER:
+            if run:
                 yield run
-                run, size = [], one[1].end - one[1].start
-            run.append(one)
+                run, room = [], MAX_PACK_BYTES
+            yield [one]
+            continue
+        if run and (size > room or len(run) == _MAX_SINGLES):
+            yield run
+            run, room = [], MAX_PACK_BYTES
+        run.append(one)
+        room -= size
+    if run:
         yield run
 
 

@@ -113,10 +113,17 @@ def rewrite_singles(frames: Sequence[Frame], *, source_type: str) -> bytes | Non
     """These entries of one message each as JSON, with commas between; None: take the slow way."""
     is_visitor = source_type in VISITOR_TYPES
     try:
-        texts = [_read_text(frame) for frame in frames]
+        texts = [
+            frame.data[frame.body_start : frame.end]
+            if frame.encoding == _IDENTITY
+            else _inflate(frame)
+            for frame in frames
+        ]
         if max(map(len, texts)) > MAX_MESSAGE_BYTES:
             return None
-        found = (_VISITED if is_visitor else _PLAIN).decode(b"[%b]" % _COMMA.join(texts))
+        joined = b"[%b]" % _COMMA.join(texts)
+        _check_utf8(joined)
+        found = (_VISITED if is_visitor else _PLAIN).decode(joined)
         if found[1::2] != [_SEPARATOR] * (len(frames) - 1):
             return None
         messages = [message for message in found[::2] if not isinstance(message, int)]
@@ -138,7 +145,8 @@ def rewrite_batch(frame: Frame, *, source_type: str) -> tuple[bytes, int] | None
     """An entry with a batch: as ``rewrite_singles``, and the number of messages."""
     is_visitor = source_type in VISITOR_TYPES
     try:
-        text = _read_text(frame)
+        text = frame.body if frame.encoding == _IDENTITY else _inflate(frame)
+        _check_utf8(text)
         batch = _decode_batch(text, is_visitor=is_visitor)
         messages = batch.batch
         _finish(messages, repeat(frame.received_at), batch.sentAt)
@@ -167,29 +175,23 @@ def _decode_batch(text: bytes, *, is_visitor: bool) -> _PlainBatch | _VisitedBat
         return _VISITED_BATCH.decode(text)
 
 
-def _read_text(frame: Frame) -> bytes:
-    text = frame.body
-    if frame.encoding != _IDENTITY:
-        text = _inflate(text) if frame.encoding == _GZIP else _refuse()
+def _check_utf8(text: bytes) -> None:
     # msgspec takes invalid UTF-8 in what it skips.
     if not text.isascii():
         text.decode()
-    return text
 
 
-def _inflate(data: bytes) -> bytes:
+def _inflate(frame: Frame) -> bytes:
+    if frame.encoding != _GZIP:
+        raise _Unusual
     member = zlib.decompressobj(_GZIP_WINDOW)
     try:
-        text = member.decompress(data, MAX_BATCH_BYTES + 1)
+        text = member.decompress(frame.body, MAX_BATCH_BYTES + 1)
     except zlib.error as error:
         raise _Unusual from error
     if not member.eof or member.unused_data or len(text) > MAX_BATCH_BYTES:
         raise _Unusual
     return text
-
-
-def _refuse() -> bytes:
-    raise _Unusual
 
 
 def _finish(

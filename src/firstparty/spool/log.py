@@ -7,13 +7,11 @@ is redelivered or has to be made again after a restart.
 
 import asyncio
 import contextlib
-import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import nats
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
@@ -22,6 +20,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from firstparty.errors import Refused, Unavailable
+from firstparty.spool.direct import Connection, DirectReads, StoredGroup
 from firstparty.spool.durability import check_servers, check_stream
 from firstparty.spool.publisher import RETRY_AFTER, Publisher
 from firstparty.telemetry import Log
@@ -36,14 +35,6 @@ _RECONNECT_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredGroup:
-    """A group as it lies in the log."""
-
-    sequence: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LogState:
     """What the log holds: sequences ``first`` to ``last``; empty when first = last + 1."""
 
@@ -55,8 +46,9 @@ class LogState:
 class DurableLog:
     """One connection to the log. Append, read and truncate; all raise Unavailable."""
 
-    def __init__(self, connection: Client, publisher: Publisher) -> None:
+    def __init__(self, connection: Client, publisher: Publisher, reads: DirectReads) -> None:
         self.connection: Final = connection
+        self.reads: Final = reads
         self._publisher = publisher
         self.jetstream: Final[JetStreamContext] = connection.jetstream(timeout=_CALL_SECONDS)
 
@@ -86,7 +78,7 @@ class DurableLog:
         """
         request = {"seq": after + 1, "batch": max_groups, "max_bytes": max_bytes}
         with unavailable("read"):
-            return await read_batch(self.connection, STREAM, request)
+            return await self.reads.read(STREAM, request)
 
     async def state(self) -> LogState:
         """What the log holds."""
@@ -132,13 +124,10 @@ async def open_log(url: str, *, max_bytes: int) -> DurableLog:
     Unavailable while the server is away, NotDurable when it does not flush before it
     acknowledges.
     """
-    publisher = Publisher(STREAM, stored_subject=_STORED, timeout=APPEND_TIMEOUT)
-    connection = await connect(url, on_lost=publisher.fail_all)
-    log = DurableLog(connection, publisher)
+    log = await join_log(url)
     try:
         with unavailable("open"):
-            await publisher.start(connection)
-            await check_servers(connection)
+            await check_servers(log.connection)
             await ensure_stream(
                 log.jetstream,
                 StreamConfig(
@@ -164,18 +153,25 @@ async def join_log(url: str) -> DurableLog:
     Until its stream is there, every call of the log raises Unavailable.
     """
     publisher = Publisher(STREAM, stored_subject=_STORED, timeout=APPEND_TIMEOUT)
-    connection = await connect(url, on_lost=publisher.fail_all)
-    log = DurableLog(connection, publisher)
+    reads = DirectReads()
+
+    def fail_all() -> None:
+        publisher.fail_all()
+        reads.fail_all()
+
+    connection = await connect(url, on_lost=fail_all)
+    log = DurableLog(connection, publisher, reads)
     try:
         with unavailable("join"):
             await publisher.start(connection)
+            await reads.start(connection)
     except BaseException:
         await log.close()
         raise
     return log
 
 
-async def connect(url: str, *, on_lost: Callable[[], None]) -> Client:
+async def connect(url: str, *, on_lost: Callable[[], None]) -> Connection:
     """A connection that comes back by itself for ever. Raises Unavailable if it cannot begin.
 
     ``on_lost`` is called each time it breaks.
@@ -195,10 +191,11 @@ async def connect(url: str, *, on_lost: Callable[[], None]) -> Client:
     with unavailable("connect"):
         # With endless reconnection the first connection is tried endlessly too: hence the limit.
         async with asyncio.timeout(_CONNECT_SECONDS):
-            return await nats.connect(
+            connection = Connection()
+            await connection.connect(
                 url,
                 connect_timeout=2,
-                reconnect_time_wait=_RECONNECT_SECONDS,
+                reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # waits as told
                 max_reconnect_attempts=-1,
                 ping_interval=5,
                 max_outstanding_pings=2,
@@ -206,6 +203,7 @@ async def connect(url: str, *, on_lost: Callable[[], None]) -> Client:
                 reconnected_cb=on_reconnect,
                 error_cb=on_error,
             )
+            return connection
 
 
 async def ensure_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> None:
@@ -227,38 +225,6 @@ async def ensure_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> No
     if there.max_bytes != wanted.max_bytes:
         there.max_bytes = wanted.max_bytes
         await jetstream.update_stream(there)
-
-
-async def read_batch(
-    connection: Client, stream: str, request: Mapping[str, int | str]
-) -> list[StoredGroup]:
-    """Messages of ``stream`` by JetStream's batched direct get (ADR-31)."""
-    found: list[StoredGroup] = []
-    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def take(message: Msg) -> None:
-        headers = message.headers or {}
-        status = headers.get("Status")
-        if status is None:
-            found.append(StoredGroup(sequence=int(headers["Nats-Sequence"]), data=message.data))
-        elif not finished.done():
-            if status in {"204", "404"}:  # end of batch; nothing there
-                finished.set_result(None)
-            else:
-                finished.set_exception(nats.errors.Error(f"direct get: {status}"))
-
-    inbox = connection.new_inbox()
-    subscription = await connection.subscribe(inbox, cb=take, pending_bytes_limit=-1)
-    try:
-        await connection.publish(
-            f"$JS.API.DIRECT.GET.{stream}", json.dumps(dict(request)).encode(), reply=inbox
-        )
-        async with asyncio.timeout(_CALL_SECONDS):
-            await finished
-        return found
-    finally:
-        with contextlib.suppress(nats.errors.Error):
-            await subscription.unsubscribe()
 
 
 @contextlib.contextmanager

@@ -18,7 +18,8 @@ import nats.js.errors
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from firstparty.errors import Conflict
-from firstparty.spool.log import DurableLog, StoredGroup, ensure_stream, read_batch, unavailable
+from firstparty.spool.direct import StoredGroup
+from firstparty.spool.log import DurableLog, ensure_stream, unavailable
 
 STREAM: Final = "outcomes"
 MAX_COPIES: Final = 500  # in one commit; the server takes 1,000 messages in one atomic batch
@@ -54,6 +55,7 @@ class Outcomes:
     def __init__(self, log: DurableLog) -> None:
         self._connection = log.connection
         self._jetstream = log.jetstream
+        self._reads = log.reads
 
     async def last(self) -> StoredGroup | None:
         """The newest outcome record and its sequence; None before the first."""
@@ -141,7 +143,7 @@ class Outcomes:
     async def _read(self, subject: str, after: int, count: int) -> list[StoredGroup]:
         request: dict[str, int | str] = {"seq": after + 1, "next_by_subj": subject, "batch": count}
         with unavailable("read"):
-            return await read_batch(self._connection, STREAM, request)
+            return await self._reads.read(STREAM, request)
 
 
 async def open_outcomes(log: DurableLog, *, max_bytes: int) -> Outcomes:
