@@ -2,118 +2,22 @@
 
 import asyncio
 import base64
-import contextlib
 import itertools
 import json
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from firstparty.ingest.rates import Rates
-from firstparty.ingest.serve import serve_ingest
-from firstparty.model.feed import Topic
-from firstparty.spool.entries import Entry, decode_group
-from firstparty.spool.log import open_log
-from firstparty.store import feed, tables
 from firstparty.store.engine import Store
-from firstparty.store.reader import open_feed
-from tests.ingest_rig import (
-    HOST,
-    Answer,
-    a_feed_entry,
-    a_request,
-    an_edge_domain,
-)
+from tests.ingest_rig import HOST, a_request
+from tests.ingest_role import ROOM, Role, a_store, entries_of, eventually
 from tests.nats_server import NatsServer
 
-ROOM = 256 * 1024**2
 RECORDED = {
     file.stem: [json.loads(line) for line in file.read_text().splitlines()]
     for file in sorted((Path(__file__).parents[1] / "recordings").glob("*.ndjson"))
 }
-
-
-def a_store(folder: Path) -> Store:
-    """A store with one domain in its feed."""
-    store = Store(f"sqlite:///{folder / 'store.db'}")
-    tables.metadata.create_all(store.engine)
-    entry = a_feed_entry(an_edge_domain())
-    with store.write() as connection:
-        feed.publish(connection, Topic.EDGE, entry.key, entry.body)
-    return store
-
-
-class Role:
-    """serve_ingest on a Unix socket, as the supervisor would run it."""
-
-    def __init__(self, folder: Path, server: NatsServer, store: Store) -> None:
-        self.path = folder / "ingest.sock"
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.path))
-        self.listener.listen(128)
-        self._arguments: dict[str, Any] = {
-            "feed": open_feed(str(store.engine.url)),
-            "snapshot": folder / "ingest.snapshot",
-            "log_url": server.url,
-            "log_max_bytes": ROOM,
-            "rates": Rates(),
-        }
-        self.task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        # Its own descriptor of the same socket, as after a fork: the role closes what it gets.
-        self.task = asyncio.create_task(
-            serve_ingest(listener=self.listener.dup(), **self._arguments)
-        )
-
-    async def stop(self) -> None:
-        assert self.task is not None
-        self.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.task
-
-    async def connect(self) -> "Client":
-        return Client(*await asyncio.open_unix_connection(str(self.path)))
-
-    async def ask(self, request: bytes) -> Answer:
-        client = await self.connect()
-        try:
-            return await client.ask(request)
-        finally:
-            await client.close()
-
-    async def until(self, request: bytes, status: int) -> Answer:
-        """Ask until this status is answered."""
-        async with asyncio.timeout(30):
-            while (answer := await self.ask(request)).status != status:
-                await asyncio.sleep(0.05)
-        return answer
-
-
-class Client:
-    """One keep-alive connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def ask(self, request: bytes) -> Answer:
-        self._writer.write(request)
-        return await self.read()
-
-    async def read(self) -> Answer:
-        async with asyncio.timeout(20):
-            head = await self._reader.readuntil(b"\r\n\r\n")
-            answer = Answer(head[:-4], b"")
-            answer.body = await self._reader.readexactly(int(answer.headers["content-length"]))
-        return answer
-
-    async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
 
 
 @pytest.fixture
@@ -127,24 +31,13 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 @pytest.fixture
 async def role(tmp_path: Path, server: NatsServer) -> AsyncIterator[Role]:
     store = a_store(tmp_path)
-    role = Role(tmp_path, server, store)
+    role = Role(tmp_path, server.url, store)
     role.start()
     yield role
     if role.task is not None and not role.task.done():
         await role.stop()
     role.listener.close()
     store.close()
-
-
-async def entries_of(server: NatsServer) -> list[Entry]:
-    log = await open_log(server.url, max_bytes=ROOM)
-    found: list[Entry] = []
-    after = 0
-    while groups := await log.read(after=after):
-        after = groups[-1].sequence
-        found += [entry for group in groups for entry in decode_group(group.data)]
-    await log.close()
-    return found
 
 
 @pytest.mark.parametrize("sdk", RECORDED)
@@ -164,7 +57,7 @@ async def test_recorded_requests_of_real_sdks_are_taken_byte_for_byte(
     assert [(answer.status, answer.body) for answer in answers] == [
         (200, b'{"success": true}')
     ] * len(recorded)
-    stored = [entry.body for entry in await entries_of(server)]
+    stored = [entry.body for entry in await entries_of(server.url)]
     assert [body for body in stored if len(body) > 20] == bodies
 
 
@@ -206,22 +99,16 @@ async def test_everything_acknowledged_is_in_the_log_after_kill_9_of_its_server(
         await eventually(lambda: len(acknowledged) > before + 300)
         done.set()
 
-    stored = {json.loads(entry.body).get("number") for entry in await entries_of(server)}
+    stored = {json.loads(entry.body).get("number") for entry in await entries_of(server.url)}
     assert refused > 0
     assert acknowledged <= stored
-
-
-async def eventually(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(40):
-        while not is_true():
-            await asyncio.sleep(0.02)
 
 
 async def test_while_the_log_is_away_requests_get_503_and_then_200_again(
     tmp_path: Path,
 ) -> None:
     server, store = NatsServer(tmp_path, max_bytes=ROOM), a_store(tmp_path)
-    role = Role(tmp_path, server, store)
+    role = Role(tmp_path, server.url, store)
     role.start()
 
     away = await role.until(a_request(), 503)
@@ -244,7 +131,7 @@ async def test_with_the_database_dead_it_serves_from_its_snapshot(
     tmp_path: Path, server: NatsServer
 ) -> None:
     store = a_store(tmp_path)
-    first = Role(tmp_path, server, store)
+    first = Role(tmp_path, server.url, store)
     first.start()
     await first.until(a_request(), 200)
     await eventually((tmp_path / "ingest.snapshot").exists)
@@ -253,7 +140,7 @@ async def test_with_the_database_dead_it_serves_from_its_snapshot(
     store.close()
     dead = Store(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder' / 'store.db'}")
 
-    second = Role(tmp_path, server, dead)
+    second = Role(tmp_path, server.url, dead)
     second.start()
 
     assert (await second.until(a_request(), 200)).status == 200
@@ -283,7 +170,7 @@ async def test_when_stopped_it_answers_what_has_arrived_and_the_backlog_waits(
     assert (await waiting.read()).status == 200
     await client.close()
     await waiting.close()
-    assert len(await entries_of(server)) >= 4
+    assert len(await entries_of(server.url)) >= 4
 
 
 async def test_a_role_whose_log_does_not_flush_ends_with_the_reason(tmp_path: Path) -> None:
@@ -291,7 +178,7 @@ async def test_a_role_whose_log_does_not_flush_ends_with_the_reason(tmp_path: Pa
     text = server.config.read_text().replace("sync_interval: always", "sync_interval: 2m")
     server.config.write_text(text)
     await server.start()
-    role = Role(tmp_path, server, store)
+    role = Role(tmp_path, server.url, store)
     role.start()
     assert role.task is not None
 

@@ -50,7 +50,12 @@ class Committer(Generic[Waiter]):
         self._waiting: list[Waiter] = []
         self._in_flight: asyncio.Future[int] | None = None
         self._settling: list[Waiter] = []
+        self._held: Unavailable | None = None
         self._is_armed = False
+
+    def hold(self, reason: Unavailable | None) -> None:
+        """Store nothing more, for this reason, until told None."""
+        self._held = reason
 
     def use(self, appender: Appender) -> None:
         """Append to this log from now on."""
@@ -77,8 +82,9 @@ class Committer(Generic[Waiter]):
         self._is_armed = False
         if self._in_flight is not None or not self._entries:
             return
-        if self._appender is None:
-            reason = Unavailable("the log is not open yet", retry_after=RETRY_AFTER)
+        if self._appender is None or self._held is not None:
+            not_open = Unavailable("the log is not open yet", retry_after=RETRY_AFTER)
+            reason = self._held or not_open
             waiting, self._waiting, self._entries = self._waiting, [], []
             self._settle(waiting, reason)
             return

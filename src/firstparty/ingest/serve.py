@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from firstparty.ingest.rates import Rates
 from firstparty.ingest.tracking import TrackingApi
 from firstparty.ingest.write_keys import WriteKeys
 from firstparty.model.feed import Topic
+from firstparty.spool.beside import OwnServer
 from firstparty.spool.log import APPEND_TIMEOUT, DurableLog, open_log
 from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
@@ -25,6 +27,7 @@ _REOPEN_SECONDS: Final = 0.5
 _WRITE_KEYS_SECONDS: Final = 2.0
 _LAST_REQUESTS_SECONDS: Final = 1.0  # a client that has just sent one gets its answer
 _BACKLOG: Final = 1_024
+_FULL_RETRY_AFTER: Final = timedelta(seconds=30)
 
 
 async def serve_ingest(
@@ -35,13 +38,14 @@ async def serve_ingest(
     log_url: str,
     log_max_bytes: int,
     rates: Rates,
+    own_server: OwnServer | None = None,
 ) -> None:
     """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
 
     Needs neither the store (``snapshot`` is its last good state) nor the log to start: while the
-    log is away, requests get 503. Ends with NotDurable or Refused, in an exception group, when the
-    log cannot keep its promise. When cancelled it takes no new connections, answers what has
-    arrived, then leaves.
+    log is away, or the disk of our ``own_server`` is nearly full, requests get 503. Ends with
+    NotDurable or Refused, in an exception group, when the log cannot keep its promise. When
+    cancelled it takes no new connections, answers what has arrived, then leaves.
     """
     write_keys = WriteKeys()
     tracking = TrackingApi(write_keys, rates)
@@ -64,7 +68,7 @@ async def serve_ingest(
                     await asyncio.sleep(_REOPEN_SECONDS)
                     log = await _open_log(log_url, max_bytes=log_max_bytes)
                 committer.use(log)
-                await asyncio.Future()  # until cancelled
+                await _watch_log(log, own_server, committer)  # until cancelled
             finally:
                 await _finish(server, connections, committer)
                 if log is not None:
@@ -94,6 +98,26 @@ async def _open_log(url: str, *, max_bytes: int) -> DurableLog | None:
     except Unavailable as error:
         Log("ingest").warning("ingest.log_unreachable", error=error)
         return None
+
+
+async def _watch_log(
+    log: DurableLog, own_server: OwnServer | None, committer: Committer[Any]
+) -> None:
+    """Each second, look whether our own server has room and answers; for ever."""
+    had_room = True
+    while True:
+        await asyncio.sleep(1.0)
+        if own_server is None:
+            continue
+        has_room = own_server.has_room()
+        if has_room is not had_room:
+            had_room = has_room
+            full = Unavailable("the disk is nearly full", retry_after=_FULL_RETRY_AFTER)
+            committer.hold(None if has_room else full)
+            Log("ingest").warning("ingest.disk_nearly_full", has_room=has_room)
+        if has_room and log.is_stuck:
+            Log("ingest").error("ingest.log_stuck", then="nats-server is started anew")
+            own_server.ask_for_restart()
 
 
 async def _keep_time(connections: Connections, tracking: TrackingApi) -> None:

@@ -7,6 +7,7 @@ from firstparty.config.settings import Settings
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command as build_envoy_command
 from firstparty.edge.envoy import fetch_version, find_envoy
+from firstparty.serve.own_server import describe_own_server
 from firstparty.serve.processes import EDGE_STOPS, LOG_STOPS, Process, Role
 from firstparty.serve.sockets import check_port_is_free
 from firstparty.spool.server import build_command as build_nats_command
@@ -20,12 +21,18 @@ def plan_nats(settings: Settings) -> Process:
     file.write_text(
         build_config(
             listen=parse_address(settings.spool.listen, key="spool.listen"),
-            store=settings.state_directory / "log",
+            store=describe_own_server(settings).directory,
             max_bytes=settings.spool.max_bytes,
         )
     )
     command = build_nats_command(find_nats_server(), file)
-    return Process(name=Role.NATS, roles=(Role.NATS,), command=tuple(command), stop_rank=LOG_STOPS)
+    return Process(
+        name=Role.NATS,
+        roles=(Role.NATS,),
+        command=tuple(command),
+        stop_rank=LOG_STOPS,
+        restart_request=describe_own_server(settings).restart_request,
+    )
 
 
 async def plan_envoy(settings: Settings) -> Process:

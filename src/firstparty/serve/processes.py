@@ -38,7 +38,8 @@ class Process:
     """One child of the supervisor.
 
     ``sockets`` are handed down, bound, by these names. Processes of a lower ``stop_rank`` stop
-    first: Envoy drains into the workers, they into the log.
+    first: Envoy drains into the workers, they into the log. Where the file ``restart_request``
+    appears, the process is started anew.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Process:
     sockets: tuple[str, ...] = ()
     stop_rank: int = WORKERS_STOP
     environment: Mapping[str, str] = field(default_factory=dict)
+    restart_request: Path | None = None
 
 
 def parse_roles(names: Collection[str]) -> tuple[Role, ...]:

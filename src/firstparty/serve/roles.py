@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import firstparty
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import Settings
+from firstparty.serve.own_server import describe_own_server
 from firstparty.serve.processes import Role
 from firstparty.store.reader import FeedReader, open_feed
 from firstparty.store.sealing import Sealer, load_sealer
@@ -83,17 +84,19 @@ async def _ingest(here: Surroundings) -> None:
     from firstparty.ingest.rates import Rates
     from firstparty.ingest.serve import serve_ingest
 
+    settings = here.settings
     (name,) = (name for name in here.sockets if name.startswith("ingest-"))
     await serve_ingest(
         listener=here.sockets[name],
         feed=here.open_feed(),
         snapshot=here.snapshot(name),
         log_url=here.log_url,
-        log_max_bytes=here.settings.spool.max_bytes,
+        log_max_bytes=settings.spool.max_bytes,
         rates=Rates(
-            workspace_rate=here.settings.ingest.workspace_messages_per_second,
-            processes=here.settings.ingest_processes,
+            workspace_rate=settings.ingest.workspace_messages_per_second,
+            processes=settings.ingest_processes,
         ),
+        own_server=None if settings.spool.url else describe_own_server(settings),
     )
 
 

@@ -23,6 +23,7 @@ from firstparty.telemetry import Log
 RESTART_PAUSES: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _GOOD_LIFE_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 10.0
+_REQUEST_SECONDS: Final = 0.5
 # glibc keeps a heap for each of many threads; two are enough for ours and take far less memory.
 _ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -120,7 +121,25 @@ class Supervisor:
             return str(error)
         self._running[process.name] = child
         self._on_change(self.pids)
-        return await child.wait()
+        heeding = asyncio.create_task(self._heed_requests(process, child))
+        try:
+            return await child.wait()
+        finally:
+            heeding.cancel()
+
+    async def _heed_requests(self, process: Process, child: asyncio.subprocess.Process) -> None:
+        """End a process when another asks for its restart; requests before its start are old."""
+        request = process.restart_request
+        if request is None:
+            return
+        request.unlink(missing_ok=True)
+        while True:
+            await asyncio.sleep(_REQUEST_SECONDS)
+            if request.exists():
+                break
+        self._log.warning("process.restart_asked_for", process=process.name, pid=child.pid)
+        child.terminate()
+        await self._wait_or_kill(child)
 
     async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
         environment = {**_ENVIRONMENT, **os.environ, **process.environment}

@@ -28,6 +28,7 @@ from firstparty.telemetry import Log
 STREAM: Final = "log"
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024  # half of the max_payload that server.py sets
 APPEND_TIMEOUT: Final = timedelta(seconds=5)
+_STUCK_APPENDS: Final = 2
 _STORED: Final = "log-stored"  # an empty message soon after a group was stored: what wakes a reader
 _CALL_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 3.0
@@ -56,6 +57,11 @@ class DurableLog:
     def max_group_bytes(self) -> int:
         """How big a group may be: half of what the server takes, at most MAX_GROUP_BYTES."""
         return min(MAX_GROUP_BYTES, self.connection.max_payload // 2)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the server is there, but has not answered the last appends at all."""
+        return self._publisher.unanswered >= _STUCK_APPENDS
 
     def append(self, group: bytes) -> asyncio.Future[int]:
         """Begin to store ``group``; the future has its sequence once it is on disk.

@@ -44,6 +44,7 @@ class Publisher:
         self._timeout = timeout.total_seconds()
         self._waiting: dict[str, tuple[asyncio.Future[int], asyncio.TimerHandle]] = {}
         self._count = 0
+        self.unanswered = 0  # in a row, of those whose connection held
         self._connection: Client | None = None
         self._inbox = ""
 
@@ -66,7 +67,7 @@ class Publisher:
         else:
             self._count += 1
             token = str(self._count)
-            timer = loop.call_later(self._timeout, self._fail, token, "no answer in time")
+            timer = loop.call_later(self._timeout, self._give_up, token)
             self._waiting[token] = future, timer
             reply = (self._inbox + token).encode()
             head = b"PUB %b %b %d\r\n" % (self._subject, reply, len(data))
@@ -77,10 +78,12 @@ class Publisher:
 
     def fail_all(self) -> None:
         """The connection broke: what is in flight may be stored or not."""
+        self.unanswered = 0
         for token in tuple(self._waiting):
             self._fail(token, "the connection broke")
 
     async def _take_answer(self, message: Msg) -> None:
+        self.unanswered = 0
         found = self._waiting.pop(message.subject[len(self._inbox) :], None)
         if found is None:
             return  # too late, and answered as such
@@ -109,6 +112,10 @@ class Publisher:
             transport = connection._transport  # noqa: SLF001  # see above
             assert transport is not None  # connected
             transport.write(self._announcement)
+
+    def _give_up(self, token: str) -> None:
+        self.unanswered += 1
+        self._fail(token, "no answer in time")
 
     def _fail(self, token: str, reason: str) -> None:
         future, timer = self._waiting.pop(token)
