@@ -28,7 +28,7 @@ from firstparty.model.certificates import (
     HttpChallenge,
     RevocationReason,
 )
-from firstparty.reconciler.ports import CertificateAuthority
+from firstparty.reconciler.choice import CertificateAuthority
 from tests.fakes.accounts import AccountsInMemory
 from tests.fakes.authority import AuthorityInMemory
 from tests.fakes.ports import free_ports

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from firstparty.certs.account import Account
 
 
@@ -15,6 +17,9 @@ class AccountsInMemory:
         self.done.append("key stored")
         self.account = self.account or Account(key_pem=key_pem)
         return self.account
+
+    def wait(self) -> timedelta:
+        return timedelta()
 
     def save_url(self, url: str) -> None:
         assert self.account is not None

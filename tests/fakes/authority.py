@@ -128,3 +128,6 @@ class AuthorityInMemory:
         self.revoked.append((chain, reason))
         await asyncio.sleep(0)
         return Revoked()
+
+    def close(self) -> None:
+        """Nothing is open."""

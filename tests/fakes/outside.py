@@ -15,6 +15,7 @@ from firstparty.config.addresses import Address
 from firstparty.model.certificates import Challenge, DnsChallenge, HttpChallenge
 from firstparty.model.feed import EdgeDomain, Targets, Topic, Zone
 from firstparty.model.feed import HttpChallenge as PublishedChallenge
+from firstparty.reconciler.choice import Authorities, Choice, build_authorities
 from firstparty.reconciler.ports import Ports
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
 from firstparty.resolver.observed import (
@@ -90,12 +91,17 @@ class Outside:
     parent: Parent = field(default_factory=Parent)
     edge_trouble: str | None = None
     are_servers_behind: bool = False
+    choices: tuple[Choice, ...] = ()
 
     def __post_init__(self) -> None:
         self.authority = AuthorityInMemory(clock=self.clock)
 
     def ports(self) -> Ports:
-        return Ports(dns=self, challenges=self, authority=self.authority, edge=self)
+        return Ports(dns=self, challenges=self, authorities=self.authorities(), edge=self)
+
+    def authorities(self) -> Authorities:
+        """The one that there is, unless a test has made others of its own."""
+        return build_authorities(self.choices or (Choice(authority=self.authority),))
 
     async def ask_parent(self, name: str) -> ParentAnswer:
         await asyncio.sleep(0)

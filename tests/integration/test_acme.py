@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from firstparty.certs.account import ExternalAccount
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.certs.keys import build_csr, new_private_key
-from firstparty.certs.progress import Challenged, TryLater
+from firstparty.certs.progress import Challenged, Rejected, TryLater
 from firstparty.config.addresses import Address
 from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble
 from tests.fakes.accounts import AccountsInMemory
@@ -17,19 +19,22 @@ from tests.fakes.ports import free_ports
 NAMES = ("evs.cdp.shop.test",)
 
 
-def a_pebble(folder: Path) -> Pebble:
+def a_pebble(folder: Path, **parts: Any) -> Pebble:
     acme, management, http, tls = free_ports(4)
     return Pebble(
         folder=folder,
         roots=folder / "roots.pem",
         ports=PebblePorts(acme=acme, management=management, http=http, tls=tls),
         dns_server=Address("127.0.0.1", 53),
+        **parts,
     )
 
 
 @asynccontextmanager
-async def authority_of(pebble: Pebble, accounts: AccountsInMemory) -> AsyncIterator[AcmeAuthority]:
-    server = AcmeServer(directory=pebble.directory_url, ca_bundle=str(pebble.ca_bundle))
+async def authority_of(
+    pebble: Pebble, accounts: AccountsInMemory, **parts: Any
+) -> AsyncIterator[AcmeAuthority]:
+    server = AcmeServer(directory=pebble.directory_url, ca_bundle=str(pebble.ca_bundle), **parts)
     authority = AcmeAuthority("pebble", server, accounts)
     try:
         yield authority
@@ -88,3 +93,40 @@ async def test_a_ca_that_is_away_is_tried_later(tmp_path: Path) -> None:
         answer = await begin(authority)
 
     assert isinstance(answer, TryLater)
+
+
+KID, HMAC_KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+
+@pytest.mark.needs("pebble")
+async def test_an_account_is_bound_to_the_one_that_the_ca_gave_the_operator(
+    tmp_path: Path,
+) -> None:
+    pebble = a_pebble(tmp_path, external_accounts={KID: HMAC_KEY})
+    async with run_pebble(pebble):
+        external = ExternalAccount(kid=KID, hmac_key=HMAC_KEY)
+        async with authority_of(pebble, AccountsInMemory(), external=external) as authority:
+            bound = await begin(authority)
+        wrong = ExternalAccount(kid=KID, hmac_key=HMAC_KEY[::-1])
+        async with authority_of(pebble, AccountsInMemory(), external=wrong) as authority:
+            forged = await begin(authority)
+        async with authority_of(pebble, AccountsInMemory()) as authority:
+            unbound = await begin(authority)
+
+    assert isinstance(bound, Challenged)
+    assert isinstance(forged, Rejected)
+    assert isinstance(unbound, Rejected)
+    assert "eab_kid" in unbound.detail
+
+
+@pytest.mark.needs("pebble")
+async def test_a_profile_that_the_ca_does_not_offer_is_not_sent(tmp_path: Path) -> None:
+    pebble = a_pebble(tmp_path)
+    async with (
+        run_pebble(pebble),
+        authority_of(pebble, AccountsInMemory(), profile="shortlived") as authority,
+    ):
+        answer = await begin(authority)
+
+    assert isinstance(answer, Rejected)
+    assert answer.problem == "invalidProfile"

@@ -5,6 +5,8 @@ import pytest
 from firstparty.config.addresses import ConfigError, parse_address
 from firstparty.config.load import load_settings
 
+AUTHORITY = "[certificates.authorities.zero]\ndirectory = 'https://zero.test/dir'\n"
+
 
 def test_no_file_at_all_is_a_working_configuration() -> None:
     assert load_settings(None, {}).certificates.authority == "local"
@@ -29,6 +31,18 @@ def test_state_is_relative_to_the_file(tmp_path: Path) -> None:
     assert load_settings(file, {}).state_directory == tmp_path / "here"
 
 
+def test_authorities_have_an_order_and_one_may_be_written_alone(tmp_path: Path) -> None:
+    file = tmp_path / "firstparty.toml"
+    file.write_text(f"[certificates]\nauthority = ['zero', 'local']\n{AUTHORITY}")
+    several = load_settings(file, {}).certificates
+    alone = load_settings(file, {"FIRSTPARTY__CERTIFICATES__AUTHORITY": "zero"}).certificates
+    by_list = load_settings(file, {"FIRSTPARTY__CERTIFICATES__AUTHORITY": '["local"]'})
+
+    assert several.in_order == ("zero", "local")
+    assert alone.in_order == ("zero",)
+    assert by_list.certificates.in_order == ("local",)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -40,6 +54,11 @@ def test_state_is_relative_to_the_file(tmp_path: Path) -> None:
         ("[cdn]\nupstream = 'cdn.test'\n", "cdn.upstream: 'cdn.test' is not an origin"),
         ("[cdn]\nupstream = 'https://cdn.test/'\n", "is not an origin"),
         ("[certificates]\nauthority = 'zero'\n", "certificates.authority: 'zero' is neither"),
+        ("[certificates]\nauthority = ['local', 'zero']\n", "authority: 'zero' is neither"),
+        ("[certificates]\nauthority = []\n", "certificates.authority: name one at least"),
+        (f"{AUTHORITY}eab_kid = 'k'\n", "eab_kid and eab_hmac_file belong together"),
+        (f"{AUTHORITY}limits.duplicates = '5'\n", "limits.duplicates: '5' is not a rate"),
+        (f"{AUTHORITY}limits.certs = '5/7d'\n", "unknown field `certs`"),
     ],
 )
 def test_a_broken_file_is_refused_in_one_line_with_file_key_and_reason(

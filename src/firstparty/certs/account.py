@@ -5,8 +5,10 @@ account with a known key answers the URL of the one there is (RFC 8555 §7.3).
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from datetime import timedelta
+from typing import Any, Final, Protocol
 
+import josepy
 from acme import client, errors, messages
 from josepy.jwa import ES256
 from josepy.jwk import JWKEC
@@ -36,8 +38,30 @@ class AccountKeeper(Protocol):
     def add(self, key_pem: bytes) -> Account:
         """Store a new key, sealed and durably, before returning; MUST keep one that is there."""
 
+    def wait(self) -> timedelta:
+        """How long the CA's limit on new accounts makes us wait; zero: not, and one is counted."""
+
     def save_url(self, url: str) -> None:
         """Store the URL the CA gave the account; empty: the CA does not know it any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalAccount:
+    """What a CA gave the operator to bind the account to (RFC 8555 §7.3.4).
+
+    ``hmac_key`` is base64url, as CAs hand it out.
+    """
+
+    kid: str
+    hmac_key: str
+
+
+class AccountRefused(errors.Error):
+    """No account can be had; the message says what to do. ``wait``: or when to try again."""
+
+    def __init__(self, message: str, *, wait: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 ALGORITHM: Final = ES256
@@ -48,14 +72,28 @@ def load_or_add_account(keeper: AccountKeeper) -> Account:
     return keeper.load() or keeper.add(new_private_key())
 
 
-def register(acme: client.ClientV2, keeper: AccountKeeper, account: Account, email: str) -> str:
-    """The URL of the account at the CA, made there if need be. Raises what the library raises.
+def register(
+    acme: client.ClientV2,
+    keeper: AccountKeeper,
+    account: Account,
+    email: str,
+    external: ExternalAccount | None,
+) -> str:
+    """The URL of the account at the CA, made there if need be.
+
+    Raises AccountRefused, and what the library raises.
 
     The operator agreed to the CA's terms by choosing it in the settings.
     """
     if not account.url:
+        binding = _bind(acme, account, external)
+        wait = keeper.wait()
+        if wait:
+            raise AccountRefused("The CA limits new accounts.", wait=wait)
         wanted = messages.NewRegistration.from_data(
-            email=email or None, terms_of_service_agreed=True
+            email=email or None,
+            external_account_binding=binding,
+            terms_of_service_agreed=True,
         )
         try:
             url = str(acme.new_account(wanted).uri)
@@ -64,3 +102,22 @@ def register(acme: client.ClientV2, keeper: AccountKeeper, account: Account, ema
         keeper.save_url(url)
         return url
     return account.url
+
+
+def _bind(
+    acme: client.ClientV2, account: Account, external: ExternalAccount | None
+) -> dict[str, Any] | None:
+    if external is None:
+        if acme.external_account_required():
+            raise AccountRefused(
+                "The CA wants an account of its own bound to ours: set eab_kid and eab_hmac_file."
+            )
+        return None
+    try:
+        return messages.ExternalAccountBinding.from_data(
+            account.key.public_key(), external.kid, external.hmac_key, acme.directory
+        )
+    except (ValueError, josepy.errors.Error) as error:
+        raise AccountRefused(
+            "The file of eab_hmac_file is not a key in base64url, as CAs hand it out."
+        ) from error

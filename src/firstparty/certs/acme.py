@@ -13,14 +13,25 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from acme import challenges, messages
+from acme import messages
 from cryptography import x509
-from josepy.jwk import JWK
 
-from firstparty.certs.account import Account, AccountKeeper, load_or_add_account, register
-from firstparty.certs.problems import FAULTS, describe, is_account_lost, name_problem, read_fault
+from firstparty.certs.account import (
+    Account,
+    AccountKeeper,
+    ExternalAccount,
+    load_or_add_account,
+    register,
+)
+from firstparty.certs.orders import (
+    find_challenge,
+    is_in,
+    read_invalid_order,
+    read_new_order,
+    refuse_profile,
+)
+from firstparty.certs.problems import FAULTS, is_account_lost, read_fault
 from firstparty.certs.progress import (
-    Challenged,
     Issued,
     OrderProgress,
     Pending,
@@ -31,10 +42,7 @@ from firstparty.certs.progress import (
 )
 from firstparty.certs.session import Session
 from firstparty.model.certificates import (
-    Challenge,
     ChallengeMethod,
-    DnsChallenge,
-    HttpChallenge,
     RevocationReason,
 )
 from firstparty.telemetry import Log
@@ -49,11 +57,16 @@ _Sessions = Callable[[], AbstractContextManager[Session]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcmeServer:
-    """Where a CA is and whom it may write to. ``ca_bundle``: PEM of roots; empty: the public's."""
+    """Where a CA is and whom it may write to. ``ca_bundle``: PEM of roots; empty: the public's.
+
+    ``profile`` is one of those that the CA's directory offers; empty: whatever it does by itself.
+    """
 
     directory: str
     email: str = ""
     ca_bundle: str = ""
+    profile: str = ""
+    external: ExternalAccount | None = None
 
 
 class AcmeAuthority:
@@ -75,14 +88,16 @@ class AcmeAuthority:
         method: ChallengeMethod = ChallengeMethod.DNS,
     ) -> OrderProgress:
         """Make an order for exactly ``names``, which are those of the request (PEM)."""
+        del csr  # wanted when the order is finalized
 
         def work(session: Session) -> OrderProgress:
-            order = session.acme.new_order(csr)
-            authorizations = [one.body for one in order.authorizations]
-            return _read_new_order(
-                str(order.uri),
-                order.body,
-                authorizations,
+            if self._server.profile not in ("", *session.profiles):
+                return refuse_profile(self._server.profile, session.profiles)
+            url, order = session.order(names, profile=self._server.profile)
+            return read_new_order(
+                url,
+                order,
+                session.fetch_authorizations(order),
                 names=names,
                 method=method,
                 session=session,
@@ -97,8 +112,8 @@ class AcmeAuthority:
 
         def work(session: Session) -> OrderProgress:
             for authorization in session.fetch_authorizations(session.fetch_order(url)):
-                body = _find_challenge(authorization, method)
-                if body is not None and _is(authorization, body, messages.STATUS_PENDING):
+                body = find_challenge(authorization, method)
+                if body is not None and is_in(authorization, body, messages.STATUS_PENDING):
                     session.acme.answer_challenge(body, body.chall.response(session.account.key))
             return Pending(url=url, again=_SOON)
 
@@ -118,7 +133,7 @@ class AcmeAuthority:
             if order.status == messages.STATUS_VALID:
                 return Issued(url=url, chain=session.fetch(str(order.certificate)).text)
             if order.status == messages.STATUS_INVALID:
-                return _read_invalid_order(order, session)
+                return read_invalid_order(order, session)
             return Pending(url=url, again=session.network.last_retry_after)
 
         return await self._in_thread(work)
@@ -204,71 +219,11 @@ class AcmeAuthority:
         account = load_or_add_account(self._accounts)
         session = Session(self._server.directory, account, ca_bundle=self._server.ca_bundle)
         try:
-            url = register(session.acme, self._accounts, account, self._server.email)
+            url = register(
+                session.acme, self._accounts, account, self._server.email, self._server.external
+            )
         except BaseException:
             session.close()
             raise
         session.act_as(url)
         return session
-
-
-def _read_new_order(
-    url: str,
-    order: messages.Order,
-    authorizations: Sequence[messages.Authorization],
-    *,
-    names: Sequence[str],
-    method: ChallengeMethod,
-    session: Session,
-) -> OrderProgress:
-    """The challenges of a new order; an order or authorization may be an earlier one, reused."""
-    if order.status == messages.STATUS_INVALID:
-        return _read_invalid_order(order, session)
-    wanted = []
-    for authorization in authorizations:
-        if authorization.status == messages.STATUS_VALID:
-            continue
-        host = authorization.identifier.value
-        body = _find_challenge(authorization, method)
-        if host not in names or body is None:
-            return Rejected(
-                problem="noChallenge", detail=f"The CA offers no {method} challenge for {host}."
-            )
-        wanted.append(_read_challenge(host, body.chall, session.account.key))
-    return Challenged(url=url, challenges=tuple(wanted))
-
-
-def _read_invalid_order(order: messages.Order, session: Session) -> Rejected:
-    """Why an order is invalid: its own error, or the first of its challenges'."""
-    if order.error is not None:
-        return Rejected(problem=name_problem(order.error), detail=describe(order.error))
-    for authorization in session.fetch_authorizations(order):
-        for body in authorization.challenges or ():
-            if body.error is not None:
-                host = authorization.identifier.value
-                return Rejected(
-                    problem=name_problem(body.error), detail=f"{host}: {describe(body.error)}"
-                )
-    return Rejected(problem="orderInvalid", detail="The CA does not say why.")
-
-
-def _find_challenge(
-    authorization: messages.Authorization, method: ChallengeMethod
-) -> messages.ChallengeBody | None:
-    for body in authorization.challenges or ():
-        if body.chall.typ == method:
-            return body
-    return None
-
-
-def _read_challenge(host: str, found: challenges.KeyAuthorizationChallenge, key: JWK) -> Challenge:
-    value = found.validation(key)
-    if isinstance(found, challenges.HTTP01):
-        return HttpChallenge(host=host, token=found.encode("token"), key_authorization=value)
-    return DnsChallenge(host=host, value=value)
-
-
-def _is(
-    authorization: messages.Authorization, body: messages.ChallengeBody, status: messages.Status
-) -> bool:
-    return authorization.status == status and body.status == status

@@ -7,6 +7,7 @@ import josepy
 import requests
 from acme import errors, messages
 
+from firstparty.certs.account import AccountRefused
 from firstparty.certs.progress import Rejected, TryLater
 
 # Whatever a CA, or something in between, answers ends in one of these.
@@ -24,13 +25,17 @@ _NO_ACCOUNT: Final = "accountDoesNotExist"
 _MAX_DETAIL: Final = 400
 
 
-def read_fault(
+def read_fault(  # noqa: PLR0911 - a list of cases, the first that applies
     error: BaseException, *, status: int, retry_after: timedelta | None
 ) -> Rejected | TryLater:
     """What an error of the library means, with the status and Retry-After of the last answer.
 
     RFC 8555 §6.6 for the problems; a 4xx ends the order, all else may pass.
     """
+    if isinstance(error, AccountRefused):
+        if error.wait is None:
+            return Rejected(problem="externalAccountRequired", detail=str(error))
+        return TryLater(reason=str(error), again=error.wait)
     if isinstance(error, messages.Error):
         problem = name_problem(error)
         # RFC 9110: 429 and 503 are temporary whatever the document says.

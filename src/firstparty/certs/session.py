@@ -4,6 +4,7 @@ It retries a refused nonce as often as need be, takes a file of roots to trust, 
 last status and Retry-After, which the library's errors do not carry.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, cast
@@ -87,6 +88,23 @@ class Session:
     def fetch(self, url: str) -> requests.Response:
         """POST-as-GET (RFC 8555 §6.3)."""
         return self.network.post(url, None, new_nonce_url=self.acme.directory["newNonce"])
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The names of the profiles that the CA offers (draft-aaron-acme-profiles)."""
+        return tuple(self.acme.directory["meta"].profiles or ())
+
+    def order(self, names: Sequence[str], *, profile: str) -> tuple[str, messages.Order]:
+        """A new order, or an earlier one reused: its URL, and what it is."""
+        identifiers = [
+            messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name) for name in names
+        ]
+        wanted = messages.NewOrder(identifiers=identifiers, profile=profile or None)
+        directory = self.acme.directory
+        answer = self.network.post(
+            directory["newOrder"], wanted, new_nonce_url=directory["newNonce"]
+        )
+        return answer.headers["Location"], messages.Order.from_json(answer.json())
 
     def fetch_order(self, url: str) -> messages.Order:
         """The order as it is now."""

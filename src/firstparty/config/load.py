@@ -14,9 +14,11 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from firstparty.config.addresses import ConfigError, parse_address
-from firstparty.config.settings import Settings
+from firstparty.config.rates import parse_rate
+from firstparty.config.settings import LOCAL, CertificatesSettings, Settings
 
 ENVIRONMENT_PREFIX: Final = "FIRSTPARTY__"
+_LONGEST_AUTHORITY: Final = 30
 _ORIGIN: Final = re.compile(r"https?://([0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -54,7 +56,10 @@ def _resolve_paths(settings: Settings, anchor: Path) -> Settings:
 
     authorities = {
         name: msgspec.structs.replace(
-            authority, ca_bundle=resolve(authority.ca_bundle), roots=resolve(authority.roots)
+            authority,
+            ca_bundle=resolve(authority.ca_bundle),
+            eab_hmac_file=resolve(authority.eab_hmac_file),
+            roots=resolve(authority.roots),
         )
         for name, authority in settings.certificates.authorities.items()
     }
@@ -74,7 +79,8 @@ def _override(tree: dict[str, Any], variable: str, text: str) -> None:
     for group in groups:
         shape = get_type_hints(shape).get(group) if isinstance(shape, type) else None
         tree = tree.setdefault(group, {})
-    is_text = isinstance(shape, type) and get_type_hints(shape).get(leaf) is str
+    wanted = get_type_hints(shape).get(leaf) if isinstance(shape, type) else None
+    is_text = wanted is str or (wanted == str | tuple[str, ...] and not text.startswith("["))
     try:
         tree[leaf] = text if is_text else msgspec.json.decode(text.encode())
     except msgspec.DecodeError as error:
@@ -108,9 +114,27 @@ def _check(settings: Settings, name: str) -> None:
     if not _ORIGIN.fullmatch(settings.cdn.upstream):
         wrong = f"{settings.cdn.upstream!r} is not an origin: https://HOST[:PORT], no path"
         raise ConfigError(f"{name}: cdn.upstream: {wrong}")
-    chosen, known = settings.certificates.authority, settings.certificates.authorities
-    if chosen != "local" and chosen not in known:
-        raise ConfigError(
-            f"{name}: certificates.authority: {chosen!r} is neither 'local' nor one of "
-            f"certificates.authorities ({', '.join(sorted(known))})"
-        )
+    _check_authorities(settings.certificates, name)
+
+
+def _check_authorities(certificates: CertificatesSettings, name: str) -> None:
+    known = certificates.authorities
+    if not certificates.in_order:
+        raise ConfigError(f"{name}: certificates.authority: name one at least")
+    for chosen in certificates.in_order:
+        if chosen != LOCAL and chosen not in known:
+            raise ConfigError(
+                f"{name}: certificates.authority: {chosen!r} is neither 'local' nor one of "
+                f"certificates.authorities ({', '.join(sorted(known))})"
+            )
+    for key, authority in known.items():
+        where = f"{name}: certificates.authorities.{key}"
+        if key == LOCAL or len(key) > _LONGEST_AUTHORITY:
+            raise ConfigError(f"{where}: choose another name, of {_LONGEST_AUTHORITY} characters")
+        if bool(authority.eab_kid) != bool(authority.eab_hmac_file):
+            raise ConfigError(f"{where}: eab_kid and eab_hmac_file belong together: set both")
+        for limit, text in msgspec.structs.asdict(authority.limits).items():
+            try:
+                parse_rate(text)
+            except ValueError as error:
+                raise ConfigError(f"{where}.limits.{limit}: {error}") from None

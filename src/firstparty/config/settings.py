@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+LOCAL: Final = "local"  # the authority that is built in
 _LONGEST_SOCKET_NAME: Final = "ingest-255.sock"
 _MAX_SOCKET_PATH: Final = 103  # macOS; Linux has 107
 
@@ -116,26 +117,47 @@ class ResolverSettings(Group, frozen=True, kw_only=True):
     allow_private: bool = False
 
 
+class LimitSettings(Group, frozen=True, kw_only=True):
+    """A CA's published limits, such as ``50/7d``; empty: none. By default Let's Encrypt's."""
+
+    new_accounts: str = "10/3h"
+    new_orders: str = "300/3h"
+    certificates_per_registered_domain: str = "50/7d"
+    duplicates: str = "5/7d"
+    failed_validations: str = "5/1h"
+
+
 class AuthoritySettings(Group, frozen=True, kw_only=True):
     """One ACME certificate authority."""
 
     directory: str
     email: str = ""
+    eab_kid: str = ""
+    eab_hmac_file: str = ""
+    staging: str = ""
+    profile: str = ""
     ca_bundle: str = ""
     roots: str = ""
+    limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
 
 
 class CertificatesSettings(Group, frozen=True, kw_only=True):
-    """Who issues certificates: ``local`` or the name of an authority."""
+    """Who issues certificates: ``local`` or names of authorities, the first one first."""
 
-    authority: str = "local"
+    authority: str | tuple[str, ...] = LOCAL
     authorities: Mapping[str, AuthoritySettings] = msgspec.field(
         default_factory=lambda: {
             "letsencrypt": AuthoritySettings(
-                directory="https://acme-v02.api.letsencrypt.org/directory"
+                directory="https://acme-v02.api.letsencrypt.org/directory",
+                staging="https://acme-staging-v02.api.letsencrypt.org/directory",
             )
         }
     )
+
+    @property
+    def in_order(self) -> tuple[str, ...]:
+        """The names of the authorities in use, the first choice first."""
+        return (self.authority,) if isinstance(self.authority, str) else self.authority
 
 
 class ProcessesSettings(Group, frozen=True, kw_only=True):

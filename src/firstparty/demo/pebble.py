@@ -10,7 +10,7 @@ import os
 import shutil
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -47,12 +47,16 @@ class PebblePorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pebble:
-    """A Pebble: its files are in ``folder``, the root it issues under goes to ``roots``."""
+    """A Pebble: its files are in ``folder``, the root it issues under goes to ``roots``.
+
+    ``external_accounts``: HMAC keys, base64url, by their ids; with one, it wants accounts bound.
+    """
 
     folder: Path
     roots: Path
     ports: PebblePorts
     dns_server: Address
+    external_accounts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def directory_url(self) -> str:
@@ -87,7 +91,8 @@ def build_config(pebble: Pebble) -> dict[str, Any]:
             "httpPort": pebble.ports.http,
             "tlsPort": pebble.ports.tls,
             "ocspResponderURL": "",
-            "externalAccountBindingRequired": False,
+            "externalAccountBindingRequired": bool(pebble.external_accounts),
+            "externalAccountMACKeys": dict(pebble.external_accounts),
         }
     }
 

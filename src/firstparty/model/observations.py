@@ -27,7 +27,8 @@ class Observation:
     ``seen`` are the records found at the parent. ``tries`` counts looks in a row that changed
     nothing: it picks the next pause from the back-off table. ``stopwatch`` has the first time
     that each step was reached. ``ca_refusals`` and ``ca_outages`` count the CA's in a row; it is
-    not asked again before ``ca_not_before``.
+    not asked again before ``ca_not_before``. ``is_rehearsed``: after a refusal, its staging has
+    issued since.
     """
 
     domain_id: str
@@ -40,3 +41,4 @@ class Observation:
     ca_refusals: int = 0
     ca_outages: int = 0
     ca_not_before: datetime | None = None
+    is_rehearsed: bool = False

@@ -1,19 +1,25 @@
-"""The certificate authority of the settings, with what it keeps: sealed with control's key.
+"""The certificate authorities of the settings, with what they keep: sealed with control's key.
 
 The local CA's root is one sealed file in the state directory; an ACME account is a row.
 """
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import IntegrityError
 
-from firstparty.certs.account import Account
+from firstparty.certs.account import Account, ExternalAccount
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
+from firstparty.certs.limits import earliest, read_limits
 from firstparty.certs.local import LocalAuthority, new_local_root
-from firstparty.config.settings import Settings
+from firstparty.config.addresses import ConfigError
+from firstparty.config.rates import Rate
+from firstparty.config.settings import LOCAL, Settings
+from firstparty.model.authorities import Counter, Use
+from firstparty.reconciler.choice import Authorities, Choice, build_authorities
+from firstparty.store import uses
 from firstparty.store.certificates import (
     AccountRow,
     add_account,
@@ -23,7 +29,6 @@ from firstparty.store.certificates import (
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 
-LOCAL: Final = "local"
 _ROOT_CONTEXT: Final = "local-ca"
 
 
@@ -32,19 +37,69 @@ def local_root_file(settings: Settings) -> Path:
     return settings.state_directory / "ca.pem"
 
 
-def build_authority(
-    settings: Settings, store: Store, sealer: Sealer
-) -> LocalAuthority | AcmeAuthority:
-    """The authority in use. ``sealer`` is control's: no edge ever opens these keys."""
-    name = settings.certificates.authority
+def build_chosen(settings: Settings, store: Store, sealer: Sealer) -> Authorities:
+    """The authorities of the settings. ``sealer`` is control's: no edge ever opens these keys."""
+    chosen = settings.certificates.in_order
+    unused = settings.certificates.authorities.keys() - set(chosen)
+    return build_authorities(
+        tuple(_build_choice(name, settings, store, sealer) for name in chosen),
+        *(_build_acme(name, settings, store, sealer) for name in sorted(unused)),
+    )
+
+
+def _build_choice(name: str, settings: Settings, store: Store, sealer: Sealer) -> Choice:
     if name == LOCAL:
         keys = settings.state_directory / "keys"
         authority = load_local_authority(keys / "local-ca.sealed", sealer)
         _replace_file(local_root_file(settings), authority.root_certificate)
-        return authority
+        return Choice(authority=authority)
+    limits = read_limits(settings.certificates.authorities[name].limits)
+    return Choice(
+        authority=_build_acme(name, settings, store, sealer),
+        limits=limits,
+        staging=_build_staging(name, settings, store, sealer),
+    )
+
+
+def _build_acme(name: str, settings: Settings, store: Store, sealer: Sealer) -> AcmeAuthority:
     chosen = settings.certificates.authorities[name]
-    server = AcmeServer(directory=chosen.directory, email=chosen.email, ca_bundle=chosen.ca_bundle)
-    return AcmeAuthority(name, server, StoredAccount(store, sealer, name))
+    external = None
+    if chosen.eab_kid:
+        key = read_secret(Path(chosen.eab_hmac_file), key=f"authorities.{name}.eab_hmac_file")
+        external = ExternalAccount(kid=chosen.eab_kid, hmac_key=key)
+    server = AcmeServer(
+        directory=chosen.directory,
+        email=chosen.email,
+        ca_bundle=chosen.ca_bundle,
+        profile=chosen.profile,
+        external=external,
+    )
+    accounts = read_limits(chosen.limits).get(Use.ACCOUNTS)
+    return AcmeAuthority(name, server, StoredAccount(store, sealer, name, limit=accounts))
+
+
+def _build_staging(
+    name: str, settings: Settings, store: Store, sealer: Sealer
+) -> AcmeAuthority | None:
+    chosen = settings.certificates.authorities[name]
+    if not chosen.staging:
+        return None
+    server = AcmeServer(
+        directory=chosen.staging,
+        email=chosen.email,
+        ca_bundle=chosen.ca_bundle,
+        profile=chosen.profile,
+    )
+    staging = f"{name} (staging)"  # no name in the settings is written like this
+    return AcmeAuthority(staging, server, StoredAccount(store, sealer, staging))
+
+
+def read_secret(file: Path, *, key: str) -> str:
+    """What the operator put into a file of secrets; raises ConfigError that names the setting."""
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"certificates.{key}: {file} cannot be read: {error}") from error
 
 
 def load_local_authority(file: Path, sealer: Sealer) -> LocalAuthority:
@@ -81,10 +136,14 @@ def _write_beside(file: Path, content: bytes, *, mode: int = 0o600) -> Path:
 class StoredAccount:
     """An AccountKeeper over the store. Called from worker threads."""
 
-    def __init__(self, store: Store, sealer: Sealer, authority: str) -> None:
+    def __init__(
+        self, store: Store, sealer: Sealer, authority: str, *, limit: Rate | None = None
+    ) -> None:
+        """``limit`` is the CA's on new accounts."""
         self._store = store
         self._sealer = sealer
         self._authority = authority
+        self._limit = limit
         self._context = f"account:{authority}"
 
     def load(self) -> Account | None:
@@ -113,6 +172,20 @@ class StoredAccount:
         stored = self.load()
         assert stored is not None
         return stored
+
+    def wait(self) -> timedelta:
+        """See AccountKeeper."""
+        if self._limit is None:
+            return timedelta()
+        now, counter = datetime.now(UTC), Counter(use=Use.ACCOUNTS)
+        with self._store.write() as connection:
+            since = now - self._limit.window
+            times = uses.load_times(connection, self._authority, counter, since=since)
+            at = earliest(times, self._limit, now)
+            if at <= now:
+                uses.prune_uses(connection, self._authority, counter.use, before=since)
+                uses.add_uses(connection, self._authority, [counter], at=now, order_id="")
+        return at - now
 
     def save_url(self, url: str) -> None:
         """See AccountKeeper."""

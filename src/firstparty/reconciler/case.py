@@ -1,10 +1,13 @@
 """All that is stored of one domain, read in one transaction: what a step decides from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection
 
+from firstparty.model.authorities import Breaker
 from firstparty.model.certificates import Certificate, Order
 from firstparty.model.claims import Claim
 from firstparty.model.domains import Domain
@@ -18,6 +21,7 @@ from firstparty.store.certificates import (
 )
 from firstparty.store.domains import load_claim, load_domain
 from firstparty.store.feed import load_body
+from firstparty.store.uses import load_breakers
 from firstparty.store.work import load_observation
 from firstparty.store.workspaces import load_sources, load_workspace
 
@@ -27,7 +31,7 @@ class Case:
     """A domain: what is wanted, what was observed, what is under way, what is published.
 
     ``order`` is the open one; ``certificate`` the newest; ``revocation`` the one that is to be
-    revoked next; ``zone`` is as the feed has it.
+    revoked next; ``zone`` is as the feed has it; ``breakers`` are those of authorities that failed.
     """
 
     workspace: Workspace
@@ -39,6 +43,12 @@ class Case:
     certificate: Certificate | None
     zone: Zone | None
     revocation: Certificate | None = None
+    breakers: Mapping[str, Breaker] = field(default_factory=dict)
+
+    def is_closed(self, authority: str, *, now: datetime) -> bool:
+        """Whether this authority is left alone because it failed too often."""
+        breaker = self.breakers.get(authority)
+        return breaker is not None and breaker.is_open(now)
 
     @property
     def write_key(self) -> str | None:
@@ -62,6 +72,7 @@ def load_case(connection: Connection, domain_id: str) -> Case:
         observation=load_observation(connection, domain_id),
         order=load_open_order(connection, domain_id),
         certificate=load_newest_certificate(connection, domain_id),
+        breakers=load_breakers(connection),
         revocation=load_next_revocation(connection, domain_id),
         zone=None if zone is None else msgspec.json.decode(zone, type=Zone),
     )

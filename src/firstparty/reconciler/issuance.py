@@ -29,36 +29,34 @@ from firstparty.model.certificates import (
     sealing_context,
 )
 from firstparty.model.domains import Mode
-from firstparty.model.findings import Finding
 from firstparty.model.identifiers import new_identifier
 from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus
 from firstparty.reconciler import issuance_findings as say
 from firstparty.reconciler.case import Case
-from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
+from firstparty.reconciler.choice import Authorities
+from firstparty.reconciler.fallback import has_another
+from firstparty.reconciler.outcome import AT_ONCE, CaAnswered, Outcome, observe
 from firstparty.reconciler.pauses import (
-    CA_OUTAGE,
-    CA_REFUSED,
     ORDER_MAX_AGE,
-    WATCH,
-    at_most_last,
     pause_for_own,
     pause_for_validation,
 )
-from firstparty.reconciler.ports import CertificateAuthority, ChallengeProbe
+from firstparty.reconciler.ports import ChallengeProbe
+from firstparty.reconciler.setbacks import come_back, drop, fail, while_ordering
 from firstparty.store.sealing import SealBroken, Sealer
 
 _PATIENCE: Final = 40  # tries, about two seconds, before the operator is told
 _METHODS: Final = {Mode.DELEGATION: ChallengeMethod.DNS, Mode.CNAME: ChallengeMethod.HTTP}
 
 
-def needs_certificate(case: Case, *, authority: str, now: datetime) -> bool:
-    """Whether there is no certificate, or one that is due, or for other names or by another CA."""
+def needs_certificate(case: Case, *, authorities: frozenset[str], now: datetime) -> bool:
+    """Whether there is none that can be kept: it is due, or its names or CA are others."""
     there = case.certificate
     return (
         there is None
         or set(there.names) != set(case.domain.hosts)
-        or there.authority != authority
+        or there.authority not in authorities
         or there.revocation_reason is not None
         or now >= renew_at(there.not_before, there.not_after)
     )
@@ -68,10 +66,10 @@ class Issuance:
     """The next move in getting one domain's certificate."""
 
     def __init__(
-        self, authority: CertificateAuthority, challenges: ChallengeProbe, sealer: Sealer
+        self, authorities: Authorities, challenges: ChallengeProbe, sealer: Sealer
     ) -> None:
         """``sealer`` is the edge's: the edge opens certificate keys by itself."""
-        self._authority = authority
+        self._authorities = authorities
         self._challenges = challenges
         self._sealer = sealer
 
@@ -83,28 +81,44 @@ class Issuance:
         key = self._open_key(order)
         if key is None:
             return fail(case, order, say.key_unreadable(), now=now)
-        if order.authority != self._authority.name or set(order.names) != set(case.domain.hosts):
+        if not self._is_wanted(case, order, now):
             return drop(case, order, now=now)
         if _is_stuck(case, order, now):
             return fail(case, order, say.order_stuck(order), now=now)
         csr, method = build_csr(key, order.names), _METHODS[case.domain.mode]
+        authority = self._authorities.by_name[order.authority]
         if order.state is OrderState.NEW:
-            progress = await self._authority.begin(order.names, csr, method=method)
+            progress = await authority.begin(order.names, csr, method=method)
         elif order.state is OrderState.VALIDATING:
-            progress = await self._authority.advance(order.url, csr)
+            progress = await authority.advance(order.url, csr)
         elif await self._challenges.are_served(order.challenges):
-            progress = await self._authority.answer(order.url, method=method)
+            progress = await authority.answer(order.url, method=method)
         else:
             return _wait_for_challenges(case, method, now)
-        return _apply(case, order, key, progress, now=now)
+        is_rehearsal = order.authority in self._authorities.stagings
+        outcome = _apply(case, order, key, progress, is_rehearsal=is_rehearsal, now=now)
+        is_up = not isinstance(progress, TryLater)
+        return replace(outcome, ca=CaAnswered(authority=order.authority, is_up=is_up))
+
+    def _is_wanted(self, case: Case, order: Order, now: datetime) -> bool:
+        """Whether the order is for these hosts, and at an authority that is in use and answers."""
+        is_left_alone = case.is_closed(order.authority, now=now) and has_another(
+            case, self._authorities, order.authority, now=now
+        )
+        return (
+            self._authorities.is_in_use(order.authority)
+            and set(order.names) == set(case.domain.hosts)
+            and not is_left_alone
+        )
 
     def _start(self, case: Case, now: datetime) -> Outcome:
         """A new order with a new key, stored before the CA hears of it."""
         identifier = new_identifier("crt")
+        authority = self._authorities.in_order[0].name  # until it is known whose turn it is
         order = Order(
             id=identifier,
             domain_id=case.domain.id,
-            authority=self._authority.name,
+            authority=authority,
             names=case.domain.hosts,
             sealed_key=self._sealer.seal(new_private_key(), context=sealing_context(identifier)),
             changed_at=now,
@@ -112,8 +126,8 @@ class Issuance:
         observation = observe(
             case.observation,
             at=now,
-            findings=(say.ordered(self._authority.name),),
-            certificate=_while_ordering(case, now),
+            findings=(say.ordered(authority),),
+            certificate=while_ordering(case, now),
         )
         return Outcome(observation=observation, again=AT_ONCE, new_order=order)
 
@@ -130,8 +144,14 @@ def _is_stuck(case: Case, order: Order, now: datetime) -> bool:
     return is_old and order.state is not OrderState.NEW and not case.observation.ca_outages
 
 
-def _apply(
-    case: Case, order: Order, key: bytes, progress: OrderProgress, *, now: datetime
+def _apply(  # noqa: PLR0911 - one for each kind of answer
+    case: Case,
+    order: Order,
+    key: bytes,
+    progress: OrderProgress,
+    *,
+    is_rehearsal: bool,
+    now: datetime,
 ) -> Outcome:
     """What the CA's answer comes to."""
     match progress:
@@ -143,12 +163,15 @@ def _apply(
             return _move(case, order, OrderState.VALIDATING, again, now=now)
         case Pending():
             return _wait_for_ca(case, progress, now)
+        case Issued() if is_rehearsal:
+            return _rehearsed(case, order, progress, now=now)
         case Issued():
             return _finish(case, order, key, progress, now=now)
         case Rejected():
-            return fail(case, order, say.refused(order.authority, progress), now=now)
+            failed = fail(case, order, say.refused(order.authority, progress), now=now)
+            return replace(failed, rejected=progress)
         case TryLater():
-            return _come_back(case, order, progress, now)
+            return come_back(case, order, progress, now)
 
 
 def _move(
@@ -179,6 +202,18 @@ def _wait_for_ca(case: Case, progress: Pending, now: datetime) -> Outcome:
     return Outcome(observation=observation, again=progress.again or pause_for_validation(tries))
 
 
+def _rehearsed(case: Case, order: Order, issued: Issued, *, now: datetime) -> Outcome:
+    """The staging CA has nothing against it: now the real one. What it issued is thrown away."""
+    observation = observe(
+        case.observation,
+        at=now,
+        findings=case.observation.findings,
+        facts={"is_rehearsed": True, "ca_outages": 0},
+    )
+    over = move_order(replace(order, url=issued.url), OrderState.ISSUED, at=now)
+    return Outcome(observation=observation, again=AT_ONCE, order=over)
+
+
 def _finish(case: Case, order: Order, key: bytes, issued: Issued, *, now: datetime) -> Outcome:
     """Store the certificate if it may be served; it has the order's id, so its key's seal fits."""
     checked = check_pair(issued.chain, key, names=order.names, now=now)
@@ -199,70 +234,13 @@ def _finish(case: Case, order: Order, key: bytes, issued: Issued, *, now: dateti
         case.observation,
         at=now,
         reached=(Step.ISSUED, Step.PUBLISHED),  # the feed is told in the same transaction
-        facts={"ca_refusals": 0, "ca_outages": 0, "ca_not_before": None},
+        facts={
+            "ca_refusals": 0,
+            "ca_outages": 0,
+            "ca_not_before": None,
+            "is_rehearsed": False,
+        },
         certificate=CertificateStatus.VALID,
     )
     over = move_order(replace(order, url=issued.url), OrderState.ISSUED, at=now)
     return Outcome(observation=observation, again=AT_ONCE, order=over, certificate=certificate)
-
-
-def fail(case: Case, order: Order, finding: Finding, *, now: datetime) -> Outcome:
-    """The order is over without a certificate; a new one may be made after a pause."""
-    refusals = case.observation.ca_refusals + 1
-    again = at_most_last(CA_REFUSED, refusals)
-    observation = observe(
-        case.observation,
-        at=now,
-        findings=(finding,),
-        facts={"ca_refusals": refusals, "ca_outages": 0, "ca_not_before": now + again},
-        certificate=_while_failing(case, now),
-    )
-    over = move_order(order, OrderState.FAILED, at=now)
-    return Outcome(observation=observation, again=_meanwhile(case, again), order=over)
-
-
-def wait_until_allowed(case: Case, *, now: datetime) -> Outcome:
-    """The CA is not to be asked yet, whoever wants us to look now."""
-    before = case.observation
-    not_before = before.ca_not_before or now
-    observation = observe(before, at=now, findings=before.findings)
-    return Outcome(observation=observation, again=max(not_before - now, AT_ONCE))
-
-
-def drop(case: Case, order: Order, *, now: datetime) -> Outcome:
-    """The order is for something that is not wanted any more: no failure, and no pause."""
-    over = move_order(order, OrderState.FAILED, at=now)
-    return Outcome(observation=observe(case.observation, at=now), again=AT_ONCE, order=over)
-
-
-def _come_back(case: Case, order: Order, later: TryLater, now: datetime) -> Outcome:
-    outages = case.observation.ca_outages + 1
-    again = at_most_last(CA_OUTAGE, outages) if later.again is None else later.again
-    observation = observe(
-        case.observation,
-        at=now,
-        findings=(say.unavailable(order.authority, later.reason),),
-        facts={"ca_outages": outages, "ca_not_before": now + again},
-    )
-    return Outcome(observation=observation, again=_meanwhile(case, again))
-
-
-def _meanwhile(case: Case, again: timedelta) -> timedelta:
-    """A domain that has been live is watched while the CA is left alone."""
-    return min(again, WATCH) if case.observation.statuses.has_been_live else again
-
-
-def _while_ordering(case: Case, now: datetime) -> CertificateStatus:
-    return CertificateStatus.VALID if _is_served(case, now) else CertificateStatus.ISSUING
-
-
-def _while_failing(case: Case, now: datetime) -> CertificateStatus:
-    return CertificateStatus.VALID if _is_served(case, now) else CertificateStatus.FAILING
-
-
-def _is_served(case: Case, now: datetime) -> bool:
-    """Whether visitors get a good certificate meanwhile, with a tenth of its life to spare."""
-    there = case.certificate
-    if there is None or set(there.names) != set(case.domain.hosts):
-        return False
-    return now < there.not_after - (there.not_after - there.not_before) / 10

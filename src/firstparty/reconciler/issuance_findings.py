@@ -1,10 +1,12 @@
 """What the owner and the operator read while a certificate is on its way. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from firstparty.certs.progress import Rejected
+from firstparty.model.authorities import Counter, Use
 from firstparty.model.certificates import ChallengeMethod, Order
 from firstparty.model.findings import Actor, Finding, Severity
 
@@ -24,7 +26,14 @@ _ACTS: Final[Mapping[str, Actor]] = MappingProxyType(
 
 # Codes of this file: they stay while a live domain is watched and its renewal waits.
 CODES: Final = frozenset(
-    {"ca-refused", "ca-unavailable", "certificate-unusable", "order-stuck", "key-unreadable"}
+    {
+        "ca-refused",
+        "ca-unavailable",
+        "certificate-queued",
+        "certificate-unusable",
+        "order-stuck",
+        "key-unreadable",
+    }
 )
 
 
@@ -34,6 +43,23 @@ def ordered(authority: str) -> Finding:
         code="certificate-ordered",
         sentence=f"A certificate for both hosts is being issued ({authority}).",
         acts=Actor.CA,
+    )
+
+
+def queued(authority: str, waits_for: Counter, at: datetime) -> Finding:
+    """The CA's limits, of which a fifth is left free, allow the order later."""
+    of = {
+        Use.ACCOUNTS: "new accounts",
+        Use.ORDERS: "new certificates, of all domains together",
+        Use.CERTIFICATES: f"certificates for names below {waits_for.key}",
+        Use.DUPLICATES: "certificates for these same hosts",
+        Use.FAILURES: f"failed validations of {waits_for.key}",
+    }
+    return Finding(
+        code="certificate-queued",
+        sentence=f"The CA ({authority}) limits {of[waits_for.use]}: this domain's turn is at "
+        f"{at:%Y-%m-%d %H:%M} UTC.",
+        acts=Actor.NOBODY,
     )
 
 

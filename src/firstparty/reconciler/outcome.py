@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from firstparty.certs.progress import Rejected
 from firstparty.model.certificates import Certificate, Order, RevocationReason
 from firstparty.model.claims import Claim
 from firstparty.model.findings import Finding
@@ -15,11 +16,20 @@ AT_ONCE: Final = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaAnswered:
+    """Whether an authority that was asked gave an answer that can be used."""
+
+    authority: str
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What was found, what changed, and when to look again (None: when somebody asks).
 
     ``revoke`` marks every certificate of the domain that is still good for revocation: safe to
-    say again. ``revocation`` is a marked one after a try.
+    say again. ``revocation`` is a marked one after a try. ``rejected`` is why the order is over,
+    if its CA said so; ``ca`` is whether a CA that was asked answered.
     """
 
     observation: Observation
@@ -30,6 +40,8 @@ class Outcome:
     certificate: Certificate | None = None
     revoke: RevocationReason | None = None
     revocation: Certificate | None = None
+    rejected: Rejected | None = None
+    ca: CaAnswered | None = None
 
 
 def observe(

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from firstparty.certs.progress import OrderProgress, RevocationProgress
-from firstparty.model.certificates import Challenge, ChallengeMethod, RevocationReason
+from firstparty.model.certificates import Challenge
+from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.probed import HostsAnswer, ProbeTarget
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
 from firstparty.resolver.pointing import PointingAnswer
@@ -35,36 +35,6 @@ class ChallengeProbe(Protocol):
         """Whether *every* server or edge of ours answers *every* one of these now."""
 
 
-class CertificateAuthority(Protocol):
-    """Who issues certificates. Every method may be called again after a crash."""
-
-    @property
-    def name(self) -> str:
-        """The name it has in the settings; stored with orders and certificates."""
-
-    async def begin(
-        self,
-        names: Sequence[str],
-        csr: bytes,
-        *,
-        method: ChallengeMethod = ChallengeMethod.DNS,
-    ) -> OrderProgress:
-        """Order a certificate for ``names`` and the key of the request (PEM)."""
-
-    async def answer(
-        self, url: str, *, method: ChallengeMethod = ChallengeMethod.DNS
-    ) -> OrderProgress:
-        """Say that the challenges are served. MUST be harmless when said twice."""
-
-    async def advance(self, url: str, csr: bytes) -> OrderProgress:
-        """Take the next move in an order whose challenges were answered."""
-
-    async def revoke(
-        self, chain: str, reason: RevocationReason, *, key_pem: bytes | None
-    ) -> RevocationProgress:
-        """Revoke a chain's leaf; ``key_pem`` is its key if we can open it. May be said twice."""
-
-
 class EdgeProbe(Protocol):
     """What both hosts of a domain answer over HTTPS, through the edge."""
 
@@ -82,6 +52,6 @@ class Ports:
 
     dns: DnsProbe
     challenges: ChallengeProbe
-    authority: CertificateAuthority
+    authorities: Authorities
     edge: EdgeProbe
     close: Callable[[], None] = _nothing

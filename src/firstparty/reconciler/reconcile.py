@@ -14,13 +14,14 @@ from typing import Final
 from firstparty.model.claims import ClaimState
 from firstparty.model.status import DnsStatus, Intent, Statuses, Word, derive_word
 from firstparty.reconciler.case import Case, load_case
-from firstparty.reconciler.issuance import Issuance, needs_certificate, wait_until_allowed
+from firstparty.reconciler.issuance import Issuance, needs_certificate
 from firstparty.reconciler.outcome import Outcome
 from firstparty.reconciler.ports import Ports
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.resting import pause, remove, yield_name
 from firstparty.reconciler.revocation import needs_revocation, revoke
 from firstparty.reconciler.saving import save_outcome
+from firstparty.reconciler.setbacks import wait_until_allowed
 from firstparty.reconciler.verification import ask_owners_dns, check_own_servers, prove
 from firstparty.reconciler.watch import ask_hosts, first_probe, watch
 from firstparty.store.engine import Store
@@ -49,10 +50,10 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """A case at a moment, with the CA that is in use."""
+    """A case at a moment, with the names of the CAs that are in use."""
 
     case: Case
-    authority: str
+    authorities: frozenset[str]
     now: datetime
 
     @property
@@ -63,7 +64,7 @@ class Situation:
     @property
     def needs_certificate(self) -> bool:
         """Whether a certificate is missing or due."""
-        return needs_certificate(self.case, authority=self.authority, now=self.now)
+        return needs_certificate(self.case, authorities=self.authorities, now=self.now)
 
     @property
     def may_ask_ca(self) -> bool:
@@ -88,9 +89,9 @@ NEEDS: Final[tuple[tuple[Need, Callable[[Situation], bool]], ...]] = (
 )
 
 
-def most_needed(case: Case, *, authority: str, now: datetime) -> Need:
+def most_needed(case: Case, *, authorities: frozenset[str], now: datetime) -> Need:
     """What a domain needs most now."""
-    at = Situation(case=case, authority=authority, now=now)
+    at = Situation(case=case, authorities=authorities, now=now)
     return next(need for need, applies in NEEDS if applies(at))
 
 
@@ -122,15 +123,22 @@ class Reconciler:
 
     def _save(self, lease: Lease, outcome: Outcome) -> Word | None:
         with self.store.write() as connection:
-            return save_outcome(connection, lease, outcome, now=self.clock(), service=self.service)
+            return save_outcome(
+                connection,
+                lease,
+                outcome,
+                now=self.clock(),
+                service=self.service,
+                authorities=self.ports.authorities,
+            )
 
     async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911 - one a need, checked by mypy
         """The step that is most needed."""
         ports, now = self.ports, self.clock()
-        need = most_needed(case, authority=ports.authority.name, now=now)
+        need = most_needed(case, authorities=ports.authorities.names, now=now)
         match need:
             case Need.REVOCATION:
-                return await revoke(case, ports.authority, self.edge_sealer, now=now)
+                return await revoke(case, ports.authorities.by_name, self.edge_sealer, now=now)
             case Need.REMOVAL:
                 return remove(case, now=now)
             case Need.REST:
@@ -143,7 +151,7 @@ class Reconciler:
             case Need.SERVERS:
                 return await check_own_servers(case, ports.dns, self.service, now=now)
             case Need.CERTIFICATE:
-                issuance = Issuance(ports.authority, ports.challenges, self.edge_sealer)
+                issuance = Issuance(ports.authorities, ports.challenges, self.edge_sealer)
                 return await issuance.step(case, now=now)
             case Need.PATIENCE:
                 return wait_until_allowed(case, now=now)

@@ -5,6 +5,7 @@ marked in the same transaction, and the domain is due until the CA has done it. 
 in service gets another certificate first, so that no visitor ever meets a revoked one.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -15,9 +16,9 @@ from firstparty.model.claims import ClaimState
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.status import Intent
 from firstparty.reconciler.case import Case
+from firstparty.reconciler.choice import CertificateAuthority
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import CA_OUTAGE, at_most_last
-from firstparty.reconciler.ports import CertificateAuthority
 from firstparty.store.sealing import SealBroken, Sealer
 from firstparty.telemetry import Log
 
@@ -41,12 +42,13 @@ def revocation_due_at(case: Case) -> datetime | None:
 
 
 async def revoke(
-    case: Case, authority: CertificateAuthority, sealer: Sealer, *, now: datetime
+    case: Case, authorities: Mapping[str, CertificateAuthority], sealer: Sealer, *, now: datetime
 ) -> Outcome:
     """Ask the CA to revoke the certificate that is marked. ``sealer`` is the edge's."""
     marked = case.revocation
     assert marked is not None
-    if marked.authority != authority.name or now >= marked.not_after:
+    authority = authorities.get(marked.authority)
+    if authority is None or now >= marked.not_after:
         return _give_up(case, marked, now=now)  # nobody to ask, or nothing to ask for
     progress = await authority.revoke(
         marked.chain,

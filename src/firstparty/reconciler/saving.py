@@ -17,7 +17,9 @@ from firstparty.model.findings import Finding
 from firstparty.model.observations import Observation
 from firstparty.model.status import DnsStatus, EdgeStatus, Word, derive_word
 from firstparty.reconciler.case import Case, load_case
+from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.conflicts import find_conflict, release_earlier_claims
+from firstparty.reconciler.fallback import note_answer
 from firstparty.reconciler.outcome import Outcome
 from firstparty.reconciler.pauses import CONFLICT
 from firstparty.reconciler.publication import (
@@ -27,14 +29,22 @@ from firstparty.reconciler.publication import (
     challenge_keys,
 )
 from firstparty.reconciler.revocation import revocation_due_at
+from firstparty.reconciler.turns import settle, take_turn
 from firstparty.store import certificates, domains, work
 from firstparty.store.feed import lock_feed, publish
+from firstparty.store.uses import drop_promise
 
 _OVER: Final = frozenset({OrderState.ISSUED, OrderState.FAILED})
 
 
 def save_outcome(
-    connection: Connection, lease: work.Lease, outcome: Outcome, *, now: datetime, service: Service
+    connection: Connection,
+    lease: work.Lease,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    service: Service,
+    authorities: Authorities,
 ) -> Word | None:
     """Store an outcome and give the lease back; the word now, or None if the lease was lost."""
     if not work.is_held(connection, lease):
@@ -45,6 +55,9 @@ def save_outcome(
         conflict = find_conflict(connection, stored.domain)
         if conflict is not None:
             outcome = _refuse(outcome, conflict)
+    outcome = note_answer(connection, stored, outcome, authorities, now=now)
+    if outcome.new_order is not None:
+        outcome = take_turn(connection, stored, outcome, authorities, now)
     after = _apply(stored, outcome)
     publication = build_publication(after, service, serial=int(now.timestamp()))
     observation = _with_edge(after.observation, publication)
@@ -56,6 +69,8 @@ def save_outcome(
     if not work.save_observation(connection, lease, observation, due_at=due_at):
         return None
     _write(connection, outcome, now=now)
+    if after.claim.state is ClaimState.RELEASED:
+        drop_promise(connection, after.domain.id)
     _publish(connection, stored, publication)
     return _keep_history(connection, after, observation, now=now)
 
@@ -110,6 +125,7 @@ def _write(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
         certificates.add_order(connection, outcome.new_order)
     if outcome.order is not None:
         certificates.save_order(connection, outcome.order)
+        settle(connection, outcome, now=now)
     if outcome.certificate is not None:
         certificates.add_certificate(connection, outcome.certificate)
     if outcome.revoke is not None:

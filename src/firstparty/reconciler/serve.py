@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firstparty.config.addresses import parse_address
-from firstparty.config.settings import Settings
-from firstparty.reconciler.authorities import LOCAL, build_authority, local_root_file
+from firstparty.config.settings import LOCAL, Settings
+from firstparty.reconciler.authorities import build_chosen, local_root_file
 from firstparty.reconciler.challenge_probe import OwnChallenges
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
 from firstparty.reconciler.loop import Loop
@@ -29,23 +29,22 @@ def build_ports(settings: Settings, store: Store, control_sealer: Sealer) -> Por
     dns = build_public_dns(settings)
     addresses = tuple(parse_address(text, key="edge.probe") for text in settings.edge.probe)
     edges = tuple(parse_address(text, key="edge.http_probe") for text in settings.edge.http_probe)
-    authority = build_authority(settings, store, control_sealer)
+    authorities = build_chosen(settings, store, control_sealer)
     return Ports(
         dns=dns,
         challenges=OwnChallenges(dns, edges),
-        authority=authority,
+        authorities=authorities,
         edge=HttpsEdgeProbe(addresses, Trust(_roots(settings))),
-        close=authority.close,
+        close=authorities.close,
     )
 
 
 def _roots(settings: Settings) -> tuple[Path, ...]:
     """Files of roots to trust besides the system's."""
-    chosen = settings.certificates.authority
-    if chosen == LOCAL:
-        return (local_root_file(settings),)
-    roots = settings.certificates.authorities[chosen].roots
-    return (Path(roots),) if roots else ()
+    certificates = settings.certificates
+    named = [certificates.authorities[one].roots for one in certificates.in_order if one != LOCAL]
+    local = (local_root_file(settings),) if LOCAL in certificates.in_order else ()
+    return (*local, *(Path(roots) for roots in named if roots))
 
 
 async def serve_reconciler(

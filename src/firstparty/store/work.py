@@ -188,6 +188,7 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "ca_refusals": observation.ca_refusals,
                 "ca_outages": observation.ca_outages,
                 "ca_not_before": observation.ca_not_before,
+                "is_rehearsed": observation.is_rehearsed,
             }
         ),
     }
@@ -211,4 +212,5 @@ def _observation(row: Row[Any]) -> Observation:
         ca_refusals=row.facts["ca_refusals"],
         ca_outages=row.facts["ca_outages"],
         ca_not_before=msgspec.convert(row.facts["ca_not_before"], datetime | None),
+        is_rehearsed=row.facts.get("is_rehearsed", False),  # not in rows of earlier versions
     )

@@ -1,5 +1,6 @@
 """Every table of the store, by who writes it; whoever imports this has them all in ``metadata``."""
 
+from firstparty.store.tables.authorities import breakers, uses
 from firstparty.store.tables.columns import Instant, metadata
 from firstparty.store.tables.domains import claims, domain_sources, domains, sources
 from firstparty.store.tables.feed import feed, revision
@@ -20,6 +21,7 @@ __all__ = [
     "accounts",
     "answers",
     "audit",
+    "breakers",
     "certificates",
     "claims",
     "domain_sources",
@@ -36,5 +38,6 @@ __all__ = [
     "statuses",
     "tokens",
     "tries",
+    "uses",
     "workspaces",
 ]

@@ -1,0 +1,123 @@
+"""What was used of the certificate authorities' limits, and what of it is promised to whom."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from firstparty.model.authorities import Breaker, Counter, Failure, Promise, Use
+from firstparty.store import tables
+
+
+def load_times(
+    connection: Connection, authority: str, counter: Counter, *, since: datetime
+) -> list[datetime]:
+    """When it was used, or will be, since then: in order."""
+    table = tables.uses.c
+    return list(
+        connection.execute(
+            select(table.at)
+            .where(
+                table.authority == authority,
+                table.use == counter.use,
+                table.key == counter.key,
+                table.at > since,
+            )
+            .order_by(table.at)
+        ).scalars()
+    )
+
+
+def add_uses(
+    connection: Connection,
+    authority: str,
+    counters: Iterable[Counter],
+    *,
+    at: datetime,
+    domain_id: str | None = None,
+    order_id: str | None = None,
+) -> None:
+    """Count one use of each; without an order it is a promise to the domain."""
+    rows = [
+        {
+            "authority": authority,
+            "use": counter.use,
+            "key": counter.key,
+            "at": at,
+            "domain_id": domain_id,
+            "order_id": order_id,
+        }
+        for counter in counters
+    ]
+    if rows:
+        connection.execute(insert(tables.uses), rows)
+
+
+def load_promise(connection: Connection, domain_id: str) -> Promise | None:
+    """What this domain waits for, if it was told to."""
+    row = connection.execute(
+        select(tables.uses)
+        .where(tables.uses.c.domain_id == domain_id, tables.uses.c.order_id.is_(None))
+        .order_by(tables.uses.c.number)
+    ).first()
+    if row is None:
+        return None
+    return Promise(
+        domain_id=domain_id,
+        authority=row.authority,
+        at=row.at,
+        counter=Counter(use=Use(row.use), key=row.key),
+    )
+
+
+def drop_promise(connection: Connection, domain_id: str) -> None:
+    """Forget what was promised to this domain: it is fulfilled, or not wanted any more."""
+    connection.execute(
+        delete(tables.uses).where(
+            tables.uses.c.domain_id == domain_id, tables.uses.c.order_id.is_(None)
+        )
+    )
+
+
+def forget_uses(connection: Connection, order_id: str, uses: Iterable[Use]) -> None:
+    """Give back what an order was counted for and did not come to."""
+    connection.execute(
+        delete(tables.uses).where(
+            tables.uses.c.order_id == order_id, tables.uses.c.use.in_(list(uses))
+        )
+    )
+
+
+def prune_uses(connection: Connection, authority: str, use: Use, *, before: datetime) -> None:
+    """Forget what no window reaches any more."""
+    connection.execute(
+        delete(tables.uses).where(
+            tables.uses.c.authority == authority,
+            tables.uses.c.use == use,
+            tables.uses.c.at < before,
+        )
+    )
+
+
+def load_breakers(connection: Connection) -> dict[str, Breaker]:
+    """The breakers that have something to say, by authority."""
+    return {
+        row.authority: Breaker(
+            failures=msgspec.convert(row.failures, tuple[Failure, ...]), open_until=row.open_until
+        )
+        for row in connection.execute(select(tables.breakers))
+    }
+
+
+def save_breaker(connection: Connection, authority: str, breaker: Breaker) -> None:
+    """Store a breaker; one that is closed and has seen no failure is the default."""
+    connection.execute(delete(tables.breakers).where(tables.breakers.c.authority == authority))
+    if breaker.failures or breaker.open_until is not None:
+        connection.execute(
+            insert(tables.breakers).values(
+                authority=authority,
+                failures=msgspec.to_builtins(breaker.failures),
+                open_until=breaker.open_until,
+            )
+        )
