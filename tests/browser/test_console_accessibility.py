@@ -108,6 +108,8 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"sources/{web.id}/settings",
         f"sources/{web.id}/policy",
         f"sources/{web.id}/privacy",
+        f"sources/{web.id}/hosts",
+        f"sources/{free.id}/hosts",
         "messages",
         "tokens",
         f"proxies?source={web.id}&provider=nginx&cdn_host=evs.own.test&api_host=api.own.test",

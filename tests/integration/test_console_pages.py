@@ -336,3 +336,32 @@ async def test_privacy_rules_are_set_on_a_page_and_a_bad_path_is_said_by_its_fie
     assert "properties.email\ntraits.phone</textarea>" in after.text
     assert 'value="truncate" checked' in after.text
     assert re.search(r'name="honour_gpc" value="yes" checked', after.text)
+
+
+async def test_a_source_is_restored_rolled_out_and_brought_back_on_its_page(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    path = f"/workspaces/{shop.id}/sources/{source.id}/hosts"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        without_domain = await browser.get(path)
+        world.domain(shop, "cdp.shop.test", source)
+        on_the_domain = await browser.get(path)
+        csrf = {"csrf": csrf_of(on_the_domain)}
+        shown = []
+        for share in ("0", "25 %", "100"):
+            await browser.post(path, data=csrf | {"share": share})
+            shown.append(text_of(await browser.get(path)))
+        refused = await browser.post(path, data=csrf | {"share": "most"})
+
+    assert "on no domain" in without_domain.text
+    assert "Restore to the default hosts" in on_the_domain.text
+    assert "Back to the domain" in shown[0]
+    assert "25 % on the domain" in shown[1]
+    assert "Restore to the default hosts" in shown[2]
+    assert refused.status_code == 422
+    assert "from 0 to 100" in field_of(refused.text, "share")
+    assert 'value="most"' in refused.text

@@ -30,6 +30,9 @@ FLASHES: Final = {
     "source-added": "The source is added.",
     "source-changed": "Saved. Browsers get it with their next load.",
     "privacy-changed": "Saved. The rules count for what arrives from now on.",
+    "source-restored": "Restored: the next load of a page goes to the default hosts.",
+    "source-enabled": "All visitors are sent to the domain, with the next load of a page.",
+    "source-rolled-out": "That share of visitors is sent to the domain from now on.",
     "letters-replayed": "They are in the log again, and go upstream now.",
     "letters-kept": "What can be read is in the log again; the rest cannot be sent, and stays.",
     "letters-more": "As many as one request takes are in the log again. Do it once more for the "
