@@ -5,7 +5,8 @@ Exception
     ├── Refused          the caller must change something
     │   ├── NotFound     … because what they name is not there, or not theirs
     │   ├── Forbidden    … because their role does not allow it
-    │   └── Conflict     … because it clashes with what is there
+    │   ├── Conflict     … because it clashes with what is there
+    │   └── Outdated     … because it is for a state that is past
     └── Unavailable      try again, after a while
         └── TooMany      … because the caller asked too often
 """
@@ -44,6 +45,10 @@ class Forbidden(Refused):
 
 class Conflict(Refused):
     """The request clashes with something that is there already."""
+
+
+class Outdated(Refused):
+    """The request was made for a state of the thing that is past."""
 
 
 class Unavailable(FirstpartyError):

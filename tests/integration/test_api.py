@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from firstparty.config.settings import EdgeSettings, Settings
+from firstparty.config.settings import ConsoleSettings, EdgeSettings, Settings
+from firstparty.model.workspaces import Role
 from firstparty.store import tables
 from tests.served import Served, serve_api
 
@@ -364,3 +365,61 @@ def test_readiness_needs_the_store(tmp_path: Path) -> None:
     assert broken.status_code == 503
     assert broken.headers["retry-after"] == "1"
     assert alive.status_code == 200
+
+
+def test_an_update_for_a_past_state_is_refused(call: httpx.Client, workspace: str) -> None:
+    path = f"/sources/{add_source(call, workspace)['id']}"
+    etag = call.get(path).headers["etag"]
+    first = call.patch(path, json={"settings": {"a": 1}}, headers={"If-Match": etag})
+    late = call.patch(path, json={"settings": {"b": 1}}, headers={"If-Match": etag})
+    wrong = call.patch(path, json={"settings": {"b": 1}}, headers={"If-Match": "W/yes"})
+
+    assert first.status_code == 200
+    assert first.headers["etag"] == call.get(path).headers["etag"] != etag
+    assert (late.status_code, late.json()["code"]) == (412, "changed-meanwhile")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "if-match-invalid")
+    assert call.get(path).json()["settings"] == {"a": 1}
+    latest = {"If-Match": first.headers["etag"]}
+    assert call.patch(path, json={"settings": {"b": 1}}, headers=latest).status_code == 200
+
+
+def test_a_domains_etag_is_that_of_its_intent(call: httpx.Client, workspace: str) -> None:
+    source = add_source(call, workspace)
+    body = {"workspace_id": workspace, "name": "cdp.etag.com", "source_ids": [source["id"]]}
+    path = f"/domains/{call.post('/domains', json=body).json()['id']}"
+    etag = call.get(path).headers["etag"]
+    call.post(f"{path}/check")
+    checked = call.get(path).headers["etag"]
+    call.post(f"{path}/pause")
+    late = call.delete(path, headers={"If-Match": etag})
+
+    assert checked == etag
+    assert late.status_code == 412
+    assert call.delete(path, headers={"If-Match": "*"}).status_code == 200
+
+
+def test_sources_are_searched_by_name_id_and_write_key(call: httpx.Client, workspace: str) -> None:
+    shop = add_source(call, workspace, name="Web 100% shop")
+    blog = add_source(call, workspace, name="Blog")
+
+    def found(text: str) -> list[str]:
+        answer = call.get("/sources", params={"workspace": workspace, "q": text})
+        return [one["id"] for one in answer.json()["items"]]
+
+    assert found("100% SHOP") == [shop["id"]]
+    assert found("%") == [shop["id"]]
+    assert found(blog["id"]) == found(blog["write_key"]) == [blog["id"]]
+    assert found("nothing") == []
+
+
+def test_a_token_that_asks_too_often_waits(tmp_path: Path) -> None:
+    settings = Settings(console=ConsoleSettings(requests_per_minute=2))
+    with serve_api(tmp_path, settings) as served, served.call() as call:
+        answers = [call.get("/workspaces") for _ in range(3)]
+        with served.call(served.token(Role.VIEWER, None)) as another:
+            other = another.get("/workspaces")
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["code"] == "token-throttled"
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+    assert other.status_code == 200

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 
 from firstparty.model.status import (
@@ -360,3 +361,26 @@ def test_privacy_rules_are_shown_changed_in_part_and_reset(shell: Shell) -> None
     assert "userId" in printed
     assert reset["drop_fields"] == []
     assert "messageId cannot be dropped" in " ".join(refused.split())
+
+
+def test_people_are_invited_promoted_and_removed(shell: Shell, source: str) -> None:
+    del source  # it made the workspace
+    made = shell.json("people", "invite", "Ann@Shop.test", "--role", "viewer")
+    listed = shell.json("people", "invitations")
+    accepted = httpx.post(
+        f"{shell.served.url}/api/v1/invitations/accept",
+        json={"secret": made["url"].rpartition("/")[2], "password": "four random words"},
+        trust_env=False,
+    )
+    promoted = shell.json("people", "role", "ann@shop.test", "admin")
+    told = shell.run("audit", "--action", "member")
+
+    assert [one["email"] for one in listed] == ["ann@shop.test"]
+    assert accepted.status_code == 200
+    assert promoted["role"] == "admin"
+    assert "member.changed" in told
+    assert "before: viewer" in told
+    assert "last owner" not in shell.run("people", "list")
+    assert "is removed" in shell.run("people", "remove", "ann@shop.test", "--yes")
+    assert "people invite" in shell.run("people", "list")
+    assert "nobody 'ann@shop.test'" in shell.run("people", "role", "ann@shop.test", "owner", code=1)

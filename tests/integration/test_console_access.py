@@ -1,10 +1,13 @@
 """Who gets in to the console and how far: sign-in, sessions, forms that are ours, tenants."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from firstparty.control.callers import SYSTEM
+from firstparty.control.invitations import invite
 from firstparty.model.workspaces import Role
 from tests.console_forms import csrf_of, sign_in, text_of, without_secrets
 from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
@@ -221,3 +224,30 @@ async def test_a_person_without_a_workspace_is_told_whom_to_ask(world: ConsoleWo
 
     assert answer.status_code == 200
     assert "firstparty workspaces add" in answer.text
+
+
+async def test_an_invitations_link_lets_somebody_in_once(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    made = invite(
+        world.store,
+        SYSTEM,
+        workspace_id=shop.id,
+        email=EMAIL,
+        role=Role.VIEWER,
+        now=datetime.now(UTC),
+    )
+    async with world.browser() as browser:
+        page = await browser.get(made.path)
+        short = await browser.post(made.path, data={"csrf": csrf_of(page), "password": "short"})
+        taken = await browser.post(made.path, data={"csrf": csrf_of(page), "password": PASSWORD})
+        inside = await browser.get(f"/workspaces/{shop.id}/sources")
+    async with world.browser() as other:
+        again = await other.get(made.path)
+
+    assert EMAIL in page.text
+    assert short.status_code == 422
+    assert "12 to 256 characters" in text_of(short)
+    assert (taken.status_code, taken.headers["location"]) == (303, "/")
+    assert inside.status_code == 200
+    assert again.status_code == 410
+    assert "used, withdrawn or expired" in text_of(again)

@@ -25,6 +25,7 @@ from firstparty.model.findings import DnsRecord
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType, Workspace
 from firstparty.store import domains, tables, work
+from firstparty.store.domains import DomainFilter
 from firstparty.store.engine import Store
 from tests.builders import NOW
 from tests.installation import RULES, Installation, a_caller, an_installation
@@ -245,7 +246,11 @@ def test_a_domain_is_found_by_its_name_as_people_write_it(here: Installation) ->
     ask(here, name="daten.bücher.de")
     ask(here, name="cdp.shop.com")
     found = list_domains(
-        here.store, SYSTEM, workspace_id=here.ours.id, rules=RULES, name="Daten.Bücher.de."
+        here.store,
+        SYSTEM,
+        workspace_id=here.ours.id,
+        rules=RULES,
+        only=DomainFilter(name="Daten.Bücher.de."),
     )
 
     assert [view.domain.name for view in found] == ["daten.xn--bcher-kva.de"]

@@ -11,10 +11,13 @@ from starlette.exceptions import HTTPException
 
 import firstparty
 from firstparty.api import (
+    audit,
     csp,
     domains,
     events,
     health,
+    invitations,
+    people,
     proxies,
     proxy_checks,
     rollout,
@@ -27,6 +30,7 @@ from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
 from firstparty.api.problems import Problem, add_problems
+from firstparty.api.rates import Rates
 from firstparty.api.tail import MAX_TAILS
 from firstparty.config.settings import Settings
 from firstparty.control.rules import build_rules
@@ -70,6 +74,7 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         log_url=settings.spool.log_url,
         tails=asyncio.Semaphore(MAX_TAILS),
         proxy_checks=BoundedSemaphore(proxy_checks.MAX_AT_ONCE),
+        rates=Rates(settings.console.requests_per_minute),
     )
     api = APIRouter(prefix="/api/v1")
     nouns = (
@@ -83,7 +88,11 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         tail,
         proxy_checks,
         tokens,
+        people,
+        invitations,
+        audit,
     )
+    api.include_router(invitations.open_router)
     for noun in nouns:
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
@@ -120,7 +129,7 @@ def _complete_document(app: FastAPI) -> None:
             schemas = document["components"]["schemas"]
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
             for operations in document["paths"].values():
-                if "post" in operations:
+                if "security" in operations.get("post", {}):
                     operations["post"].setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
             app.openapi_schema = document
         return app.openapi_schema

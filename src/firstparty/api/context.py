@@ -11,6 +11,7 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from firstparty.api.problems import Unauthenticated
+from firstparty.api.rates import Rates
 from firstparty.control.access import find_bearer
 from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
@@ -39,6 +40,7 @@ class Installation:
     log_url: str
     tails: asyncio.Semaphore
     proxy_checks: BoundedSemaphore
+    rates: Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +75,16 @@ def get_context(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
 ) -> Context:
-    """The context of this request; raises Unauthenticated."""
+    """The context of this request; raises Unauthenticated, TooMany."""
     installation: Installation = request.app.state.installation
     bearer = credentials.credentials if credentials else None
     caller = authenticate(installation, bearer)
+    now = installation.clock()
+    installation.rates.take(caller.actor, now=now)
     return Context(
         store=installation.store,
         rules=installation.rules,
-        now=installation.clock(),
+        now=now,
         caller=caller,
         log_url=installation.log_url,
     )

@@ -3,17 +3,20 @@
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from firstparty.api.context import After, ChosenWorkspace, Here, Limit
 from firstparty.api.domain_answers import DomainAnswer
+from firstparty.api.etags import IfMatch, read_if_match, set_etag
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.problems import describe_problems
 from firstparty.control import domains
 from firstparty.control.domains import DomainRequest as Asked
 from firstparty.model.domains import Mode
+from firstparty.model.status import Word
+from firstparty.store.domains import DomainFilter
 
 _MODE: Final = (
     "How the name points at us: delegation (two NS records) or, second best since Safari and "
@@ -24,7 +27,7 @@ router = APIRouter(
     prefix="/domains",
     tags=["domains"],
     route_class=IdempotentRoute,
-    responses=describe_problems(401, 403, 404, 409, 422),
+    responses=describe_problems(401, 403, 404, 409, 412, 422, 429),
 )
 
 
@@ -66,6 +69,8 @@ def list_domains(
     name: Annotated[
         str | None, Query(description="Only the domain of this name", max_length=1_000)
     ] = None,
+    q: Annotated[str, Query(description="Only names that have this in them", max_length=253)] = "",
+    status: Annotated[Word | None, Query(description="Only those with this word")] = None,
     after: After = "",
     limit: Limit = 50,
 ) -> Page[DomainAnswer]:
@@ -75,7 +80,7 @@ def list_domains(
         here.caller,
         workspace_id=here.choose_workspace(workspace).id,
         rules=here.rules,
-        name=name,
+        only=DomainFilter(name=name, part=q, word=status),
         after=after,
         limit=limit + 1,
     )
@@ -105,9 +110,10 @@ def request_domain(here: Here, asked: DomainRequest) -> DomainAnswer:
 
 
 @router.get("/{domain_id}")
-def show_domain(here: Here, domain_id: str) -> DomainAnswer:
+def show_domain(here: Here, response: Response, domain_id: str) -> DomainAnswer:
     """One domain, also a removed one."""
     view = domains.show_domain(here.store, here.caller, domain_id, rules=here.rules)
+    set_etag(response, view.domain)
     return DomainAnswer.of(view)
 
 
@@ -133,7 +139,14 @@ def resume_domain(here: Here, domain_id: str) -> DomainAnswer:
 
 
 @router.delete("/{domain_id}")
-def remove_domain(here: Here, domain_id: str) -> DomainAnswer:
+def remove_domain(here: Here, domain_id: str, if_match: IfMatch = None) -> DomainAnswer:
     """Drain and forget the domain; its records prove nothing afterwards."""
-    view = domains.remove_domain(here.store, here.caller, domain_id, rules=here.rules, now=here.now)
+    view = domains.remove_domain(
+        here.store,
+        here.caller,
+        domain_id,
+        revision=read_if_match(if_match),
+        rules=here.rules,
+        now=here.now,
+    )
     return DomainAnswer.of(view)

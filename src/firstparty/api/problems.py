@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from firstparty.errors import Conflict, Forbidden, NotFound, Refused, TooMany, Unavailable
+from firstparty.errors import Conflict, Forbidden, NotFound, Outdated, Refused, TooMany, Unavailable
 from firstparty.telemetry import Log
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -32,6 +32,7 @@ _STATUSES: Final[Mapping[type[Refused], HTTPStatus]] = MappingProxyType(
         NotFound: HTTPStatus.NOT_FOUND,
         Forbidden: HTTPStatus.FORBIDDEN,
         Conflict: HTTPStatus.CONFLICT,
+        Outdated: HTTPStatus.PRECONDITION_FAILED,
     }
 )
 

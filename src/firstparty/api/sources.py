@@ -3,10 +3,11 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from firstparty.api.context import After, ChosenWorkspace, Here, Limit
+from firstparty.api.etags import IfMatch, read_if_match, set_etag
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.privacy import PrivacyBody
@@ -23,7 +24,7 @@ router = APIRouter(
     prefix="/sources",
     tags=["sources"],
     route_class=IdempotentRoute,
-    responses=describe_problems(401, 403, 404, 409, 422),
+    responses=describe_problems(401, 403, 404, 409, 412, 422, 429),
 )
 
 
@@ -95,7 +96,16 @@ class SourcePatch(BaseModel):
 
 @router.get("")
 def list_sources(
-    here: Here, workspace: ChosenWorkspace = None, after: After = "", limit: Limit = 50
+    here: Here,
+    workspace: ChosenWorkspace = None,
+    q: Annotated[
+        str,
+        Query(
+            description="Only those with this in the name, or this id or write key", max_length=200
+        ),
+    ] = "",
+    after: After = "",
+    limit: Limit = 50,
 ) -> Page[SourceAnswer]:
     """The sources of a workspace, oldest first."""
     found = sources.list_sources(
@@ -103,6 +113,7 @@ def list_sources(
         here.caller,
         workspace_id=here.choose_workspace(workspace).id,
         rules=here.rules,
+        part=q,
         after=after,
         limit=limit + 1,
     )
@@ -132,15 +143,17 @@ def add_source(here: Here, asked: SourceRequest) -> SourceDetail:
 
 
 @router.get("/{source_id}")
-def show_source(here: Here, source_id: str) -> SourceDetail:
+def show_source(here: Here, response: Response, source_id: str) -> SourceDetail:
     """One source, with its settings."""
-    return SourceDetail.of(
-        sources.show_source(here.store, here.caller, source_id, rules=here.rules)
-    )
+    view = sources.show_source(here.store, here.caller, source_id, rules=here.rules)
+    set_etag(response, view.source)
+    return SourceDetail.of(view)
 
 
 @router.patch("/{source_id}")
-def change_source(here: Here, source_id: str, asked: SourcePatch) -> SourceDetail:
+def change_source(
+    here: Here, response: Response, source_id: str, asked: SourcePatch, if_match: IfMatch = None
+) -> SourceDetail:
     """Change its settings, their origin or its privacy rules.
 
     Browsers get settings within a minute or so; privacy rules count within seconds.
@@ -157,9 +170,11 @@ def change_source(here: Here, source_id: str, asked: SourcePatch) -> SourceDetai
             privacy=None if asked.privacy is None else asked.privacy.parse(),
             messages_per_second=asked.messages_per_second,
         ),
+        revision=read_if_match(if_match),
         rules=here.rules,
         now=here.now,
     )
+    set_etag(response, view.source)
     return SourceDetail.of(view)
 
 

@@ -31,6 +31,11 @@ class Client:
         """The workspace to speak about, where one was chosen."""
         return self._connection.workspace
 
+    @property
+    def url(self) -> str:
+        """The console's address, without a slash at its end."""
+        return self._connection.url
+
     def get(self, *path: str, **query: Query) -> Any:
         """The answer to a GET of the path with these parts."""
         return self._send("GET", path, query=query)
@@ -39,17 +44,17 @@ class Client:
         """The answer to a POST."""
         return self._send("POST", path, body=body)
 
-    def patch(self, *path: str, body: Mapping[str, Any]) -> Any:
+    def patch(self, *path: str, body: Mapping[str, Any], **query: Query) -> Any:
         """The answer to a PATCH."""
-        return self._send("PATCH", path, body=body)
+        return self._send("PATCH", path, query=query, body=body)
 
     def put(self, *path: str, body: Mapping[str, Any]) -> Any:
         """The answer to a PUT."""
         return self._send("PUT", path, body=body)
 
-    def delete(self, *path: str) -> Any:
+    def delete(self, *path: str, **query: Query) -> Any:
         """The answer to a DELETE."""
-        return self._send("DELETE", path)
+        return self._send("DELETE", path, query=query)
 
     def list_all(self, *path: str, **query: Query) -> Iterator[Any]:
         """Every item of a list, page by page."""

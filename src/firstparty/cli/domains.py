@@ -12,6 +12,7 @@ from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_json, print_line, print_table
 from firstparty.cli.watch import watch_domain
 from firstparty.model.domains import Mode
+from firstparty.model.status import Word
 
 app = typer.Typer(help="Customers' subdomains.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
@@ -57,10 +58,20 @@ def add(  # noqa: PLR0913 - one parameter for each option
 
 
 @app.command("list")
-def list_(*, workspace: InWorkspace = None, as_json: AsJson = False) -> None:
+def list_(
+    *,
+    query: Annotated[
+        str | None, typer.Option("--query", "-q", metavar="TEXT", help="Names with this in them.")
+    ] = None,
+    status: Annotated[Word | None, typer.Option(help="Those with this word.")] = None,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
     """The domains of the workspace."""
     client = Client.of_environment()
-    domains = list(client.list_all("domains", workspace=workspace or client.workspace))
+    domains = list(
+        client.list_all("domains", workspace=workspace or client.workspace, q=query, status=status)
+    )
     if as_json:
         print_json(domains)
         return

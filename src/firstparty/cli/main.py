@@ -10,7 +10,17 @@ from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
 import firstparty
-from firstparty.cli import domains, events, proxy, serving, sources, tokens, workspaces
+from firstparty.cli import (
+    audit,
+    domains,
+    events,
+    people,
+    proxy,
+    serving,
+    sources,
+    tokens,
+    workspaces,
+)
 from firstparty.cli.errors import CommandFailed, ExitCode
 from firstparty.config.addresses import ConfigError
 from firstparty.errors import FirstpartyError
@@ -34,6 +44,8 @@ app.add_typer(proxy.app, name="proxy")
 app.add_typer(workspaces.app, name="workspaces")
 app.add_typer(events.app, name="events")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(people.app, name="people")
+app.command()(audit.audit)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - the parser calls it

@@ -94,10 +94,17 @@ def edit(
 
 
 @app.command("list")
-def list_(*, workspace: InWorkspace = None, as_json: AsJson = False) -> None:
+def list_(
+    *,
+    query: Annotated[
+        str | None, typer.Option("--query", "-q", metavar="TEXT", help="Names with this in them.")
+    ] = None,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
     """The sources of the workspace."""
     client = Client.of_environment()
-    sources = list(client.list_all("sources", workspace=workspace or client.workspace))
+    sources = list(client.list_all("sources", workspace=workspace or client.workspace, q=query))
     if as_json:
         print_json(sources)
         return

@@ -108,6 +108,7 @@ class ConsoleSettings(Group, frozen=True, kw_only=True):
     """REST API and console."""
 
     listen: str = "127.0.0.1:8080"
+    requests_per_minute: int = 1_200
 
 
 class ResolverSettings(Group, frozen=True, kw_only=True):

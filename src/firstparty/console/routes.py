@@ -6,6 +6,7 @@ from firstparty.console import (
     debugger,
     domain,
     domain_list,
+    invitations,
     messages,
     proxies,
     sign_in,
@@ -65,4 +66,6 @@ PAGES: Final[tuple[Route, ...]] = (
 OPEN_PAGES: Final[tuple[Route, ...]] = (
     ("GET", "/sign-in", sign_in.show_sign_in),
     ("POST", "/sign-in", sign_in.sign_in),
+    ("GET", "/invitations/{secret}", invitations.show_invitation),
+    ("POST", "/invitations/{secret}", invitations.accept_invitation),
 )

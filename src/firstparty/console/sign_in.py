@@ -37,9 +37,13 @@ def sign_in(visit: Visit) -> Response:
         response = _render_again(visit, HTTPStatus.TOO_MANY_REQUESTS, error.sentence)
         response.headers["retry-after"] = str(error.retry_after // timedelta(seconds=1))
         return response
+    return open_session(visit, redirect(visit, local_path(form.text("next"))), secret)
+
+
+def open_session(visit: Visit, response: Response, secret: str) -> Response:
+    """Have the browser keep a new session; the one that it had before is ended."""
     if visit.session_secret:
-        access.sign_out(store, visit.session_secret)
-    response = redirect(visit, local_path(form.text("next")))
+        access.sign_out(visit.place.store, visit.session_secret)
     set_cookie(response, SESSION, secret, is_https=visit.is_https, lifetime=access.SESSION_LIFETIME)
     delete_cookie(response, FORM, is_https=visit.is_https)
     return response

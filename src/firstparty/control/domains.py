@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from firstparty.control.callers import Caller, require_role
 from firstparty.control.clashes import refuse_name_clash, refuse_sources
 from firstparty.control.fields import parse_description
+from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.views import DomainView, load_views
 from firstparty.errors import Conflict, NotFound, Refused
@@ -26,6 +27,7 @@ from firstparty.model.names import (
 from firstparty.model.status import Intent
 from firstparty.model.workspaces import Role
 from firstparty.store import domains, work, workspaces
+from firstparty.store.domains import DomainFilter
 from firstparty.store.engine import Store
 from firstparty.store.people import add_audit
 
@@ -120,20 +122,24 @@ def list_domains(
     *,
     workspace_id: str,
     rules: Rules,
-    name: str | None = None,
+    only: DomainFilter = DomainFilter(),  # noqa: B008 - it is immutable
     after: str = "",
     limit: int = 100,
 ) -> list[DomainView]:
     """The domains of a workspace by id, from after a cursor; not those that are gone.
 
-    Given a ``name``, those of this name, in whatever case it is written.
+    Names in ``only`` count in whatever case they are written.
     """
     require_role(caller, workspace_id, Role.VIEWER, kind="workspace", identifier=workspace_id)
     with store.read() as connection:
         found = domains.list_present_domains(
             connection,
             workspace_id,
-            name=None if name is None else canonical_name(name),
+            only=replace(
+                only,
+                name=None if only.name is None else canonical_name(only.name),
+                part=only.part.strip().lower(),
+            ),
             after=after,
             limit=limit,
         )
@@ -177,10 +183,18 @@ def resume_domain(
 
 
 def remove_domain(
-    store: Store, caller: Caller, domain_id: str, *, rules: Rules, now: datetime
+    store: Store,
+    caller: Caller,
+    domain_id: str,
+    *,
+    revision: Revision = None,
+    rules: Rules,
+    now: datetime,
 ) -> DomainView:
-    """Drain, revoke, forget; the claim stays as a tombstone."""
-    return _change(store, caller, domain_id, Intent.REMOVED, rules=rules, now=now)
+    """Drain, revoke, forget; the claim stays as a tombstone. Raises Outdated, NotFound."""
+    return _change(
+        store, caller, domain_id, Intent.REMOVED, revision=revision, rules=rules, now=now
+    )
 
 
 def _change(
@@ -189,11 +203,13 @@ def _change(
     domain_id: str,
     intent: Intent,
     *,
+    revision: Revision = None,
     rules: Rules,
     now: datetime,
 ) -> DomainView:
     with store.write() as connection:
         domain = _load(connection, caller, domain_id, Role.EDITOR)
+        require_revision(domain, revision)
         if domain.intent is not intent:
             _refuse_removed(domain)
             domains.save_intent(connection, domain.id, intent)

@@ -7,6 +7,7 @@ import msgspec
 
 from firstparty.control.callers import Caller, require_role
 from firstparty.control.privacy import check_privacy
+from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
 from firstparty.control.sources import SourceView, build_source_view
@@ -35,18 +36,21 @@ def change_source(
     source_id: str,
     *,
     change: SourceChange,
+    revision: Revision = None,
     rules: Rules,
     now: datetime,
 ) -> SourceView:
     """Change a source, and have the reconciler publish it; raises Refused, and all stays as it was.
 
-    A change to what is there already does nothing.
+    A change to what is there already does nothing. Raises Outdated where the source is not of the
+    ``revision`` that the change was made for.
     """
     with store.write() as connection:
         source = workspaces.load_source(connection, source_id)
         if source is None:
             raise NotFound("source", source_id)
         require_role(caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source_id)
+        require_revision(source, revision)
         workspace = workspaces.load_workspace(connection, source.workspace_id)
         assert workspace is not None  # a foreign key holds it
         domain = load_domains_of_sources(connection, [source_id]).get(source_id)

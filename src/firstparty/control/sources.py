@@ -129,10 +129,14 @@ def list_sources(
     *,
     workspace_id: str,
     rules: Rules,
+    part: str = "",
     after: str = "",
     limit: int = 100,
 ) -> list[SourceView]:
-    """The sources of a workspace, oldest first, from after the source with the id ``after``."""
+    """The sources of a workspace, oldest first, from after the source with the id ``after``.
+
+    Given a ``part``, those with it in the name, and the one with this id or write key.
+    """
     workspace = show_workspace(store, caller, workspace_id)
     with store.read() as connection:
         number = 0
@@ -141,7 +145,9 @@ def list_sources(
             if last is None or last.workspace_id != workspace_id:
                 raise NotFound("source", after)
             number = last.number
-        sources = workspaces.list_sources(connection, workspace_id, after=number, limit=limit)
+        sources = workspaces.list_sources(
+            connection, workspace_id, part=part.strip(), after=number, limit=limit
+        )
         domains = load_domains_of_sources(connection, [source.id for source in sources])
     return [
         build_source_view(source, workspace, domains.get(source.id), rules) for source in sources

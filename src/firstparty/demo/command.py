@@ -104,7 +104,7 @@ class Demo:
         await write_roots(pebble)
 
     async def _open_report(self, file: Path, settings: Settings, ports: Ports) -> DemoReport:
-        first = await prepare_store(file)
+        first = await prepare_store(file, with_account=True)
         assert first is not None  # the state directory was empty
         return DemoReport(
             state=self._state,

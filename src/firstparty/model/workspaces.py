@@ -97,6 +97,21 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """A place for somebody: whoever has its secret may take it, once, until ``expires_at``.
+
+    Without a workspace it makes an operator. An empty ``email``: whoever takes it says theirs.
+    """
+
+    id: str
+    email: str
+    workspace_id: str | None
+    role: Role
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """An API token. Without a workspace it is an operator's and works in all of them."""
 

@@ -86,10 +86,9 @@ def _tell_first_start(first: FirstStart, settings: Settings) -> None:
     url = f"http://{settings.console.listen}"
     file = write_profile(url=url, token=first.token)
     sys.stderr.write(
-        "\nThis is the first start. Sign in, once, with what stands here; it is not kept:\n"
-        f"  console   {url}\n"
-        f"  e-mail    {first.email}\n"
-        f"  password  {first.password}\n"
+        "\nThis is the first start. Choose your e-mail address and password here, within a week;\n"
+        "the link works once and is not shown again:\n"
+        f"  {url}{first.path}\n"
         f"The command line on this machine is signed in already ({file}).\n\n"
     )
 

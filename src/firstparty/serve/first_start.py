@@ -1,4 +1,4 @@
-"""Has the store prepared by a child process, and hears of the account of a very first start.
+"""Has the store prepared by a child process, and hears what a very first start made.
 
 A child, so that the supervisor, which lives for months, never loads what only this needs.
 """
@@ -14,16 +14,26 @@ from firstparty.config.addresses import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStart:
-    """The account of an installation's very first start: told once, to whoever started it."""
+    """What an installation's very first start made: told once, to whoever started it.
 
-    email: str
-    password: str = field(repr=False)
+    ``path`` is the link, under the console's address, where the first operator chooses a password;
+    or there is an account already, with ``email`` and ``password``.
+    """
+
     token: str = field(repr=False)
+    path: str = field(default="", repr=False)
+    email: str = ""
+    password: str = field(default="", repr=False)
 
 
-async def prepare_store(config: Path | None) -> FirstStart | None:
-    """Migrate the store; the first operator if it was empty. Raises ConfigError if it cannot."""
-    options = () if config is None else ("--config", str(config))
+async def prepare_store(config: Path | None, *, with_account: bool = False) -> FirstStart | None:
+    """Migrate the store, and let the first operator in if nobody can sign in.
+
+    ``with_account``: with an account and its password, not a link. Raises ConfigError if it cannot.
+    """
+    options = [] if config is None else ["--config", str(config)]
+    if with_account:
+        options.append("--with-account")
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "firstparty.serve.prepare", *options),

@@ -1,4 +1,4 @@
-"""``python -m firstparty.serve.prepare``: the store's tables, and an empty store's first operator.
+"""``python -m firstparty.serve.prepare``: the store's tables, and a way in for the first operator.
 
 Run before the roles by ``serve.first_start``. What it made is one JSON object on its output.
 """
@@ -12,6 +12,7 @@ from typing import Final
 
 from firstparty.config.load import load_settings
 from firstparty.control.callers import SYSTEM
+from firstparty.control.invitations import invite_first_operator
 from firstparty.control.people import ensure_first_operator
 from firstparty.control.tokens import add_token
 from firstparty.model.workspaces import Role
@@ -25,18 +26,29 @@ def main() -> None:
     """Prepare the store of the settings file and print what was made, once."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--config", type=Path)
-    store = Store(load_settings(arguments.parse_args().config).store_url)
+    arguments.add_argument("--with-account", action="store_true")
+    given = arguments.parse_args()
+    store = Store(load_settings(given.config).store_url)
     migrate(store)
     now = datetime.now(UTC)
-    first = ensure_first_operator(store, email=DEFAULT_EMAIL, now=now)
-    made = {}
-    if first is not None:
+    made = _make_account(store, now) if given.with_account else _make_link(store, now)
+    if made:
         token = add_token(
             store, SYSTEM, workspace_id=None, name="This machine", role=Role.OWNER, now=now
         )
-        made = {"email": first.email, "password": first.password, "token": token.bearer}
+        made["token"] = token.bearer
     store.close()
     json.dump(made, sys.stdout)
+
+
+def _make_account(store: Store, now: datetime) -> dict[str, str]:
+    first = ensure_first_operator(store, email=DEFAULT_EMAIL, now=now)
+    return {} if first is None else {"email": first.email, "password": first.password}
+
+
+def _make_link(store: Store, now: datetime) -> dict[str, str]:
+    invited = invite_first_operator(store, now=now)
+    return {} if invited is None else {"path": invited.path}
 
 
 if __name__ == "__main__":

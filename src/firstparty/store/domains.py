@@ -1,6 +1,7 @@
 """Domains and claims as intent: rows to values and back."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,18 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode
 from firstparty.model.names import registrable_domain
-from firstparty.model.status import EdgeStatus, Intent
+from firstparty.model.status import EdgeStatus, Intent, Word
 from firstparty.store import tables
+from firstparty.store.words import word_column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainFilter:
+    """Which domains: of exactly this ``name``, with this ``part`` in the name, that are so."""
+
+    name: str | None = None
+    part: str = ""
+    word: Word | None = None
 
 
 def add_domain(connection: Connection, domain: Domain) -> None:
@@ -67,14 +78,11 @@ def list_present_domains(
     connection: Connection,
     workspace_id: str,
     *,
-    name: str | None = None,
+    only: DomainFilter,
     after: str = "",
     limit: int = 100,
 ) -> list[Domain]:
-    """Domains of a workspace by id, from after a cursor: wanted, or still draining at the edge.
-
-    Given a ``name``, those of exactly this name.
-    """
+    """Domains of a workspace by id, from after a cursor: wanted, or still draining at the edge."""
     query = _DOMAIN.join(tables.statuses, tables.statuses.c.domain_id == tables.domains.c.id).where(
         tables.domains.c.workspace_id == workspace_id,
         tables.domains.c.id > after,
@@ -83,8 +91,12 @@ def list_present_domains(
             tables.statuses.c.edge == EdgeStatus.PUBLISHED,
         ),
     )
-    if name is not None:
-        query = query.where(tables.domains.c.name == name)
+    if only.name is not None:
+        query = query.where(tables.domains.c.name == only.name)
+    if only.part:
+        query = query.where(tables.domains.c.name.contains(only.part, autoescape=True))
+    if only.word is not None:
+        query = query.where(word_column() == only.word)
     rows = connection.execute(query.order_by(tables.domains.c.id).limit(limit))
     return _domains(connection, rows)
 

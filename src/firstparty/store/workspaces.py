@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from firstparty.model.privacy import PrivacyRules
 from firstparty.model.workspaces import Origin, Source, SourceType, Workspace
@@ -122,15 +122,23 @@ def load_sources(connection: Connection, source_ids: Iterable[str]) -> list[Sour
 
 
 def list_sources(
-    connection: Connection, workspace_id: str, *, after: int = 0, limit: int = 100
+    connection: Connection,
+    workspace_id: str,
+    *,
+    part: str = "",
+    after: int = 0,
+    limit: int = 100,
 ) -> list[Source]:
-    """Sources of a workspace, oldest first, from after a source number."""
-    rows = connection.execute(
-        select(tables.sources)
-        .where(tables.sources.c.workspace_id == workspace_id, tables.sources.c.number > after)
-        .order_by(tables.sources.c.number)
-        .limit(limit)
-    )
+    """Sources of a workspace, oldest first, from after a source number.
+
+    Given a ``part``, those with it in the name, and the one with this id or write key.
+    """
+    source = tables.sources.c
+    query = select(tables.sources).where(source.workspace_id == workspace_id, source.number > after)
+    if part:
+        has_part = source.name.icontains(part, autoescape=True)
+        query = query.where(or_(has_part, source.id == part, source.write_key == part))
+    rows = connection.execute(query.order_by(source.number).limit(limit))
     return [_source(row) for row in rows]
 
 

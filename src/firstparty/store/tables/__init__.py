@@ -8,6 +8,7 @@ from firstparty.store.tables.observed import accounts, certificates, history, or
 from firstparty.store.tables.people import (
     answers,
     audit,
+    invitations,
     memberships,
     people,
     sessions,
@@ -28,6 +29,7 @@ __all__ = [
     "domains",
     "feed",
     "history",
+    "invitations",
     "memberships",
     "metadata",
     "orders",

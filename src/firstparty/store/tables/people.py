@@ -45,6 +45,19 @@ memberships: Final = Table(
     Index("ix_memberships_person_id", "person_id"),
 )
 
+invitations: Final = Table(
+    "invitations",
+    metadata,
+    identifier(),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("email", String(320), nullable=False),  # empty: whoever has the link says it
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=True),  # none: an operator's
+    Column("role", String(20), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index("ix_invitations_workspace_id", "workspace_id"),
+)
+
 sessions: Final = Table(
     "sessions",
     metadata,
