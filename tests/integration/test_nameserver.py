@@ -19,6 +19,7 @@ from firstparty.nameserver.limits import RateLimiter, RateLimits
 from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.server import serve_nameserver
 from firstparty.nameserver.tcp import TcpListener
+from firstparty.nameserver.udp import UdpListener
 from firstparty.nameserver.zones import Zones
 from firstparty.resolver.observed import Transport, Trouble
 from firstparty.resolver.own import fetch_txt, probe_own_servers
@@ -251,6 +252,44 @@ async def test_one_socket_for_both_families_answers_ipv4_from_the_address_that_w
     assert all(map(has_answer, answers))
 
 
+def a_responder() -> Responder:
+    return Responder(
+        Zones(service_domain="fp.test", nameserver_addresses=["192.0.2.53"]).answers,
+        cookies=Cookies(bytes(32)),
+        limiter=RateLimiter(RateLimits()),
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+@pytest.mark.parametrize("may_batch", [True, False])
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.2"])
+async def test_one_by_one_and_many_at_once_the_answers_are_the_same(
+    host: str,
+    may_batch: bool,  # noqa: FBT001 -- drawn
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind((host, 0))
+        listener = UdpListener(bound, a_responder(), may_batch=may_batch)
+        where = ("127.0.0.2", bound.getsockname()[1])
+        queries = [dns.message.make_query("fp.test", "SOA") for _ in range(70)]
+        answered = set()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.setblocking(False)
+            client.connect(where)  # so that nothing from another address arrives
+            for query in queries:
+                client.send(b"x")  # no answer: those behind it have theirs all the same
+                client.send(query.to_wire())
+            async with asyncio.timeout(10):
+                while len(answered) < len({query.id for query in queries}):
+                    wire = await asyncio.get_running_loop().sock_recv(client, 4096)
+                    answer = dns.message.from_wire(wire)
+                    assert has_answer(answer)
+                    answered.add(answer.id)
+        listener.close()
+
+    assert answered == {query.id for query in queries}
+
+
 @pytest.mark.needs("dig")
 @pytest.mark.parametrize("rdtype", ["A", "SOA"])
 async def test_dig_is_content(nameserver: Nameserver, rdtype: str) -> None:
@@ -332,12 +371,7 @@ async def read_answer(reader: asyncio.StreamReader) -> dns.message.Message:
 
 @contextlib.asynccontextmanager
 async def tcp_listener(**limits: float) -> AsyncIterator[Address]:
-    responder = Responder(
-        Zones(service_domain="fp.test", nameserver_addresses=["192.0.2.53"]).answers,
-        cookies=Cookies(bytes(32)),
-        limiter=RateLimiter(RateLimits()),
-    )
-    listener = TcpListener(responder, **limits)  # type: ignore[arg-type]
+    listener = TcpListener(a_responder(), **limits)  # type: ignore[arg-type]
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         await listener.listen(bound)

@@ -13,7 +13,7 @@ from firstparty.nameserver.zones import Zones
 
 CLIENT = b"12345678"
 NOON = 1_800_000_000
-ADDRESS = "192.0.2.99"
+ADDRESS = b"\xc0\x00\x02\x63"
 
 
 def new_responder(same: int = 0) -> Responder:
@@ -28,7 +28,7 @@ def a_query(cookie: bytes | None, name: str = "fp.test") -> bytes:
 
 
 def ask(
-    responder: Responder, cookie: bytes | None, address: str = ADDRESS, name: str = "fp.test"
+    responder: Responder, cookie: bytes | None, address: bytes = ADDRESS, name: str = "fp.test"
 ) -> tuple[dns.message.Message, bytes]:
     """The answer and the cookie in it."""
     wire = responder.answer_udp(a_query(cookie, name), address)
@@ -67,7 +67,7 @@ def test_a_cookie_is_good_for_its_own_address_alone() -> None:
     cookie = cookies.make(CLIENT, ADDRESS, NOON)
 
     assert cookies.check(cookie, ADDRESS, NOON)[0]
-    assert not cookies.check(cookie, "192.0.2.98", NOON)[0]
+    assert not cookies.check(cookie, b"\xc0\x00\x02\x62", NOON)[0]
 
 
 def test_a_cookie_of_another_secret_is_replaced() -> None:

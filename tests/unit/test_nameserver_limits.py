@@ -5,6 +5,7 @@ import pytest
 from firstparty.nameserver.cookies import Cookies
 from firstparty.nameserver.limits import RateLimiter, RateLimits, Verdict
 from firstparty.nameserver.responder import Responder
+from firstparty.nameserver.udp import pack_address
 from firstparty.nameserver.zones import Zones
 
 WHAT = b"\x02fp\x04test\x00"
@@ -14,7 +15,7 @@ def verdicts(
     limits: RateLimits, addresses: list[str], *, what: bytes = WHAT, second: int = 1
 ) -> list[Verdict]:
     limiter = RateLimiter(limits)
-    return [limiter.check(address, what, second) for address in addresses]
+    return [limiter.check(pack_address(address), what, second) for address in addresses]
 
 
 def limits(**facts: object) -> RateLimits:
@@ -52,14 +53,18 @@ def test_addresses_of_one_network_are_counted_together(
 
 def test_another_name_has_its_own_count_up_to_the_limit_of_all() -> None:
     limiter = RateLimiter(limits(all=5))
-    seen = [limiter.check("192.0.2.1", what, 1) for what in (b"a", b"b", b"c") for _ in range(2)]
+    seen = [
+        limiter.check(pack_address("192.0.2.1"), what, 1)
+        for what in (b"a", b"b", b"c")
+        for _ in range(2)
+    ]
 
     assert seen == [Verdict.SEND] * 5 + [Verdict.DROP]
 
 
 def test_the_next_second_begins_anew() -> None:
     limiter = RateLimiter(limits(same=1))
-    seen = [limiter.check("192.0.2.1", WHAT, second) for second in (1, 1, 2)]
+    seen = [limiter.check(pack_address("192.0.2.1"), WHAT, second) for second in (1, 1, 2)]
 
     assert seen == [Verdict.SEND, Verdict.DROP, Verdict.SEND]
 
@@ -90,8 +95,8 @@ def a_responder(rate: RateLimits) -> Responder:
 def test_a_slipped_answer_sends_the_client_to_tcp_where_there_is_no_limit() -> None:
     responder = a_responder(limits(same=1, slip=1))
     query = dns.message.make_query("fp.test", "SOA").to_wire()
-    over_udp = [responder.answer_udp(query, "192.0.2.1") for _ in range(3)]
-    over_tcp = [responder.answer_tcp(query, "192.0.2.1") for _ in range(3)]
+    over_udp = [responder.answer_udp(query, pack_address("192.0.2.1")) for _ in range(3)]
+    over_tcp = [responder.answer_tcp(query, pack_address("192.0.2.1")) for _ in range(3)]
 
     slipped = dns.message.from_wire(over_udp[-1] or b"")
     assert slipped.flags & dns.flags.TC
@@ -104,6 +109,6 @@ def test_a_slipped_answer_sends_the_client_to_tcp_where_there_is_no_limit() -> N
 def test_ever_new_names_that_are_not_there_are_counted_together(name: str) -> None:
     responder = a_responder(limits(same=3))
     queries = [dns.message.make_query(name.format(n), "A").to_wire() for n in range(10)]
-    answers = [responder.answer_udp(query, "192.0.2.1") for query in queries]
+    answers = [responder.answer_udp(query, pack_address("192.0.2.1")) for query in queries]
 
     assert [answer is not None for answer in answers] == [True] * 3 + [False] * 7

@@ -49,7 +49,7 @@ def answers_of(*zones: Zone) -> Answers:
 def look_up(answers: Answers, query: bytes, *, is_udp: bool) -> bytes | None:
     responder = Responder(answers, cookies=COOKIES, limiter=RateLimiter(RateLimits()))
     answer = responder.answer_udp if is_udp else responder.answer_tcp
-    return answer(query, "192.0.2.99")
+    return answer(query, b"\xc0\x00\x02\x63")
 
 
 COOKIES = Cookies(bytes(32))

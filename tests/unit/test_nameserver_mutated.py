@@ -81,7 +81,7 @@ def test_mutated_packets_get_a_well_formed_answer_or_none() -> None:
         if not number % 1_000:
             responder.tick()
         answer = (responder.answer_udp if is_udp else responder.answer_tcp)(
-            query, f"198.51.{number % 256}.1"
+            query, bytes((198, 51, number % 256, 1))
         )
         if answer is None:
             continue

@@ -34,7 +34,7 @@ def ask(zones: Zones, name: str, rdtype: str = "A") -> dns.message.Message:
     responder = Responder(
         zones.answers, cookies=Cookies(bytes(32)), limiter=RateLimiter(RateLimits())
     )
-    wire = responder.answer_udp(dns.message.make_query(name, rdtype).to_wire(), "192.0.2.99")
+    wire = responder.answer_udp(dns.message.make_query(name, rdtype).to_wire(), b"\xc0\x00\x02\x63")
     assert wire is not None
     return dns.message.from_wire(wire)
 

@@ -14,10 +14,16 @@ from typing import Final, NamedTuple
 from firstparty.nameserver.names import ancestors
 from firstparty.nameserver.zone import Contents, Owner, RecordType, Rrset
 
+IXFR: Final = b"\x00\xfb"
+AXFR: Final = b"\x00\xfc"
 ANY: Final = b"\x00\xff"
 _QUESTION_OFFSET: Final = 12  # right behind the header
 _POINTER: Final = 0xC000  # RFC 1035 §4.1.4
-_AT_QUESTION: Final = struct.pack(">H", _POINTER | _QUESTION_OFFSET)
+# By how far into the question they point.
+_POINTERS: Final = [struct.pack(">H", _POINTER | _QUESTION_OFFSET + at) for at in range(256)]
+_AT_QUESTION: Final = _POINTERS[0]
+_ONE_AUTHORITY: Final = struct.pack(">4H", 1, 0, 1, 0)
+_ONE_AUTHORITY_AND_OPT: Final = struct.pack(">4H", 1, 0, 1, 1)
 _IN: Final = 1
 
 
@@ -68,12 +74,8 @@ class CompiledZone:
 
         RFC 2308 §3: the TTL is how long the absence may be remembered.
         """
-        pointer = _POINTER | (_QUESTION_OFFSET + len(qname) - len(self.apex))
-        return Tail(
-            b"\x00\x01\x00\x00\x00\x01\x00\x00",
-            b"\x00\x01\x00\x00\x00\x01\x00\x01",
-            struct.pack(">HHHIH", pointer, RecordType.SOA, _IN, ttl, len(self.soa)) + self.soa,
-        )
+        pointer = _POINTERS[len(qname) - len(self.apex)]
+        return Tail(_ONE_AUTHORITY, _ONE_AUTHORITY_AND_OPT, pointer + _build_soa(self.soa, ttl))
 
 
 def compile_zone(contents: Contents) -> CompiledZone:
@@ -106,6 +108,12 @@ def _answer(rdtype: int, rrset: Rrset) -> Tail:
     )
     count = len(rrset.rdatas)
     return Tail(struct.pack(">4H", 1, count, 0, 0), struct.pack(">4H", 1, count, 0, 1), records)
+
+
+@lru_cache(maxsize=4096)
+def _build_soa(soa: bytes, ttl: int) -> bytes:
+    """A SOA record without its owner."""
+    return struct.pack(">HHIH", RecordType.SOA, _IN, ttl, len(soa)) + soa
 
 
 # Compiles a zone when it is first asked for; None: it turned out to be bad.
@@ -154,12 +162,15 @@ class Answers:
 
     def find_zone(self, qname: bytes) -> CompiledZone | None:
         """The deepest zone that a name (lower-case wire form) is in; None: not ours."""
-        for name in ancestors(qname):
-            zone = self._zones.get(name)
+        zones, at = self._zones, 0
+        while qname[at]:
+            name = qname[at:]
+            zone = zones.get(name)
             if isinstance(zone, CompiledZone):
                 return zone
             if zone is not None and (compiled := self._compile(name, zone)) is not None:
                 return compiled
+            at += 1 + qname[at]
         return None
 
     def _compile(self, apex: bytes, compile_it: CompileLater) -> CompiledZone | None:

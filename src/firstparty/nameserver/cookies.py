@@ -26,16 +26,16 @@ class Cookies:
     """Makes and checks server cookies. Every process with the same ``secret`` takes them.
 
     The key of the hash is derived anew each day (RFC 9018 §5); a cookie says by its time which.
-    Times are in whole seconds of Unix time.
+    Times are in whole seconds of Unix time, addresses of 4 or 16 octets.
     """
 
     def __init__(self, secret: bytes) -> None:
         """``secret`` is 32 random octets."""
         self._secret = secret
         self._keys: dict[int, bytes] = {}
-        self._valid: dict[tuple[bytes, str], int] = {}  # to when it was made; checked before
+        self._valid: dict[tuple[bytes, bytes], int] = {}  # to when it was made; checked before
 
-    def check(self, cookie: bytes, address: str, now: int) -> tuple[bool, bytes]:
+    def check(self, cookie: bytes, address: bytes, now: int) -> tuple[bool, bytes]:
         """Whether ``cookie``, as the client sent it, is ours; and the one to answer with, whole.
 
         ``cookie`` is a client's 8 octets, with a server's 8 to 32 behind it if it has one.
@@ -49,12 +49,12 @@ class Cookies:
             return True, self.make(cookie[:CLIENT_COOKIE], address, now)
         return False, self.make(cookie[:CLIENT_COOKIE], address, now)
 
-    def make(self, client: bytes, address: str, now: int) -> bytes:
+    def make(self, client: bytes, address: bytes, now: int) -> bytes:
         """A cookie for this client: its own 8 octets and ours."""
         head = _VERSION + (now % _UINT32).to_bytes(4, "big")
         return client + head + self._hash(client, head, address, now)
 
-    def _read(self, cookie: bytes, address: str, now: int) -> int | None:
+    def _read(self, cookie: bytes, address: bytes, now: int) -> int | None:
         """When ``cookie`` was made; None: not by us, or for somebody else."""
         head = cookie[CLIENT_COOKIE : FULL_COOKIE - _HASH_OCTETS]
         if len(cookie) != FULL_COOKIE or not head.startswith(_VERSION):
@@ -71,7 +71,7 @@ class Cookies:
         self._valid[(cookie, address)] = made
         return made
 
-    def _hash(self, client: bytes, head: bytes, address: str, made: int) -> bytes:
+    def _hash(self, client: bytes, head: bytes, address: bytes, made: int) -> bytes:
         day = made // _SECRET_LASTS
         key = self._keys.get(day)
         if key is None:
@@ -80,5 +80,5 @@ class Cookies:
                 for near in (day - 1, day, day + 1)
             }
             key = self._keys[day]
-        told = client + head + address.encode()
+        told = client + head + address
         return hashlib.blake2s(told, key=key, digest_size=_HASH_OCTETS).digest()

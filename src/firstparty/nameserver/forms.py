@@ -31,6 +31,7 @@ TC: Final = 0x02
 RD: Final = 0x01
 CD: Final = 0x10
 NXDOMAIN: Final = 3
+REFUSED: Final = 5
 
 # Octets that the key has behind the type: class and OPT, up to the header of a first option.
 KEY_END: Final = 2 + 9 + 6

@@ -29,6 +29,9 @@ class Verdict(IntEnum):
     SLIP = 2
 
 
+SEND: Final = Verdict.SEND  # looking it up in the class costs more than counting
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
     """Answers a second to one network: to questions for one name, and in all; 0: no limit.
@@ -56,18 +59,18 @@ class RateLimiter:
         self._slip = limits.slip
         self._exempt = [ipaddress.ip_network(text) for text in limits.exempt]
         self._is_on = bool(limits.same or limits.all)
-        self._seeds: dict[str, int] = {}
+        self._seeds: dict[bytes, int] = {}
         self._counts = array("I", bytes(4 * _SLOTS))
         self._second = 0
         self.limited = 0  # answers dropped or slipped since the start
 
-    def check(self, address: str, what: bytes, second: int) -> Verdict:
-        """Count an answer to ``address`` about ``what`` in this second of any clock."""
+    def check(self, address: bytes, what: bytes, second: int) -> Verdict:
+        """Count an answer to ``address`` (4 or 16 octets) about ``what`` in this second."""
         seed = self._seeds.get(address)
         if seed is None:
             seed = self._seed(address)
         if seed == _EXEMPT:
-            return Verdict.SEND
+            return SEND
         if second != self._second:
             self._second = second
             self._counts = array("I", bytes(4 * _SLOTS))
@@ -77,17 +80,17 @@ class RateLimiter:
         if same < self._same and total < self._all:
             counts[one] = same + 1
             counts[every] = total + 1
-            return Verdict.SEND
+            return SEND
         self.limited += 1
         if self._slip and self.limited % self._slip == 0:
             return Verdict.SLIP
         return Verdict.DROP
 
-    def _seed(self, address: str) -> int:
+    def _seed(self, address: bytes) -> int:
         """A number for the network of ``address``: random from one process to the next."""
         if len(self._seeds) >= _REMEMBERED:
             self._seeds.clear()
-        found = ipaddress.ip_address(address.partition("%")[0])
+        found = ipaddress.ip_address(address)
         # On a socket for both families, IPv4 comes as IPv6: all of it would be one network.
         if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
             found = found.ipv4_mapped

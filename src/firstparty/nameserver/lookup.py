@@ -5,7 +5,7 @@ There are no referrals: what is not ours is refused.
 
 from typing import Final, NamedTuple
 
-from firstparty.nameserver.answers import Answers, CompiledZone, Tail
+from firstparty.nameserver.answers import AXFR, IXFR, Answers, CompiledZone, Tail
 from firstparty.nameserver.forms import (
     AA,
     CD,
@@ -21,19 +21,18 @@ from firstparty.nameserver.forms import (
     OPT_DO,
     QR,
     RD,
+    REFUSED,
     TC,
 )
 from firstparty.nameserver.query import HEADER_LENGTH, Edns, Malformed, Query, parse_query
 
-ZONE_TRANSFERS: Final = (b"\x00\xfb", b"\x00\xfc")  # IXFR, AXFR
-
+ZONE_TRANSFERS: Final = (IXFR, AXFR)
 _FORMERR: Final = 1
 _NOTIMP: Final = 4
-_REFUSED: Final = 5
 _BADVERS: Final = 16
 _BADCOOKIE: Final = 23
 _OPCODE: Final = 0x78
-_NOTHING: Final = Tail(ONE_QUESTION, ONE_QUESTION_AND_OPT, b"")
+NOTHING: Final = Tail(ONE_QUESTION, ONE_QUESTION_AND_OPT, b"")
 _NO_QUESTION: Final = Tail(bytes(8), bytes(7) + b"\x01", b"")
 
 
@@ -74,9 +73,9 @@ def _decide(answers: Answers, query: Query) -> Reply:
     if not question:
         return Reply(b"", 0, 0, _NO_QUESTION, edns, b"")
     if edns is not None and edns.version:
-        return Reply(question, 0, _BADVERS, _NOTHING, edns, b"")
+        return Reply(question, 0, _BADVERS, NOTHING, edns, b"")
     if query.qclass != CLASS_IN or query.qtype in ZONE_TRANSFERS:
-        return Reply(question, 0, _REFUSED, _NOTHING, edns, b"")
+        return Reply(question, 0, REFUSED, NOTHING, edns, b"")
     return _find(answers, query)
 
 
@@ -84,7 +83,7 @@ def _find(answers: Answers, query: Query) -> Reply:
     question, qname, qtype, _, edns = query
     found = answers.index.get(qname) or answers.find(qname)
     if found is None:
-        return Reply(question, 0, _REFUSED, _NOTHING, edns, b"")
+        return Reply(question, 0, REFUSED, NOTHING, edns, b"")
     if isinstance(found, CompiledZone):
         return Reply(question, AA, NXDOMAIN, found.build_nxdomain(qname), edns, found.apex)
     return Reply(question, AA, 0, found.tails.get(qtype, found.nodata), edns, qname)
@@ -100,13 +99,13 @@ def build_answer(wire: bytes, reply: Reply, *, cookie: bytes, is_udp: bool) -> b
 
 def build_truncated(wire: bytes, reply: Reply, *, cookie: bytes) -> bytes:
     """Come back over TCP. Empty, as Knot does: half a set of records is of no use to anybody."""
-    empty = _NOTHING if reply.question else _NO_QUESTION
+    empty = NOTHING if reply.question else _NO_QUESTION
     return _build(wire, reply._replace(flags=reply.flags | TC, tail=empty), cookie)
 
 
 def build_bad_cookie(wire: bytes, reply: Reply, *, cookie: bytes) -> bytes:
     """Come back with this cookie (RFC 7873 §5.2.3)."""
-    empty = _NOTHING if reply.question else _NO_QUESTION
+    empty = NOTHING if reply.question else _NO_QUESTION
     return _build(wire, reply._replace(flags=0, rcode=_BADCOOKIE, tail=empty), cookie)
 
 

@@ -15,7 +15,7 @@ from firstparty.nameserver.forms import (
     ONE_QUESTION_AND_OPT,
     Form,
 )
-from firstparty.nameserver.limits import RateLimiter, Verdict
+from firstparty.nameserver.limits import SEND, RateLimiter, Verdict
 from firstparty.nameserver.lookup import (
     ZONE_TRANSFERS,
     Reply,
@@ -39,7 +39,7 @@ class Responder:
         self.answers = answers
         self._index = answers.index
         self._cookies = cookies
-        self._limiter = limiter
+        self._count = limiter.check
         self.now = 0
         self.tick()
 
@@ -47,27 +47,41 @@ class Responder:
         """Look at the clock: MUST be called before the queries that arrive together."""
         self.now = int(time.time())
 
-    def answer_udp(self, query: bytes, address: str) -> bytes | None:
-        """The answer to a datagram from ``address``; None: there is none."""
+    def answer_udp(self, query: bytes, address: bytes) -> bytes | None:
+        """The answer to a datagram from ``address`` (4 or 16 octets); None: there is none."""
         end = query.find(0, _NAME) + 1
         form = FORMS.get(query[2:_NAME] + query[end + 2 : end + 2 + KEY_END])
         if form is None:
             return self._answer_by_rules(query, address)
+        flags, _, _, limit, opt, cookie_octets = form
         # A zero byte inside a label ends the name too early; what is left is then no name of ours.
         # Lower-casing the length bytes does no harm: at most 63, they are below "A".
         name = query[_NAME:end].lower()
         entry = self._index.get(name)
-        if entry is None:
-            return self._answer_new(query, end, form, address)
         qtype = query[end : end + 2]
-        tail = entry[0].get(qtype)
-        if tail is None:
-            if qtype in ZONE_TRANSFERS:
+        if entry is not None and qtype in entry[0]:
+            tail = entry[0][qtype]
+        else:
+            found = None if qtype in ZONE_TRANSFERS else self._find(name, form)
+            if found is None:
                 return self._answer_by_rules(query, address)
-            tail = entry[1]
-        return self._finish(query, end, form, address, form[0], tail, name)
+            flags, tail, name = found
+        if cookie_octets:
+            cookie = query[end + 2 + KEY_END :]
+            if len(cookie) != cookie_octets:
+                return self._answer_by_rules(query, address)
+            is_known, cookie = self._cookies.check(cookie, address, self.now)
+            opt += cookie
+        else:
+            is_known = False
+        if not is_known and (verdict := self._count(address, name, self.now)) is not SEND:
+            return self._limited(query, address, verdict)
+        # Counts without an OPT behind the records, or with one.
+        counts = tail[1] if opt else tail[0]
+        answer = query[:2] + flags + counts + query[_NAME : end + 4] + tail[2] + opt
+        return answer if len(answer) <= limit else _cut_short(query, end, form, opt)
 
-    def answer_tcp(self, query: bytes, address: str) -> bytes | None:
+    def answer_tcp(self, query: bytes, address: bytes) -> bytes | None:
         """The answer to a message over TCP; None: there is none."""
         reply = look_up(self.answers, query)
         if reply is None:
@@ -75,63 +89,32 @@ class Responder:
         _, cookie = self._check_cookie(reply, address)
         return build_answer(query, reply, cookie=cookie, is_udp=False)
 
-    def _finish(
-        self,
-        query: bytes,
-        end: int,
-        form: Form,
-        address: str,
-        flags: bytes,
-        tail: Tail,
-        about: bytes,
-    ) -> bytes | None:
-        """Put the answer together, unless there were too many."""
-        _, _, flags_truncated, limit, opt, cookie_octets = form
-        is_known = False
-        if cookie_octets:
-            cookie = query[end + 2 + KEY_END :]
-            if len(cookie) != cookie_octets:
-                return self._answer_by_rules(query, address)
-            is_known, cookie = self._cookies.check(cookie, address, self.now)
-            opt += cookie
-        if not is_known:
-            verdict = self._limiter.check(address, about, self.now)
-            if verdict is not Verdict.SEND:
-                return self._limited(query, address, verdict)
-        question = query[_NAME : end + 4]
-        if opt:
-            answer = query[:2] + flags + tail[1] + question + tail[2] + opt
-        else:
-            answer = query[:2] + flags + tail[0] + question + tail[2]
-        if len(answer) > limit:
-            counts = ONE_QUESTION_AND_OPT if opt else ONE_QUESTION
-            return query[:2] + flags_truncated + counts + question + opt
-        return answer
+    def _find(self, name: bytes, form: Form) -> tuple[bytes, Tail, bytes] | None:
+        """Flags and tail for a name that is not in the index, or a type that is not at the name.
 
-    def _answer_new(self, query: bytes, end: int, form: Form, address: str) -> bytes | None:
-        """A name that has not been asked for before, or is not there."""
-        name = query[_NAME:end].lower()
+        And what the answer is counted by. None: it must be read by the rules.
+        """
+        entry = self._index.get(name)
+        if entry is not None:
+            return form.flags, entry.nodata, name
         found = self.answers.find(name) if is_well_formed(name) else None
-        if found is None:
-            return self._answer_by_rules(query, address)
-        if isinstance(found, CompiledZone) and query[end : end + 2] not in ZONE_TRANSFERS:
-            tail = found.build_nxdomain(name)
-            return self._finish(query, end, form, address, form[1], tail, found.apex)
-        return self._answer_by_rules(query, address)
+        if isinstance(found, CompiledZone):
+            return form.flags_nxdomain, found.build_nxdomain(name), found.apex
+        return None
 
-    def _answer_by_rules(self, query: bytes, address: str) -> bytes | None:
+    def _answer_by_rules(self, query: bytes, address: bytes) -> bytes | None:
         """The same answer over UDP, by reading the message as the RFCs say."""
         reply = look_up(self.answers, query)
         if reply is None:
             return None
         is_known, cookie = self._check_cookie(reply, address)
         if not is_known:
-            verdict = self._limiter.check(address, reply.about, self.now)
-            if verdict is not Verdict.SEND:
+            verdict = self._count(address, reply.about, self.now)
+            if verdict is not SEND:
                 return self._limited(query, address, verdict)
         return build_answer(query, reply, cookie=cookie, is_udp=True)
 
-    def _limited(self, query: bytes, address: str, verdict: Verdict) -> bytes | None:
+    def _limited(self, query: bytes, address: bytes, verdict: Verdict) -> bytes | None:
         reply = None if verdict is Verdict.DROP else look_up(self.answers, query)
         if reply is None:
             return None
@@ -140,8 +123,14 @@ class Responder:
             return build_bad_cookie(query, reply, cookie=cookie)
         return build_truncated(query, reply, cookie=b"")
 
-    def _check_cookie(self, reply: Reply, address: str) -> tuple[bool, bytes]:
+    def _check_cookie(self, reply: Reply, address: bytes) -> tuple[bool, bytes]:
         """Whether the client is known by its cookie; and the one to answer with, if it has any."""
         if reply.edns is None or reply.edns.cookie is None:
             return False, b""
         return self._cookies.check(reply.edns.cookie, address, self.now)
+
+
+def _cut_short(query: bytes, end: int, form: Form, opt: bytes) -> bytes:
+    """Without records: come back over TCP."""
+    counts = ONE_QUESTION_AND_OPT if opt else ONE_QUESTION
+    return query[:2] + form.flags_truncated + counts + query[_NAME : end + 4] + opt

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from firstparty.nameserver.query import HEADER_LENGTH
 from firstparty.nameserver.responder import Responder
+from firstparty.nameserver.udp import pack_address
 
 IDLE_SECONDS: Final = 10.0
 MAX_CONNECTIONS: Final = 1_000
@@ -71,12 +72,12 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._address = ""
+        self._address = b""
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._address = (transport.get_extra_info("peername") or ("",))[0]
+        self._address = pack_address(transport.get_extra_info("peername")[0])
         self._listener.opened(self)
         self._restart_clock()
 

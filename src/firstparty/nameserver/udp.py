@@ -6,12 +6,12 @@ client then drops the answer.
 """
 
 import asyncio
-import contextlib
 import ipaddress
 import socket
 import sys
 from typing import Final
 
+from firstparty.nameserver import batches
 from firstparty.nameserver.responder import Responder
 
 _MAX_QUERY_BYTES: Final = 4096
@@ -29,50 +29,46 @@ class UdpListener:
     An answer that does not fit into the send buffer is dropped, as the network might have done.
     """
 
-    def __init__(self, bound: socket.socket, responder: Responder) -> None:
+    def __init__(
+        self, bound: socket.socket, responder: Responder, *, may_batch: bool = True
+    ) -> None:
         self._socket = bound
         self._responder = responder
         self._loop = asyncio.get_running_loop()
         bound.setblocking(False)
         if _has_all_addresses(bound):
             _ask_for_destinations(bound)
-            self._loop.add_reader(bound, self._drain_with_destinations)
+        if may_batch and batches.is_available():
+            self._batches = batches.Batches(bound)
+            self._loop.add_reader(bound, self._drain_batch)
         else:
-            self._loop.add_reader(bound, self._drain)
+            self._loop.add_reader(bound, self._drain_each)
 
     def close(self) -> None:
         """Stop reading; the socket is its owner's and stays open."""
         self._loop.remove_reader(self._socket)
 
-    def _drain(self) -> None:
-        receive, send = self._socket.recvfrom, self._socket.sendto
+    def _drain_batch(self) -> None:
         self._responder.tick()
-        respond = self._responder.answer_udp
-        for _ in range(_DRAINED_AT_ONCE):
-            try:
-                query, peer = receive(_MAX_QUERY_BYTES)
-            except OSError:  # nothing left (BlockingIOError), or an ICMP error of an earlier send
-                return
-            answer = respond(query, peer[0])
-            if answer is not None:
-                try:  # noqa: SIM105 -- suppress() costs a tenth of an answer
-                    send(answer, peer)
-                except OSError:
-                    pass
+        self._batches.drain(self._responder.answer_udp)
 
-    def _drain_with_destinations(self) -> None:
+    def _drain_each(self) -> None:
+        """Where the system has nothing better."""
         receive, send = self._socket.recvmsg, self._socket.sendmsg
         self._responder.tick()
-        respond = self._responder.answer_udp
         for _ in range(_DRAINED_AT_ONCE):
             try:
                 query, ancillary, _, peer = receive(_MAX_QUERY_BYTES, _ANCILLARY_BYTES)
-            except OSError:
-                return
-            answer = respond(query, peer[0])
-            if answer is not None:
-                with contextlib.suppress(OSError):
+                answer = self._responder.answer_udp(query, pack_address(peer[0]))
+                if answer is not None:
                     send((answer,), [_from_there(*one) for one in ancillary], 0, peer)
+            except OSError:  # nothing left (BlockingIOError), or an ICMP error of an earlier send
+                return
+
+
+def pack_address(text: str) -> bytes:
+    """An address as the system writes it to its 4 or 16 octets."""
+    return ipaddress.ip_address(text.partition("%")[0]).packed
 
 
 def _has_all_addresses(bound: socket.socket) -> bool:
