@@ -65,6 +65,7 @@ async def running_cdn(
     *,
     packages: Path = PACKAGES,
     https_port: int = 443,
+    log_url: str = "nats://127.0.0.1:9",  # nobody there
     clock: Clock = utc_now,
 ) -> AsyncIterator[ClientSession]:
     """The role on a Unix socket, and a client that is connected to it and decodes nothing."""
@@ -81,6 +82,7 @@ async def running_cdn(
             packages=packages,
             state=folder / "cdn",
             https_port=https_port,
+            log_url=log_url,
             clock=clock,
         )
     )

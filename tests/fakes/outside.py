@@ -18,6 +18,7 @@ from firstparty.model.feed import HttpChallenge as PublishedChallenge
 from firstparty.reconciler.choice import Authorities, Choice, build_authorities
 from firstparty.reconciler.ports import Ports
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
+from firstparty.reconciler.traffic import HostsTraffic, TrafficAnswer
 from firstparty.resolver.observed import (
     OwnAnswer,
     OwnServerAnswer,
@@ -92,12 +93,21 @@ class Outside:
     edge_trouble: str | None = None
     are_servers_behind: bool = False
     choices: tuple[Choice, ...] = ()
+    traffic: TrafficAnswer = field(
+        default_factory=lambda: TrafficAnswer(hosts=HostsTraffic(), undelivered=0)
+    )
 
     def __post_init__(self) -> None:
         self.authority = AuthorityInMemory(clock=self.clock)
 
     def ports(self) -> Ports:
-        return Ports(dns=self, challenges=self, authorities=self.authorities(), edge=self)
+        return Ports(
+            dns=self,
+            challenges=self,
+            authorities=self.authorities(),
+            edge=self,
+            traffic=self,
+        )
 
     def authorities(self) -> Authorities:
         """The one that there is, unless a test has made others of its own."""
@@ -136,6 +146,11 @@ class Outside:
         zone = self._zone(apex)
         missing = tuple(host for host in hosts if zone is None or host not in zone.hosts)
         return _own_answer(apex, None if zone is None else zone.serial, missing)
+
+    async def ask_traffic(self, domain_id: str, sources: Sequence[int]) -> TrafficAnswer:
+        del domain_id, sources
+        await asyncio.sleep(0)
+        return self.traffic
 
     async def are_served(self, challenges: Sequence[Challenge]) -> bool:
         await asyncio.sleep(0)

@@ -79,9 +79,9 @@ class World:
         for host, target in zip(domain.hosts, targets, strict=True):
             self.outside.parent.cnames[host] = (target,)
 
-    def change_intent(self, domain: Domain, intent: Intent) -> None:
+    def change_intent(self, domain: Domain, intent: Intent, *, drains: bool = True) -> None:
         with self.store.write() as connection:
-            domains.save_intent(connection, domain.id, intent)
+            domains.save_intent(connection, domain.id, intent, drains=drains)
             work.wake(connection, domain.id, now=self.outside.clock())
 
     def wake(self, domain: Domain) -> None:

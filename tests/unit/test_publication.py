@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from firstparty.model.claims import ClaimState
-from firstparty.model.status import Intent, Word
+from firstparty.model.status import Word
 from firstparty.model.workspaces import Origin
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.publication import Publication, build_publication
@@ -45,12 +45,6 @@ def test_a_changed_zone_gets_a_greater_serial_whatever_the_clock_says(
 @pytest.mark.parametrize("state", [ClaimState.PENDING, ClaimState.RELEASED])
 def test_a_claim_that_is_not_proved_publishes_nothing(live: Case, state: ClaimState) -> None:
     case = replace(live, claim=replace(live.claim, state=state))
-
-    assert build_publication(case, SERVICE, serial=1) == Publication()
-
-
-def test_a_removed_domain_publishes_nothing(live: Case) -> None:
-    case = replace(live, domain=replace(live.domain, intent=Intent.REMOVED))
 
     assert build_publication(case, SERVICE, serial=1) == Publication()
 

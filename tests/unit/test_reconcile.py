@@ -7,7 +7,7 @@ import pytest
 from firstparty.certs.progress import Rejected, TryLater
 from firstparty.model.claims import ClaimState
 from firstparty.model.observations import Step
-from firstparty.model.status import CertificateStatus, DnsStatus, Intent, Word
+from firstparty.model.status import DnsStatus, Intent, Word
 from firstparty.reconciler.pauses import WATCH
 from firstparty.store import tables
 from tests.fakes.reconciled import World
@@ -252,22 +252,6 @@ async def test_a_paused_domain_stays_published_and_nothing_is_due(world: World) 
     assert paused == (Word.PAUSED, None, 1)
     assert world.word(domain) is Word.LIVE
     assert world.words(domain)[-2:] == ["paused", "live"]
-
-
-async def test_a_removed_domain_is_nowhere_and_its_claim_is_over(world: World) -> None:
-    domain = world.ask_for()
-    world.delegate(domain)
-    await world.until(domain, Word.LIVE)
-    world.change_intent(domain, Intent.REMOVED)
-    await world.steps()
-    case = world.case(domain)
-
-    assert world.word(domain) is Word.REMOVED
-    assert (case.zone, world.outside.edge_domains()) == (None, [])
-    assert case.claim.state is ClaimState.RELEASED
-    assert world.codes(domain) == ["records-left"]
-    assert case.observation.statuses.certificate is CertificateStatus.NONE
-    assert world.due_at_next() is None
 
 
 async def test_an_outage_of_the_ca_that_lasts_hours_fails_no_order(world: World) -> None:

@@ -36,7 +36,7 @@ def want_revocation(world: World, domain: Domain, reason: RevocationReason) -> N
 
 async def test_a_removed_domains_certificate_is_revoked_once(world: World) -> None:
     domain = await a_live_domain(world)
-    world.change_intent(domain, Intent.REMOVED)
+    world.change_intent(domain, Intent.REMOVED, drains=False)
     await world.steps()
     world.wake(domain)
     await world.steps()
@@ -58,7 +58,7 @@ async def test_every_certificate_that_is_still_good_is_revoked(world: World) -> 
     for _ in range(12):
         await world.step()
     assert world.count(tables.certificates) == 2
-    world.change_intent(domain, Intent.REMOVED)
+    world.change_intent(domain, Intent.REMOVED, drains=False)
     await world.steps()
 
     assert len(world.outside.authority.revoked) == 2
@@ -67,7 +67,7 @@ async def test_every_certificate_that_is_still_good_is_revoked(world: World) -> 
 async def test_a_revocation_waits_for_a_ca_that_is_away_and_says_so(world: World) -> None:
     domain = await a_live_domain(world)
     world.outside.authority.is_away = True
-    world.change_intent(domain, Intent.REMOVED)
+    world.change_intent(domain, Intent.REMOVED, drains=False)
     await world.steps(5)
     while_away = (world.codes(domain), world.due_at_next(), world.word(domain))
     world.outside.authority.is_away = False
@@ -117,7 +117,7 @@ async def test_while_no_successor_can_be_had_nothing_is_revoked_and_nobody_is_as
 @pytest.mark.parametrize("lives", [1, 2])
 async def test_a_death_while_revoking_costs_a_repeated_step(lives: int, world: World) -> None:
     domain = await a_live_domain(world)
-    world.change_intent(domain, Intent.REMOVED)
+    world.change_intent(domain, Intent.REMOVED, drains=False)
     await world.step()
     (lease,) = world.lease()
     died = not await Mortal(world.reconciler().work_on(lease), lives=lives)

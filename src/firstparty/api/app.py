@@ -13,6 +13,7 @@ import firstparty
 from firstparty.api import (
     audit,
     csp,
+    dns_links,
     domains,
     events,
     health,
@@ -84,6 +85,7 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         proxies,
         csp,
         domains,
+        dns_links,
         events,
         tail,
         proxy_checks,

@@ -6,9 +6,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from firstparty.api.source_answers import SourceAnswer
-from firstparty.control.views import DomainView
+from firstparty.control.views import DomainView, MoveView
 from firstparty.model.domains import Mode
+from firstparty.model.drains import Drain
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
+from firstparty.model.moves import MoveState
 from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus, DnsStatus, EdgeStatus, ProbeStatus, Word
 
@@ -69,6 +71,54 @@ class Advice(BaseModel):
     sentence: str
 
 
+class DrainAnswer(BaseModel):
+    """How far a domain that is being removed has run empty."""
+
+    since: datetime
+    cdn_requests: Annotated[int, Field(description="Of visitors, since then, to the CDN host")]
+    api_requests: Annotated[int, Field(description="With messages, since then, to the API host")]
+    last_request_at: datetime | None
+    undelivered: Annotated[
+        int | None,
+        Field(description="Messages of sources that no other domain serves; null: not known"),
+    ]
+
+    @classmethod
+    def of(cls, drain: Drain) -> Self:
+        """The answer for this measurement."""
+        return cls(
+            since=drain.since,
+            cdn_requests=drain.cdn_requests,
+            api_requests=drain.api_requests,
+            last_request_at=drain.last_request_at,
+            undelivered=drain.undelivered,
+        )
+
+
+class MoveAnswer(BaseModel):
+    """One domain takes another's place."""
+
+    state: MoveState
+    since: Annotated[datetime, Field(description="When it came into this state")]
+    old_id: str
+    old_name: str
+    new_id: str
+    new_name: str
+
+    @classmethod
+    def of(cls, view: MoveView) -> Self:
+        """The answer for this move."""
+        move = view.move
+        return cls(
+            state=move.state,
+            since=move.changed_at,
+            old_id=move.old_id,
+            old_name=view.old_name,
+            new_id=move.new_id,
+            new_name=view.new_name,
+        )
+
+
 class DomainAnswer(BaseModel):
     """A customer's subdomain."""
 
@@ -92,6 +142,13 @@ class DomainAnswer(BaseModel):
     has_csp: Annotated[bool, Field(description="The site has a Content Security Policy")]
     stopwatch: Annotated[
         dict[Step, datetime], Field(description="When each step to live was first reached")
+    ]
+    drain: Annotated[
+        DrainAnswer | None,
+        Field(description="What still arrives, once the domain is removed or replaced"),
+    ]
+    move: Annotated[
+        MoveAnswer | None, Field(description="The move that it is the old or new domain of")
     ]
     checked_at: Annotated[datetime | None, Field(description="When we last looked")]
     created_at: datetime
@@ -123,6 +180,8 @@ class DomainAnswer(BaseModel):
             description=domain.description,
             has_csp=domain.has_csp,
             stopwatch=dict(seen.stopwatch),
+            drain=None if seen.drain is None else DrainAnswer.of(seen.drain),
+            move=None if view.move is None else MoveAnswer.of(view.move),
             checked_at=seen.checked_at,
             created_at=domain.created_at,
         )

@@ -12,7 +12,9 @@ from firstparty.api.etags import IfMatch, read_if_match, set_etag
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.problems import describe_problems
-from firstparty.control import domains
+from firstparty.api.record_answers import WrittenRecordsAnswer
+from firstparty.control import domains, moves
+from firstparty.control.dns_providers import ZONE_FILE, write_records
 from firstparty.control.domains import DomainRequest as Asked
 from firstparty.model.domains import Mode
 from firstparty.model.status import Word
@@ -59,6 +61,25 @@ class DomainRequest(BaseModel):
     description: Annotated[str, Field(description="For people, up to 2,000 characters")] = ""
     workspace_id: Annotated[
         str | None, Field(description="Where; not needed where you see just one", max_length=64)
+    ] = None
+
+
+class MoveRequest(BaseModel):
+    """A domain that is to take another's place."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"name": "data.shop.com"}]}
+    )
+
+    name: Annotated[
+        str, Field(description="The new subdomain, as A-labels or Unicode", max_length=1_000)
+    ]
+    mode: Annotated[Mode, Field(description=_MODE)] = Mode.DELEGATION
+    cdn_label: Annotated[
+        str | None, Field(description="Label of the CDN host; null: as it was")
+    ] = None
+    api_label: Annotated[
+        str | None, Field(description="Label of the API host; null: as it was")
     ] = None
 
 
@@ -117,6 +138,21 @@ def show_domain(here: Here, response: Response, domain_id: str) -> DomainAnswer:
     return DomainAnswer.of(view)
 
 
+@router.get("/{domain_id}/records")
+def show_records(
+    here: Here,
+    domain_id: str,
+    provider: Annotated[
+        str, Query(description="`zone`: a zone file; or a DNS provider", max_length=40)
+    ] = ZONE_FILE,
+) -> WrittenRecordsAnswer:
+    """The records to add as a zone file has them, or in the words of a DNS provider."""
+    view = domains.show_domain(here.store, here.caller, domain_id, rules=here.rules)
+    records = (one.record for one in view.records)
+    written = write_records(records, domain=view.domain.name, provider=provider)
+    return WrittenRecordsAnswer.of(written)
+
+
 @router.post("/{domain_id}/check")
 def check_domain(here: Here, domain_id: str) -> DomainAnswer:
     """Look at the domain now. What is found shows in the domain a moment later."""
@@ -138,8 +174,35 @@ def resume_domain(here: Here, domain_id: str) -> DomainAnswer:
     return DomainAnswer.of(view)
 
 
+@router.post("/{domain_id}/move", status_code=HTTPStatus.CREATED)
+def move_domain(here: Here, domain_id: str, asked: MoveRequest) -> DomainAnswer:
+    """Ask for a domain that takes this one's place, and answer it: both serve meanwhile."""
+    view = moves.move_domain(
+        here.store,
+        here.caller,
+        domain_id,
+        asked=moves.MoveRequest(
+            name=asked.name,
+            mode=asked.mode,
+            cdn_label=asked.cdn_label,
+            api_label=asked.api_label,
+        ),
+        rules=here.rules,
+        now=here.now,
+    )
+    return DomainAnswer.of(view)
+
+
 @router.delete("/{domain_id}")
-def remove_domain(here: Here, domain_id: str, if_match: IfMatch = None) -> DomainAnswer:
+def remove_domain(
+    here: Here,
+    domain_id: str,
+    *,
+    at_once: Annotated[
+        bool, Query(description="Do not serve it until nobody asks its hosts any more")
+    ] = False,
+    if_match: IfMatch = None,
+) -> DomainAnswer:
     """Drain and forget the domain; its records prove nothing afterwards."""
     view = domains.remove_domain(
         here.store,
@@ -148,5 +211,6 @@ def remove_domain(here: Here, domain_id: str, if_match: IfMatch = None) -> Domai
         revision=read_if_match(if_match),
         rules=here.rules,
         now=here.now,
+        drains=not at_once,
     )
     return DomainAnswer.of(view)

@@ -39,7 +39,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def serve_cdn(
+async def serve_cdn(  # noqa: PLR0913 - what a role is given
     *,
     listener: socket.socket,
     feed: FeedReader,
@@ -47,6 +47,7 @@ async def serve_cdn(
     packages: Path,
     state: Path,
     https_port: int,
+    log_url: str,
     clock: Clock = utc_now,
 ) -> None:
     """Serve CDN hosts on ``listener`` until cancelled.
@@ -54,7 +55,8 @@ async def serve_cdn(
     ``snapshot`` is the file of the feed's last good state; ``packages`` a ``node_modules``;
     ``state`` the folder where scripts and bundles are kept for ever, and copies of what the
     upstream CDN has; ``https_port`` the edge's
-    port as the public sees it. Without any good package the role runs, and answers 503 for
+    port as the public sees it; ``log_url`` the NATS server that meters of draining domains are
+    told to. Without any good package the role runs, and answers 503 for
     scripts alone.
     """
     library = await asyncio.to_thread(open_library, packages, state)
@@ -73,7 +75,9 @@ async def serve_cdn(
             script=library.script.version if library.script else None,
             bundles=len(library.bundles),
         )
-        await follow_feed(feed, (Topic.EDGE,), snapshot, directory.apply)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(directory.meters.report(log_url))
+            tasks.create_task(follow_feed(feed, (Topic.EDGE,), snapshot, directory.apply))
 
 
 @contextlib.asynccontextmanager

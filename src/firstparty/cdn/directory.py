@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry
 from firstparty.model.hosts import build_authority
 from firstparty.model.workspaces import Origin
+from firstparty.spool.meter import HostMeter, Meters, Part
 from firstparty.telemetry import Log
 
 
@@ -17,6 +19,7 @@ class Tenant:
 
     ``code_upstream`` is the CDN that has the code of its destinations, ``bundle_upstream`` the one
     that has chunks of Analytics.js which we never had; empty: none.
+    ``meter`` counts its requests while the domain drains.
     """
 
     revision: int
@@ -28,9 +31,12 @@ class Tenant:
     by_alias: Mapping[str, EdgeSource]
     code_upstream: str
     bundle_upstream: str
+    meter: HostMeter | None = None
 
 
-def build_tenant(domain: EdgeDomain, *, revision: int, https_port: int) -> Tenant:
+def build_tenant(
+    domain: EdgeDomain, *, revision: int, https_port: int, meter: HostMeter | None = None
+) -> Tenant:
     """The tenant of a domain. URLs carry ``https_port`` where it is not 443."""
     upstreams = (source.cdn_upstream for source in domain.sources)
     return Tenant(
@@ -43,6 +49,7 @@ def build_tenant(domain: EdgeDomain, *, revision: int, https_port: int) -> Tenan
         by_alias={source.alias: source for source in domain.sources if source.alias},
         code_upstream=next(filter(None, upstreams), ""),
         bundle_upstream=next((s.cdn_upstream for s in domain.sources if is_mirrored(s)), ""),
+        meter=meter,
     )
 
 
@@ -56,6 +63,7 @@ class Directory:
 
     def __init__(self, *, https_port: int) -> None:
         self._https_port = https_port
+        self.meters: Final = Meters(Part.CDN)
         self._tenants: dict[str, Tenant] = {}  # by the feed's key
         self._keys: dict[str, str] = {}  # CDN host to the feed's key
         self._log = Log("cdn")
@@ -77,7 +85,12 @@ class Directory:
                 self._log.error("cdn.entry_unreadable", key=entry.key, error=error)
                 continue
             self._drop(entry.key)
-            tenant = build_tenant(domain, revision=entry.revision, https_port=self._https_port)
+            tenant = build_tenant(
+                domain,
+                revision=entry.revision,
+                https_port=self._https_port,
+                meter=self.meters.find(domain.id, is_draining=domain.is_draining),
+            )
             self._tenants[entry.key] = tenant
             self._keys[tenant.cdn_host] = entry.key
 

@@ -28,6 +28,7 @@ from firstparty.cdn.resources import build_mirrored_asset, code_at
 from firstparty.cdn.rollout import build_rollout
 from firstparty.cdn.script import StandaloneScript, patch_script
 from firstparty.model.feed import EdgeSource
+from firstparty.model.hosts import PROBE_AGENT
 from firstparty.model.workspaces import EVERYBODY
 
 # Asked for with its ETag at each load: a restore must not wait for browsers' caches.
@@ -59,6 +60,8 @@ class CdnHost:
         tenant = self._directory.find(host)
         if tenant is None:
             return answers.NOT_FOUND
+        if tenant.meter is not None and headers.get("User-Agent") != PROBE_AGENT:
+            tenant.meter.requests += 1
         if method == "OPTIONS":
             return answers.PREFLIGHT
         if method not in {"GET", "HEAD"}:

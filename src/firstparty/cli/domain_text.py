@@ -35,6 +35,10 @@ def print_domain(domain: Mapping[str, Any]) -> None:
             ("sources", ", ".join(source["name"] for source in domain["sources"])),
         )
     )
+    if domain["move"] is not None:
+        print_facts((("move", "{old_name} -> {new_name}, {state}".format_map(domain["move"])),))
+    if domain["drain"] is not None:
+        _print_drain(domain["drain"])
     print_line("\nRecords to add at your DNS provider:")
     for record in domain["records"]:
         mark = "found" if record["found"] else "not found"
@@ -43,6 +47,20 @@ def print_domain(domain: Mapping[str, Any]) -> None:
         )
     for line in describe_reasons(domain):
         print_line(line)
+
+
+def _print_drain(drain: Mapping[str, Any]) -> None:
+    """What still arrives at a domain that goes away."""
+    waiting = drain["undelivered"]
+    print_facts(
+        (
+            ("draining since", drain["since"]),
+            ("CDN requests", str(drain["cdn_requests"])),
+            ("API requests", str(drain["api_requests"])),
+            ("last request", drain["last_request_at"] or "none so far"),
+            ("undelivered", "not known" if waiting is None else str(waiting)),
+        )
+    )
 
 
 def describe_reasons(domain: Mapping[str, Any]) -> Iterator[str]:

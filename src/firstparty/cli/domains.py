@@ -93,11 +93,31 @@ def list_(
 
 @app.command()
 def show(
-    which: Which, *, watch: Watch = False, workspace: InWorkspace = None, as_json: AsJson = False
+    which: Which,
+    *,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="zone|PROVIDER",
+            help="The records alone: as a zone file, or in the words of a DNS provider.",
+        ),
+    ] = None,
+    watch: Watch = False,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
 ) -> int:
     """One domain: records, statuses, findings. Exits 1 if it is failing, 2 on a warning."""
     client = Client.of_environment()
-    return _show(client, _find(client, which, workspace), watch=watch, as_json=as_json)
+    domain = _find(client, which, workspace)
+    if format_ is None:
+        return _show(client, domain, watch=watch, as_json=as_json)
+    written = client.get("domains", domain["id"], "records", provider=format_)
+    if as_json:
+        print_json(written)
+    else:
+        print_line(written["text"].rstrip())
+    return exit_code_of(domain["status"])
 
 
 @app.command()
@@ -119,24 +139,101 @@ def resume(which: Which, *, workspace: InWorkspace = None, as_json: AsJson = Fal
 
 
 @app.command()
+def move(  # noqa: PLR0913 - one parameter for each option
+    which: Which,
+    new_name: Annotated[str, typer.Argument(metavar="NEW", help="The subdomain to move to.")],
+    *,
+    mode: Annotated[Mode, typer.Option(help="How the new name points at us.")] = Mode.DELEGATION,
+    cdn_label: Annotated[str | None, typer.Option(metavar="LABEL", help="Default: as it was.")] = (
+        None
+    ),
+    api_label: Annotated[str | None, typer.Option(metavar="LABEL", help="Default: as it was.")] = (
+        None
+    ),
+    watch: Watch = False,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
+) -> int:
+    """Let a new domain take this one's place; both serve until nobody asks the old one."""
+    client = Client.of_environment()
+    body = {"name": new_name, "mode": mode, "cdn_label": cdn_label, "api_label": api_label}
+    old = _find(client, which, workspace)
+    domain = client.post("domains", old["id"], "move", body=body)
+    return _show(client, domain, watch=watch, as_json=as_json)
+
+
+@app.command("dns-link")
+def dns_link(
+    which: Which,
+    *,
+    days: Annotated[int, typer.Option(help="How long it works.")] = 14,
+    list_all: Annotated[bool, typer.Option("--list", help="Show the links that there are.")] = (
+        False
+    ),
+    revoke: Annotated[str | None, typer.Option(metavar="ID", help="End this link.")] = None,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a read-only page of the records for whoever adds them; shown once."""
+    client = Client.of_environment()
+    path = ("domains", _find(client, which, workspace)["id"], "dns-links")
+    if list_all:
+        links = client.get(*path)
+        if as_json:
+            print_json(links)
+            return
+        print_table(
+            ("ID", "MADE", "WORKS UNTIL", "OPEN"),
+            (
+                (
+                    one["id"],
+                    one["created_at"][:16],
+                    one["expires_at"][:16],
+                    "yes" if one["is_open"] else "no",
+                )
+                for one in links
+            ),
+            empty="There is no link yet.",
+        )
+        return
+    link = client.delete(*path, revoke) if revoke else client.post(*path, body={"days": days})
+    if as_json:
+        print_json(link)
+    elif revoke:
+        print_line(f"{link['id']} works no more.")
+    else:
+        print_line(link["url"])
+
+
+@app.command()
 def remove(
     which: Which,
     *,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Do not wait until nobody asks its hosts any more.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop serving the domain for good. Its records prove nothing afterwards: delete them."""
+    """Serve it until nobody asks its hosts any more, then never again. Its records go last."""
     client = Client.of_environment()
     domain = _find(client, which, workspace)
     if not yes and sys.stdin.isatty():
-        question = f"{domain['name']} stops being served, and its records stop working. Remove it?"
+        when = "at once" if at_once else "once nobody asks its hosts any more"
+        question = f"{domain['name']} stops being served {when}, for good. Remove it?"
         typer.confirm(question, abort=True)
-    removed = client.delete("domains", domain["id"])
+    removed = client.delete("domains", domain["id"], at_once="true" if at_once else None)
     if as_json:
         print_json(removed)
         return
-    print_line(f"{removed['name']} is {removed['status']}. Delete these records now:")
+    if removed["status"] == Word.REMOVING and not at_once:
+        print_line(
+            f"{removed['name']} is served until nobody asks its hosts any more; "
+            "firstparty domains show tells how far it is. When it is removed, delete these records:"
+        )
+    else:
+        print_line(f"{removed['name']} is {removed['status']}. Delete these records now:")
     for record in removed["records"]:
         print_line(f"  {record['name']} {record['ttl']} IN {record['type']} {record['value']}")
 

@@ -64,6 +64,14 @@ class EdgeSettings(Group, frozen=True, kw_only=True):
     envoy: str = ""
 
 
+class DomainsSettings(Group, frozen=True, kw_only=True):
+    """Customers' domains."""
+
+    drain_quiet_seconds: int = 600
+    drain_days: int = 7
+    moved_quiet_seconds: int = 86_400
+
+
 class IngestSettings(Group, frozen=True, kw_only=True):
     """The tracking API."""
 
@@ -176,6 +184,7 @@ class Settings(Group, frozen=True, kw_only=True):
     store: StoreSettings = msgspec.field(default_factory=StoreSettings)
     nameserver: NameserverSettings = msgspec.field(default_factory=NameserverSettings)
     edge: EdgeSettings = msgspec.field(default_factory=EdgeSettings)
+    domains: DomainsSettings = msgspec.field(default_factory=DomainsSettings)
     ingest: IngestSettings = msgspec.field(default_factory=IngestSettings)
     spool: SpoolSettings = msgspec.field(default_factory=SpoolSettings)
     forward: ForwardSettings = msgspec.field(default_factory=ForwardSettings)

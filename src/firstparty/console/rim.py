@@ -80,6 +80,7 @@ def _bare_visit(place: Place, request: Request, form: Form) -> Visit:
         csrf=_form_cookie(request) or secrets.token_urlsafe(24),
         address=request.client.host if request.client else "",
         is_https=is_https,
+        base_url=str(request.base_url).rstrip("/"),
         session_secret=_cookie(request, SESSION),
         flash=_cookie(request, FLASH),
         path=_texts(request.path_params),

@@ -4,6 +4,7 @@ from typing import Final
 
 from firstparty.console import (
     debugger,
+    dns_admin,
     domain,
     domain_list,
     invitations,
@@ -37,6 +38,7 @@ PAGES: Final[tuple[Route, ...]] = (
     ("POST", f"{_DOMAIN}/check", domain.check_domain),
     ("POST", f"{_DOMAIN}/pause", domain.pause_domain),
     ("POST", f"{_DOMAIN}/resume", domain.resume_domain),
+    ("POST", f"{_DOMAIN}/dns-link", dns_admin.make_link),
     ("GET", f"{_DOMAIN}/remove", domain.ask_to_remove),
     ("POST", f"{_DOMAIN}/remove", domain.remove_domain),
     ("GET", f"{_WORKSPACE}/sources", source_pages.show_sources),
@@ -68,4 +70,6 @@ OPEN_PAGES: Final[tuple[Route, ...]] = (
     ("POST", "/sign-in", sign_in.sign_in),
     ("GET", "/invitations/{secret}", invitations.show_invitation),
     ("POST", "/invitations/{secret}", invitations.accept_invitation),
+    ("GET", "/dns/{secret}", dns_admin.show_dns),
+    ("GET", "/dns/{secret}/live", dns_admin.watch_dns),
 )

@@ -60,6 +60,7 @@ class Visit:
     csrf: str
     address: str
     is_https: bool
+    base_url: str = ""  # of this console as the browser wrote it, without a final slash
     signed_in: SignedIn | None = None
     session_secret: str = ""
     flash: str = ""

@@ -44,7 +44,7 @@ WORD_SENTENCES: Final[Mapping[Word, str]] = MappingProxyType(
         Word.WARNING: "The hosts are up, and something needs attention.",
         Word.FAILING: "Visitors are affected, or soon will be. See below who must act.",
         Word.PAUSED: "Nothing is checked or changed until you resume.",
-        Word.MOVING: "Live, and draining in favour of another domain.",
+        Word.MOVING: "Live, and another domain takes its place.",
         Word.REMOVING: "The hosts are being taken down.",
         Word.REMOVED: "This domain is gone. Its records will never count for anybody again.",
     }

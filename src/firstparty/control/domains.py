@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from firstparty.control.callers import Caller, require_role
 from firstparty.control.clashes import refuse_name_clash, refuse_sources
+from firstparty.control.ending import end_move
 from firstparty.control.fields import parse_description
 from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
@@ -190,14 +191,26 @@ def remove_domain(
     revision: Revision = None,
     rules: Rules,
     now: datetime,
+    drains: bool = True,
 ) -> DomainView:
-    """Drain, revoke, forget; the claim stays as a tombstone. Raises Outdated, NotFound."""
+    """Serve it until nobody asks any more, then forget it; the claim stays as a tombstone.
+
+    Unless it ``drains``: then it goes at once, also where it was draining. Raises Outdated,
+    NotFound.
+    """
     return _change(
-        store, caller, domain_id, Intent.REMOVED, revision=revision, rules=rules, now=now
+        store,
+        caller,
+        domain_id,
+        Intent.REMOVED,
+        revision=revision,
+        rules=rules,
+        now=now,
+        drains=drains,
     )
 
 
-def _change(
+def _change(  # noqa: PLR0913 - every one of them differs by operation
     store: Store,
     caller: Caller,
     domain_id: str,
@@ -206,13 +219,20 @@ def _change(
     revision: Revision = None,
     rules: Rules,
     now: datetime,
+    drains: bool = True,
 ) -> DomainView:
     with store.write() as connection:
         domain = _load(connection, caller, domain_id, Role.EDITOR)
         require_revision(domain, revision)
-        if domain.intent is not intent:
-            _refuse_removed(domain)
-            domains.save_intent(connection, domain.id, intent)
+        is_hurried = domain.intent is intent and domain.drains and not drains
+        if domain.intent is not intent or is_hurried:
+            if not is_hurried:
+                _refuse_removed(domain)
+            if intent is not Intent.REMOVED:
+                _refuse_moving(domain)
+            domains.save_intent(connection, domain.id, intent, drains=drains)
+            if intent is Intent.REMOVED:
+                end_move(connection, domain.id, now=now)
             add_audit(
                 connection,
                 at=now,
@@ -220,10 +240,10 @@ def _change(
                 actor=caller.actor,
                 action=f"domain.{intent}",
                 subject=domain.id,
-                detail={"name": domain.name, "before": domain.intent},
+                detail={"name": domain.name, "before": domain.intent, "drains": drains},
             )
             work.wake(connection, domain.id, now=now)
-            domain = replace(domain, intent=intent)
+            domain = replace(domain, intent=intent, drains=drains)
         return load_views(connection, [domain], rules)[0]
 
 
@@ -233,6 +253,15 @@ def _load(connection: Connection, caller: Caller, domain_id: str, role: Role) ->
         raise NotFound("domain", domain_id)
     require_role(caller, domain.workspace_id, role, kind="domain", identifier=domain_id)
     return domain
+
+
+def _refuse_moving(domain: Domain) -> None:
+    if domain.intent is Intent.MOVING:
+        raise Conflict(
+            "domain-moving",
+            f"Another domain takes the place of {domain.name}: remove that one to end the move, or "
+            "this one to end it now.",
+        )
 
 
 def _refuse_removed(domain: Domain) -> None:

@@ -8,9 +8,12 @@ from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceView, build_source_view
 from firstparty.model.domains import Domain, Mode, build_records
 from firstparty.model.findings import DnsRecord
+from firstparty.model.moves import Move
 from firstparty.model.names import TRACKERISH_LABELS
 from firstparty.model.observations import Observation
 from firstparty.model.status import Word, derive_word
+from firstparty.store.domains import load_names
+from firstparty.store.moves import load_open_moves
 from firstparty.store.work import load_observations
 from firstparty.store.workspaces import load_sources, load_workspaces
 
@@ -32,6 +35,15 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveView:
+    """An open move, and the domains that it is from and to."""
+
+    move: Move
+    old_name: str
+    new_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainView:
     """Intent, what was observed, and what follows from both. ``sources`` are in their order."""
 
@@ -41,6 +53,7 @@ class DomainView:
     records: tuple[RecordView, ...]
     sources: tuple[SourceView, ...]
     warnings: tuple[Advice, ...]
+    move: MoveView | None = None
 
 
 def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> list[DomainView]:
@@ -48,6 +61,7 @@ def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> l
     observations = load_observations(connection, [domain.id for domain in domains])
     wanted = {source_id for domain in domains for source_id in domain.source_ids}
     sources = {source.id: source for source in load_sources(connection, wanted)}
+    moves = _load_moves(connection, [domain.id for domain in domains])
     homes = load_workspaces(connection, {domain.workspace_id for domain in domains})
     return [
         build_view(
@@ -58,13 +72,28 @@ def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> l
                 for one in domain.source_ids
             ),
             rules,
+            moves.get(domain.id),
         )
         for domain in domains
     ]
 
 
+def _load_moves(connection: Connection, domain_ids: list[str]) -> dict[str, MoveView]:
+    moves = load_open_moves(connection, domain_ids)
+    both = {one for move in moves.values() for one in (move.old_id, move.new_id)}
+    names = load_names(connection, both) if both else {}
+    return {
+        domain_id: MoveView(move=move, old_name=names[move.old_id], new_name=names[move.new_id])
+        for domain_id, move in moves.items()
+    }
+
+
 def build_view(
-    domain: Domain, observation: Observation, sources: tuple[SourceView, ...], rules: Rules
+    domain: Domain,
+    observation: Observation,
+    sources: tuple[SourceView, ...],
+    rules: Rules,
+    move: MoveView | None = None,
 ) -> DomainView:
     """Put together what people see of a domain."""
     seen = {_canonical(record) for record in observation.seen}
@@ -78,6 +107,7 @@ def build_view(
         ),
         sources=sources,
         warnings=advise(domain),
+        move=move,
     )
 
 

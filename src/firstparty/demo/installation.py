@@ -127,6 +127,10 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
             "probe": [f"{here}:{ports.https}"],
             "http_probe": [f"{here}:{ports.http}"],
         },
+        "domains": {
+            "drain_quiet_seconds": 10,
+            "moved_quiet_seconds": 600,
+        },  # nobody waits for ten minutes in a demo
         "ingest": {"processes": min(2, os.cpu_count() or 1)},  # a laptop has other work to do
         "spool": {"listen": f"{here}:{ports.nats}"},
         "console": {"listen": f"{here}:{ports.console}"},

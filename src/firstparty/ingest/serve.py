@@ -55,6 +55,7 @@ async def serve_ingest(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_feed(feed, [Topic.EDGE], snapshot, write_keys.apply))
             tasks.create_task(_keep_time(connections, tracking))
+            tasks.create_task(write_keys.meters.report(log_url))
             # First ready, then open: meanwhile clients wait in the socket's backlog.
             log = await _open_log(log_url, max_bytes=log_max_bytes)
             with contextlib.suppress(TimeoutError):

@@ -185,6 +185,8 @@ class TrackingApi:
         cors: bytes,
     ) -> None:
         """Store what may be kept of a body; ``answer`` goes out once that is on disk."""
+        if host.meter is not None:
+            host.meter.requests += 1
         if self._rates.has_limits(host):
             count = count_messages(read_text(body, encoding), path)
             wait = self._rates.take(host, source, count, now=time.monotonic())

@@ -13,6 +13,7 @@ from firstparty.ingest.cors import CorsPolicy
 from firstparty.ingest.privacy import Cleaner
 from firstparty.model.feed import EdgeDomain, FeedEntry, Topic
 from firstparty.model.privacy import NO_RULES
+from firstparty.spool.meter import HostMeter, Meters, Part
 from firstparty.telemetry import Log
 
 _BASIC: Final = b"basic "
@@ -21,10 +22,11 @@ _BASIC: Final = b"basic "
 class ApiHost:
     """One domain's API host: its sources by write key, their rules, and its CORS policy."""
 
-    def __init__(self, domain: EdgeDomain) -> None:
+    def __init__(self, domain: EdgeDomain, meter: HostMeter | None = None) -> None:
         self.name: Final = domain.api_host.lower()
         self.workspace: Final = domain.workspace
         self.cors: Final = CorsPolicy(self.name)
+        self.meter: Final = meter  # only while the domain drains
         self.sources: Final[Mapping[bytes, int]] = MappingProxyType(
             {source.write_key.encode(): source.number for source in domain.sources}
         )
@@ -57,6 +59,7 @@ class WriteKeys:
     def __init__(self) -> None:
         self._hosts: dict[bytes, ApiHost] = {}
         self._domains: dict[str, ApiHost] = {}
+        self.meters: Final = Meters(Part.API)
         self.changes = 0  # so far: what was concluded before one may be wrong after it
         self.loaded: Final = asyncio.Event()  # until then, not knowing a host means nothing
 
@@ -80,10 +83,12 @@ class WriteKeys:
             fresh = None
             if entry.body is not None:
                 try:
-                    fresh = ApiHost(msgspec.json.decode(entry.body, type=EdgeDomain))
+                    domain = msgspec.json.decode(entry.body, type=EdgeDomain)
                 except msgspec.DecodeError as error:
                     Log("ingest").error("ingest.entry_unreadable", key=entry.key, error=error)
                     continue
+                meter = self.meters.find(domain.id, is_draining=domain.is_draining)
+                fresh = ApiHost(domain, meter)
             self._replace(entry.key, fresh)
 
     def _replace(self, domain: str, fresh: ApiHost | None) -> None:

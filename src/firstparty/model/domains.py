@@ -31,6 +31,7 @@ class Domain:
     description: str = ""
     has_csp: bool = False
     intent: Intent = Intent.ACTIVE
+    drains: bool = True  # once removed: served until nobody asks any more
     created_at: datetime = field(kw_only=True)
 
     @property

@@ -79,6 +79,7 @@ class EdgeDomain(msgspec.Struct, frozen=True, kw_only=True):
     """A domain as the edge serves it: two hosts, their sources, their certificate.
 
     Before there is a certificate, the hosts are known and every TLS handshake for them refused.
+    ``is_draining``: it is served as ever, and every request to it is counted (spool/meter.py).
     """
 
     id: str
@@ -88,6 +89,7 @@ class EdgeDomain(msgspec.Struct, frozen=True, kw_only=True):
     api_host: str
     sources: tuple[EdgeSource, ...]
     certificate: EdgeCertificate | None = None
+    is_draining: bool = False
 
 
 class HttpChallenge(msgspec.Struct, frozen=True, kw_only=True):

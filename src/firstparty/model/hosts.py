@@ -1,8 +1,9 @@
-"""How a host of a domain is written in URLs: the port is left out where it is HTTPS's own."""
+"""Hosts of a domain: how URLs write them, and how we name ourselves to them."""
 
 from typing import Final
 
 HTTPS_PORT: Final = 443
+PROBE_AGENT: Final = "firstparty-probe"  # the User-Agent of our own probes: no visitor's
 
 
 def build_authority(host: str, https_port: int) -> str:

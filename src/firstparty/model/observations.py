@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from firstparty.model.drains import Drain
 from firstparty.model.findings import DnsRecord, Finding
 from firstparty.model.status import Statuses
 
@@ -29,6 +30,7 @@ class Observation:
     that each step was reached. ``ca_refusals`` and ``ca_outages`` count the CA's in a row; it is
     not asked again before ``ca_not_before``. ``is_rehearsed``: after a refusal, its staging has
     issued since.
+    ``drain`` is there once the domain was removed.
     """
 
     domain_id: str
@@ -42,3 +44,4 @@ class Observation:
     ca_outages: int = 0
     ca_not_before: datetime | None = None
     is_rehearsed: bool = False
+    drain: Drain | None = None

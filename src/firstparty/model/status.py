@@ -13,6 +13,7 @@ class Intent(StrEnum):
     """What the owner wants; written by control."""
 
     ACTIVE = "active"  # go live and stay live
+    MOVING = "moving"  # stay live until another domain has taken this one's place
     PAUSED = "paused"  # keep everything, do nothing
     REMOVED = "removed"  # drain, revoke, forget
 
@@ -62,7 +63,7 @@ class Word(StrEnum):
     WARNING = "warning"  # live, but something needs attention
     FAILING = "failing"  # visitors are, or soon will be, affected
     PAUSED = "paused"  # on the owner's wish, or after 14 days without DNS
-    MOVING = "moving"  # live, and draining in favour of another domain
+    MOVING = "moving"  # live, and another domain takes its place
     REMOVING = "removing"  # draining
     REMOVED = "removed"  # gone; the tombstone stays
 
@@ -87,6 +88,9 @@ def derive_word(intent: Intent, statuses: Statuses) -> Word:
             return Word.PAUSED
         case Intent.ACTIVE:
             return _after_live(statuses) if statuses.has_been_live else _before_live(statuses)
+        case Intent.MOVING:
+            word = _after_live(statuses)
+            return Word.MOVING if word is Word.LIVE else word
 
 
 def _before_live(statuses: Statuses) -> Word:

@@ -12,15 +12,18 @@ from firstparty.model.certificates import Certificate, Order
 from firstparty.model.claims import Claim
 from firstparty.model.domains import Domain
 from firstparty.model.feed import Topic, Zone
+from firstparty.model.moves import Move
 from firstparty.model.observations import Observation
+from firstparty.model.status import Intent, is_live
 from firstparty.model.workspaces import Source, SourceType, Workspace
 from firstparty.store.certificates import (
     load_newest_certificate,
     load_next_revocation,
     load_open_order,
 )
-from firstparty.store.domains import load_claim, load_domain
+from firstparty.store.domains import load_claim, load_domain, load_other_homes
 from firstparty.store.feed import load_body
+from firstparty.store.moves import load_open_move
 from firstparty.store.uses import load_breakers
 from firstparty.store.work import load_observation
 from firstparty.store.workspaces import load_sources, load_workspace
@@ -32,6 +35,8 @@ class Case:
 
     ``order`` is the open one; ``certificate`` the newest; ``revocation`` the one that is to be
     revoked next; ``zone`` is as the feed has it; ``breakers`` are those of authorities that failed.
+    ``lone_sources`` are, for a domain that is removed, the numbers of those that no other serves.
+    ``move`` is the open one, of which this is the old or the new domain.
     """
 
     workspace: Workspace
@@ -44,6 +49,9 @@ class Case:
     zone: Zone | None
     revocation: Certificate | None = None
     breakers: Mapping[str, Breaker] = field(default_factory=dict)
+    lone_sources: tuple[int, ...] = ()
+    move: Move | None = None
+    is_replacement_live: bool = False
 
     def is_closed(self, authority: str, *, now: datetime) -> bool:
         """Whether this authority is left alone because it failed too often."""
@@ -64,15 +72,30 @@ def load_case(connection: Connection, domain_id: str) -> Case:
     workspace = load_workspace(connection, domain.workspace_id)
     assert workspace is not None
     zone = load_body(connection, Topic.ZONES, domain_id)
+    move = load_open_move(connection, domain_id)
+    sources = tuple(load_sources(connection, domain.source_ids))
     return Case(
         workspace=workspace,
         domain=domain,
         claim=load_claim(connection, domain_id),
-        sources=tuple(load_sources(connection, domain.source_ids)),
+        sources=sources,
         observation=load_observation(connection, domain_id),
         order=load_open_order(connection, domain_id),
         certificate=load_newest_certificate(connection, domain_id),
         breakers=load_breakers(connection),
         revocation=load_next_revocation(connection, domain_id),
         zone=None if zone is None else msgspec.json.decode(zone, type=Zone),
+        move=move,
+        is_replacement_live=move is not None
+        and is_live(load_observation(connection, move.new_id).statuses),
+        lone_sources=_load_lone_sources(connection, domain, sources),
     )
+
+
+def _load_lone_sources(
+    connection: Connection, domain: Domain, sources: tuple[Source, ...]
+) -> tuple[int, ...]:
+    if domain.intent is not Intent.REMOVED:
+        return ()
+    others = load_other_homes(connection, domain.id, domain.source_ids)
+    return tuple(source.number for source in sources if source.id not in others)

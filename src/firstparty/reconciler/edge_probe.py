@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from firstparty.config.addresses import Address
+from firstparty.model.hosts import PROBE_AGENT
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
 from firstparty.reconciler.trust import Trust
 
@@ -59,7 +60,7 @@ async def _ask(
         async with http.request(
             method,
             f"https://{address}{path}",
-            headers={"Host": host, "User-Agent": "firstparty-probe", **headers},
+            headers={"Host": host, "User-Agent": PROBE_AGENT, **headers},
             server_hostname=host,
             allow_redirects=False,
         ) as response:

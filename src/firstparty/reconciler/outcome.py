@@ -9,6 +9,7 @@ from firstparty.certs.progress import Rejected
 from firstparty.model.certificates import Certificate, Order, RevocationReason
 from firstparty.model.claims import Claim
 from firstparty.model.findings import Finding
+from firstparty.model.moves import Move
 from firstparty.model.observations import Observation, Step
 from firstparty.model.status import Statuses
 
@@ -42,6 +43,7 @@ class Outcome:
     revocation: Certificate | None = None
     rejected: Rejected | None = None
     ca: CaAnswered | None = None
+    move: Move | None = None
 
 
 def observe(

@@ -60,6 +60,11 @@ CONFIRM: Final = timedelta(seconds=20)
 CONFLICT: Final = timedelta(minutes=5)  # only people can end one
 ORDER_MAX_AGE: Final = timedelta(hours=1)
 
+DRAIN_LOOK: Final = timedelta(minutes=1)  # at the meter of a domain that is being removed
+DRAIN_MESSAGES: Final = timedelta(seconds=15)  # at messages that are not delivered yet
+LEFTOVERS: Final = timedelta(days=1)  # at the records that a removed domain has left
+LEFTOVERS_UNTIL: Final = timedelta(days=14)
+
 
 def pause_for_parent(age: timedelta) -> timedelta | None:
     """The pause before the parent is asked again; None once the domain has waited too long."""

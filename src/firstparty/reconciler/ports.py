@@ -11,6 +11,7 @@ from typing import Protocol
 from firstparty.model.certificates import Challenge
 from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.probed import HostsAnswer, ProbeTarget
+from firstparty.reconciler.traffic import TrafficAnswer
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
 from firstparty.resolver.pointing import PointingAnswer
 
@@ -42,6 +43,13 @@ class EdgeProbe(Protocol):
         """Ask every address of the edge for both hosts."""
 
 
+class TrafficProbe(Protocol):
+    """What still arrives at a domain, and what of it is not delivered."""
+
+    async def ask_traffic(self, domain_id: str, sources: Sequence[int]) -> TrafficAnswer:
+        """Requests since the domain drains, and undelivered messages of these sources."""
+
+
 def _nothing() -> None:
     """What there is to close by default."""
 
@@ -54,4 +62,5 @@ class Ports:
     challenges: ChallengeProbe
     authorities: Authorities
     edge: EdgeProbe
+    traffic: TrafficProbe
     close: Callable[[], None] = _nothing

@@ -19,6 +19,7 @@ from firstparty.model.domains import Mode
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, Targets, Zone
 from firstparty.model.feed import HttpChallenge as PublishedChallenge
 from firstparty.model.hosts import HTTPS_PORT
+from firstparty.model.moves import MoveState
 from firstparty.model.status import Intent
 from firstparty.model.workspaces import Origin, Source
 from firstparty.reconciler.case import Case
@@ -54,7 +55,7 @@ class Publication:
 
 def build_publication(case: Case, service: Service, *, serial: int) -> Publication:
     """What is to be published; ``serial`` is the zone's if anything in it changed."""
-    if case.claim.state is ClaimState.RELEASED or case.domain.intent is Intent.REMOVED:
+    if case.claim.state is ClaimState.RELEASED:
         return Publication()
     is_proved = case.claim.state is ClaimState.PROVED
     edge = _build_edge(case, service) if is_proved else None
@@ -140,6 +141,7 @@ def _build_edge(case: Case, service: Service) -> EdgeDomain:
         id=case.domain.id,
         workspace=case.workspace.id,
         name=case.domain.name,
+        is_draining=_is_draining(case),
         cdn_host=case.domain.cdn_host,
         api_host=case.domain.api_host,
         sources=tuple(_build_source(case, source, service) for source in case.sources),
@@ -152,6 +154,13 @@ def _build_edge(case: Case, service: Service) -> EdgeDomain:
             not_after=certificate.not_after,
         ),
     )
+
+
+def _is_draining(case: Case) -> bool:
+    """Whether it is worth counting who still asks."""
+    if case.move is not None and case.move.old_id == case.domain.id:
+        return case.move.state is MoveState.DRAINING
+    return case.domain.intent is Intent.REMOVED
 
 
 def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:

@@ -6,19 +6,29 @@ twice, or die half way. What is most needed is decided by one pure function.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from firstparty.model.claims import ClaimState
+from firstparty.model.moves import MoveState
 from firstparty.model.status import DnsStatus, Intent, Statuses, Word, derive_word
 from firstparty.reconciler.case import Case, load_case
+from firstparty.reconciler.drain import DrainLimits
 from firstparty.reconciler.issuance import Issuance, needs_certificate
+from firstparty.reconciler.moving import go_on_moving, is_old_of_move
 from firstparty.reconciler.outcome import Outcome
 from firstparty.reconciler.ports import Ports
 from firstparty.reconciler.publication import Service
-from firstparty.reconciler.resting import pause, remove, yield_name
+from firstparty.reconciler.removal import (
+    drain,
+    is_draining,
+    is_unremoved,
+    look_for_leftovers,
+    remove,
+)
+from firstparty.reconciler.resting import pause, yield_name
 from firstparty.reconciler.revocation import needs_revocation, revoke
 from firstparty.reconciler.saving import save_outcome
 from firstparty.reconciler.setbacks import wait_until_allowed
@@ -37,7 +47,9 @@ class Need(StrEnum):
     """The one thing most needed, in the order of a domain's path."""
 
     REVOCATION = "revocation"  # a certificate that nobody is served with should be trusted no more
+    DRAIN = "drain"  # the owner wants it gone, and it may not be empty yet
     REMOVAL = "removal"  # the owner wants it gone
+    LEFTOVERS = "leftovers"  # it is gone: its records should be too
     REST = "rest"  # the owner wants nothing done
     YIELD = "yield"  # another claim has the name
     PROOF = "proof"  # the owner's zone must have this claim's records
@@ -76,7 +88,9 @@ class Situation:
 # The first that applies is the one most needed.
 NEEDS: Final[tuple[tuple[Need, Callable[[Situation], bool]], ...]] = (
     (Need.REVOCATION, lambda at: needs_revocation(at.case, now=at.now)),
-    (Need.REMOVAL, lambda at: at.case.domain.intent is Intent.REMOVED),
+    (Need.DRAIN, lambda at: is_draining(at.case)),
+    (Need.REMOVAL, lambda at: is_unremoved(at.case)),
+    (Need.LEFTOVERS, lambda at: at.case.domain.intent is Intent.REMOVED),
     (Need.REST, lambda at: at.case.domain.intent is Intent.PAUSED),
     (Need.YIELD, lambda at: at.case.claim.state is ClaimState.RELEASED),
     (Need.PROOF, lambda at: at.case.claim.state is ClaimState.PENDING),
@@ -104,11 +118,14 @@ class Reconciler:
     service: Service
     edge_sealer: Sealer
     clock: Clock
+    limits: DrainLimits = field(default_factory=DrainLimits)
 
     async def work_on(self, lease: Lease) -> bool:
         """Take one step and save it; False if somebody else had the domain by then."""
         case = await asyncio.to_thread(self._load, lease.domain_id)
         outcome = await self._step(case)
+        if is_old_of_move(case):
+            outcome = await self._with_move(case, outcome)
         word = await asyncio.to_thread(self._save, lease, outcome)
         if word is not None and word is not derive_word(
             case.domain.intent, case.observation.statuses
@@ -132,6 +149,14 @@ class Reconciler:
                 authorities=self.ports.authorities,
             )
 
+    async def _with_move(self, case: Case, outcome: Outcome) -> Outcome:
+        """The outcome with what another domain's taking its place needs next."""
+        quiet = self.limits.moved_quiet
+        if case.move is None or case.move.state is not MoveState.DRAINING:
+            return go_on_moving(case, outcome, quiet=quiet, now=self.clock())
+        answer = await self.ports.traffic.ask_traffic(case.domain.id, [])
+        return go_on_moving(case, outcome, answer, quiet=quiet, now=self.clock())
+
     async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911 - one a need, checked by mypy
         """The step that is most needed."""
         ports, now = self.ports, self.clock()
@@ -139,8 +164,12 @@ class Reconciler:
         match need:
             case Need.REVOCATION:
                 return await revoke(case, ports.authorities.by_name, self.edge_sealer, now=now)
+            case Need.DRAIN:
+                return await drain(case, ports.traffic, self.limits, now=now)
             case Need.REMOVAL:
                 return remove(case, now=now)
+            case Need.LEFTOVERS:
+                return await look_for_leftovers(case, ports.dns, self.service, now=now)
             case Need.REST:
                 return pause(case, now=now)
             case Need.YIELD:

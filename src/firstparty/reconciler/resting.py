@@ -1,10 +1,11 @@
-"""Domains that nothing is done for: paused, removed, or no longer theirs."""
+"""Domains that nothing is done for: paused, or no longer theirs."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from firstparty.model.certificates import OrderState, RevocationReason, move_order
 from firstparty.model.claims import ClaimState, move_claim
+from firstparty.model.drains import Drain
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
 from firstparty.reconciler.case import Case
@@ -24,21 +25,6 @@ def pause(case: Case, *, now: datetime) -> Outcome:
     return Outcome(observation=observation, again=None)
 
 
-def remove(case: Case, *, now: datetime) -> Outcome:
-    """Take the domain out of the zones and the edge; its claim is a tombstone from now on."""
-    findings: tuple[Finding, ...] = ()
-    if case.observation.seen:
-        findings = (
-            Finding(
-                code="records-left",
-                sentence=f"{case.domain.name} is removed: delete its records at the parent zone.",
-                acts=Actor.OWNER,
-                surplus=case.observation.seen,
-            ),
-        )
-    return _give_up(case, findings, now=now)
-
-
 def yield_name(case: Case, *, now: datetime) -> Outcome:
     """The owner's zone has another claim's records: whoever controls the zone moved the domain."""
     finding = Finding(
@@ -48,24 +34,32 @@ def yield_name(case: Case, *, now: datetime) -> Outcome:
         acts=Actor.OWNER,
         severity=Severity.FAILING,
     )
-    return _give_up(case, (finding,), now=now)
+    return give_up(case, (finding,), now=now)
 
 
-def _give_up(case: Case, findings: tuple[Finding, ...], *, now: datetime) -> Outcome:
+def give_up(
+    case: Case,
+    findings: tuple[Finding, ...],
+    *,
+    now: datetime,
+    drain: Drain | None = None,
+    again: timedelta | None = None,
+) -> Outcome:
+    """Let go of the name: nothing is published of it any more, and its claim is over for ever."""
     is_over = case.claim.state is ClaimState.RELEASED
     order = case.order
     observation = observe(
         case.observation,
         at=now,
         findings=findings,
-        facts={"ca_refusals": 0, "ca_outages": 0, "ca_not_before": None},
+        facts={"ca_refusals": 0, "ca_outages": 0, "ca_not_before": None, "drain": drain},
         dns=DnsStatus.LOST if case.observation.statuses.has_been_live else DnsStatus.WAITING,
         certificate=CertificateStatus.NONE,
         probe=ProbeStatus.NONE,
     )
     return Outcome(
         observation=observation,
-        again=None,
+        again=again,
         claim=None if is_over else move_claim(case.claim, ClaimState.RELEASED),
         order=None if order is None else move_order(order, OrderState.FAILED, at=now),
         revoke=RevocationReason.CESSATION_OF_OPERATION,

@@ -14,8 +14,9 @@ from firstparty.model.certificates import OrderState
 from firstparty.model.claims import ClaimState
 from firstparty.model.feed import Topic
 from firstparty.model.findings import Finding
+from firstparty.model.moves import OPEN, TRANSITIONS, MoveState
 from firstparty.model.observations import Observation
-from firstparty.model.status import DnsStatus, EdgeStatus, Word, derive_word
+from firstparty.model.status import DnsStatus, EdgeStatus, Intent, Word, derive_word
 from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.conflicts import find_conflict, release_earlier_claims
@@ -32,6 +33,7 @@ from firstparty.reconciler.revocation import revocation_due_at
 from firstparty.reconciler.turns import settle, take_turn
 from firstparty.store import certificates, domains, work
 from firstparty.store.feed import lock_feed, publish
+from firstparty.store.moves import save_move
 from firstparty.store.uses import drop_promise
 
 _OVER: Final = frozenset({OrderState.ISSUED, OrderState.FAILED})
@@ -58,6 +60,7 @@ def save_outcome(
     outcome = note_answer(connection, stored, outcome, authorities, now=now)
     if outcome.new_order is not None:
         outcome = take_turn(connection, stored, outcome, authorities, now)
+    outcome = _without_stale_move(stored, outcome)
     after = _apply(stored, outcome)
     publication = build_publication(after, service, serial=int(now.timestamp()))
     observation = _with_edge(after.observation, publication)
@@ -86,6 +89,14 @@ def _when_due(after: Case, outcome: Outcome, *, now: datetime) -> datetime | Non
     return min((one for one in due if one is not None), default=None)
 
 
+def _without_stale_move(stored: Case, outcome: Outcome) -> Outcome:
+    """The owner may have ended the move since the step began: then it stays ended."""
+    if outcome.move is None:
+        return outcome
+    is_next = stored.move is not None and outcome.move.state in TRANSITIONS[stored.move.state]
+    return outcome if is_next else replace(outcome, move=None)
+
+
 def _refuse(outcome: Outcome, conflict: Finding) -> Outcome:
     statuses = replace(outcome.observation.statuses, dns=DnsStatus.WAITING)
     observation = replace(
@@ -100,8 +111,14 @@ def _refuse(outcome: Outcome, conflict: Finding) -> Outcome:
 def _apply(stored: Case, outcome: Outcome) -> Case:
     """The case as it will be once the outcome is stored."""
     order = outcome.new_order or outcome.order or stored.order
+    move = outcome.move or stored.move
+    domain = stored.domain
+    if move is not None and move.state is MoveState.ENDED:
+        domain = replace(domain, intent=Intent.REMOVED)
     return replace(
         stored,
+        domain=domain,
+        move=None if move is None or move.state not in OPEN else move,
         claim=outcome.claim or stored.claim,
         order=None if order is None or order.state in _OVER else order,
         certificate=outcome.certificate or stored.certificate,
@@ -121,6 +138,10 @@ def _write(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
         domains.save_claim(connection, outcome.claim, now=now)
         if outcome.claim.state is ClaimState.PROVED:
             release_earlier_claims(connection, outcome.claim, now=now)
+    if outcome.move is not None:
+        save_move(connection, outcome.move)
+        if outcome.move.state is MoveState.ENDED:  # as its owner asked when the move began
+            domains.save_intent(connection, outcome.move.old_id, Intent.REMOVED)
     if outcome.new_order is not None:
         certificates.add_order(connection, outcome.new_order)
     if outcome.order is not None:
@@ -158,4 +179,6 @@ def _keep_history(
     if not newest or newest[0].word != word:
         codes = [finding.code for finding in observation.findings]
         work.add_history(connection, after.domain.id, word, at=now, codes=codes)
+        if after.move is not None and after.move.new_id == after.domain.id:
+            work.wake(connection, after.move.old_id, now=now)
     return word

@@ -1,16 +1,17 @@
 """The reconciler's role: one coroutine that drives domains until it is cancelled."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import LOCAL, Settings
 from firstparty.reconciler.authorities import build_chosen, local_root_file
 from firstparty.reconciler.challenge_probe import OwnChallenges
+from firstparty.reconciler.drain import DrainLimits
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
 from firstparty.reconciler.loop import Loop
-from firstparty.reconciler.ports import Ports
+from firstparty.reconciler.ports import Ports, TrafficProbe
 from firstparty.reconciler.public_dns import build_public_dns
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.reconcile import Reconciler
@@ -24,7 +25,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_ports(settings: Settings, store: Store, control_sealer: Sealer) -> Ports:
+def build_ports(
+    settings: Settings, store: Store, control_sealer: Sealer, traffic: TrafficProbe
+) -> Ports:
     """The real ports. With the local CA, its root is made if need be and ``ca.pem`` written."""
     dns = build_public_dns(settings)
     addresses = tuple(parse_address(text, key="edge.probe") for text in settings.edge.probe)
@@ -35,6 +38,7 @@ def build_ports(settings: Settings, store: Store, control_sealer: Sealer) -> Por
         challenges=OwnChallenges(dns, edges),
         authorities=authorities,
         edge=HttpsEdgeProbe(addresses, Trust(_roots(settings))),
+        traffic=traffic,
         close=authorities.close,
     )
 
@@ -53,11 +57,12 @@ async def serve_reconciler(
     settings: Settings,
     control_sealer: Sealer,
     edge_sealer: Sealer,
+    traffic: TrafficProbe,
     ports: Ports | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> None:
     """Drive due domains until cancelled. Several may run on one store, on several machines."""
-    ports = ports or build_ports(settings, store, control_sealer)
+    ports = ports or build_ports(settings, store, control_sealer, traffic)
     reconciler = Reconciler(
         store=store,
         ports=ports,
@@ -70,6 +75,11 @@ async def serve_reconciler(
         ),
         edge_sealer=edge_sealer,
         clock=clock,
+        limits=DrainLimits(
+            quiet=timedelta(seconds=settings.domains.drain_quiet_seconds),
+            longest=timedelta(days=settings.domains.drain_days),
+            moved_quiet=timedelta(seconds=settings.domains.moved_quiet_seconds),
+        ),
     )
     try:
         await Loop(reconciler).run()

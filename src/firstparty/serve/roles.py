@@ -110,6 +110,7 @@ async def _cdn(here: Surroundings) -> None:
         packages=find_npm_packages(here.settings),
         state=here.settings.state_directory / "cdn",
         https_port=here.https_port,
+        log_url=here.log_url,
     )
 
 
@@ -144,6 +145,7 @@ async def _control(here: Surroundings) -> None:
 
 
 async def _reconciler(here: Surroundings) -> None:
+    from firstparty.events.traffic import SpoolTraffic
     from firstparty.reconciler.serve import serve_reconciler
 
     await serve_reconciler(
@@ -151,6 +153,7 @@ async def _reconciler(here: Surroundings) -> None:
         settings=here.settings,
         control_sealer=here.control_sealer(),
         edge_sealer=here.edge_sealer(),
+        traffic=SpoolTraffic(here.log_url),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode
+from firstparty.model.moves import MoveState
 from firstparty.model.names import registrable_domain
 from firstparty.model.status import EdgeStatus, Intent, Word
 from firstparty.store import tables
@@ -38,6 +39,7 @@ def add_domain(connection: Connection, domain: Domain) -> None:
             description=domain.description,
             has_csp=domain.has_csp,
             intent=domain.intent,
+            drains=domain.drains,
             created_at=domain.created_at,
         )
     )
@@ -133,23 +135,62 @@ def list_clashing_domains(
 def load_domains_of_sources(
     connection: Connection, source_ids: Collection[str]
 ) -> dict[str, Domain]:
-    """The domain, not removed, of each of these sources that has one."""
+    """The domain, not removed, of each of these sources that has one.
+
+    While one domain takes another's place, that is the old one until the new one is live.
+    """
+    unready = select(tables.moves.c.new_id).where(tables.moves.c.state == MoveState.PREPARING)
+    replaced = select(tables.moves.c.old_id).where(tables.moves.c.state == MoveState.DRAINING)
     rows = connection.execute(
         _DOMAIN.add_columns(tables.domain_sources.c.source_id)
         .join(tables.domain_sources, tables.domain_sources.c.domain_id == tables.domains.c.id)
         .where(
             tables.domain_sources.c.source_id.in_(source_ids),
             tables.domains.c.intent != Intent.REMOVED,
+            tables.domains.c.id.not_in(unready),
+            tables.domains.c.id.not_in(replaced),
         )
     ).all()
     domains = _domains(connection, rows)
     return {row.source_id: domain for row, domain in zip(rows, domains, strict=True)}
 
 
-def save_intent(connection: Connection, domain_id: str, intent: Intent) -> None:
-    """Store what the owner wants now."""
+def load_names(connection: Connection, domain_ids: Collection[str]) -> dict[str, str]:
+    """The names of these domains, by id."""
+    rows = connection.execute(
+        select(tables.domains.c.id, tables.domains.c.name).where(
+            tables.domains.c.id.in_(domain_ids)
+        )
+    )
+    return {row.id: row.name for row in rows}
+
+
+def load_other_homes(
+    connection: Connection, domain_id: str, source_ids: Collection[str]
+) -> frozenset[str]:
+    """Those of these sources that another domain, proved and not removed, serves too."""
+    rows = connection.execute(
+        select(tables.domain_sources.c.source_id)
+        .join(tables.domains, tables.domains.c.id == tables.domain_sources.c.domain_id)
+        .join(tables.claims, tables.claims.c.domain_id == tables.domains.c.id)
+        .where(
+            tables.domain_sources.c.source_id.in_(source_ids),
+            tables.domains.c.id != domain_id,
+            tables.domains.c.intent != Intent.REMOVED,
+            tables.claims.c.state == ClaimState.PROVED,
+        )
+    )
+    return frozenset(rows.scalars())
+
+
+def save_intent(
+    connection: Connection, domain_id: str, intent: Intent, *, drains: bool = True
+) -> None:
+    """Store what the owner wants now; ``drains`` matters for a removal alone."""
     connection.execute(
-        update(tables.domains).where(tables.domains.c.id == domain_id).values(intent=intent)
+        update(tables.domains)
+        .where(tables.domains.c.id == domain_id)
+        .values(intent=intent, drains=drains)
     )
 
 
@@ -222,6 +263,7 @@ def _domains(connection: Connection, rows: Iterable[Row[Any]]) -> list[Domain]:
             description=row.description,
             has_csp=row.has_csp,
             intent=Intent(row.intent),
+            drains=row.drains,
             created_at=row.created_at,
         )
         for row in rows

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, case, insert, or_, select, update
 
+from firstparty.model.drains import Drain
 from firstparty.model.findings import DnsRecord, Finding
 from firstparty.model.observations import Observation, Step
 from firstparty.model.status import (
@@ -189,6 +190,7 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "ca_outages": observation.ca_outages,
                 "ca_not_before": observation.ca_not_before,
                 "is_rehearsed": observation.is_rehearsed,
+                "drain": observation.drain,
             }
         ),
     }
@@ -213,4 +215,5 @@ def _observation(row: Row[Any]) -> Observation:
         ca_outages=row.facts["ca_outages"],
         ca_not_before=msgspec.convert(row.facts["ca_not_before"], datetime | None),
         is_rehearsed=row.facts.get("is_rehearsed", False),  # not in rows of earlier versions
+        drain=msgspec.convert(row.facts.get("drain"), Drain | None),
     )

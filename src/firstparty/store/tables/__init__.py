@@ -2,8 +2,10 @@
 
 from firstparty.store.tables.authorities import breakers, uses
 from firstparty.store.tables.columns import Instant, metadata
+from firstparty.store.tables.dns_links import dns_links
 from firstparty.store.tables.domains import claims, domain_sources, domains, sources
 from firstparty.store.tables.feed import feed, revision
+from firstparty.store.tables.moves import moves
 from firstparty.store.tables.observed import accounts, certificates, history, orders, statuses
 from firstparty.store.tables.people import (
     answers,
@@ -25,6 +27,7 @@ __all__ = [
     "breakers",
     "certificates",
     "claims",
+    "dns_links",
     "domain_sources",
     "domains",
     "feed",
@@ -32,6 +35,7 @@ __all__ = [
     "invitations",
     "memberships",
     "metadata",
+    "moves",
     "orders",
     "people",
     "revision",

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 from firstparty.store.tables.columns import Instant, identifier, metadata, owned_by
@@ -52,6 +53,7 @@ domains: Final = Table(
     Column("description", Text, nullable=False),
     Column("has_csp", Boolean, nullable=False),
     Column("intent", String(20), nullable=False),
+    Column("drains", Boolean, nullable=False, server_default=true()),
     Column("created_at", Instant, nullable=False),
     Index("ix_domains_name", "name"),
     Index("ix_domains_registrable", "registrable"),
