@@ -62,3 +62,37 @@ async def test_the_shop_page_is_first_party_from_script_to_message(
     assert {one["status"] for one in edge} <= {200, 204}
     assert {one["url"].split("/")[2].partition(".")[0] for one in edge} == {"evs", "api"}
     assert complaints == []
+
+
+SIX = """async () => {
+  const sent = [
+    await analytics.identify("outage", {plan: "demo"}),
+    await analytics.track("Outage"),
+    await analytics.page("Outage"),
+    await analytics.screen("Outage"),
+    await analytics.group("outage"),
+    await analytics.alias("outage", "before"),
+  ]
+  return sent.map(context => [context.event.messageId, context.event.type])
+}"""
+
+
+async def test_what_a_page_sends_while_the_upstream_is_away_arrives_once(
+    demo: RunningDemo, page: Page
+) -> None:
+    taken: list[str] = []
+    page.on("response", lambda answer: taken.append(answer.url.rpartition("/v1/")[2]))
+    await page.goto(demo.report["shop"])
+    await page.wait_for_function("window.analytics && analytics.initialized")
+    demo.control_upstream("down")
+    try:
+        kinds = dict(await page.evaluate(SIX))
+    finally:
+        demo.control_upstream("ok")
+    until(lambda: set(kinds) <= demo.received_ids(), seconds=60)
+    messages = [one["message"] for one in demo.received()]
+    arrived = [one for one in messages if one["messageId"] in kinds]
+
+    assert set("itpsga") <= set(taken)
+    assert {one["messageId"]: one["type"] for one in arrived} == kinds
+    assert len(arrived) == len(set(kinds.values())) == 6
