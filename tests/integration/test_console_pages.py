@@ -365,3 +365,64 @@ async def test_a_source_is_restored_rolled_out_and_brought_back_on_its_page(
     assert refused.status_code == 422
     assert "from 0 to 100" in field_of(refused.text, "share")
     assert 'value="most"' in refused.text
+
+
+async def test_lists_are_searched_and_filtered_together(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    names = ("cdp.shop.test", "data.blog.test")
+    for name in names:
+        world.domain(shop, name, world.source(shop, f"Site of {name}"))
+    base = f"/workspaces/{shop.id}"
+    async with world.browser() as browser:
+        await sign_in(browser)
+
+        async def found(path: str) -> tuple[str, ...]:
+            page = await browser.get(f"{base}/{path}")
+            return tuple(name for name in names if f">{name}</a>" in page.text)
+
+        by_part = await found("domains?q=SHOP")
+        both = await found("domains?q=blog&status=waiting")
+        neither = await browser.get(f"{base}/domains?q=%3Cb%3E&status=live")
+        sources = text_of(await browser.get(f"{base}/sources?q=data.blog"))
+
+    assert by_part == ("cdp.shop.test",)
+    assert both == ("data.blog.test",)
+    assert "No domain is live and has “&lt;b&gt;” in its name" in neither.text
+    assert "Site of data.blog.test" in sources
+    assert "Site of cdp.shop.test" not in sources
+
+
+async def test_somebody_is_invited_gets_another_role_and_is_taken_out(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    path = f"/workspaces/{shop.id}/people"
+    async with world.browser() as browser, world.browser() as other:
+        await sign_in(browser)
+        csrf = {"csrf": csrf_of(await browser.get(path))}
+        bad = await browser.post(path, data=csrf | {"email": "nobody", "role": "viewer"})
+        made = await browser.post(path, data=csrf | {"email": "new@shop.test", "role": "viewer"})
+        link = re.findall(r"/invitations/[0-9A-Za-z]+", text_of(made))[0]
+        again = await browser.get(path)
+        page = await other.get(link)
+        took = await other.post(
+            link, data={"csrf": csrf_of(page), "password": "correct horse battery 2"}
+        )
+        member = re.findall(r"people/(per_[0-9A-Za-z]+)/remove", (await browser.get(path)).text)
+        last_owner = [
+            await browser.post(f"{path}/{one}/role", data=csrf | {"role": "editor"})
+            for one in member
+        ]
+        log = text_of(await browser.get(f"/workspaces/{shop.id}/audit"))
+        seen_by_viewer = await other.get(path)
+        refused = await other.get(f"/workspaces/{shop.id}/audit")
+
+    assert "needs a name, an @" in field_of(bad.text, "email")
+    assert link not in again.text
+    assert took.status_code == 303
+    assert sorted(answer.status_code for answer in last_owner) == [303, 409]
+    assert "invitation added: new@shop.test" in log
+    assert "member changed: new@shop.test" in log
+    assert "new@shop.test" in seen_by_viewer.text
+    assert "Invite somebody" not in seen_by_viewer.text
+    assert refused.status_code == 403

@@ -89,6 +89,7 @@ async def test_a_dead_letter_is_shown_with_its_reason_and_counted_in_the_ledger(
 
 async def test_a_token_is_shown_once_works_and_is_revoked(demo: RunningDemo, page: Page) -> None:
     await page.get_by_role("link", name="Workspace").click()
+    await page.get_by_role("link", name="API tokens").click()
     await page.get_by_role("button", name="Make the token").click()
     await expect(page.locator("#name-wrong")).to_be_visible()
     await page.fill("#name", "Deployment of the shop")
@@ -104,7 +105,7 @@ async def test_a_token_is_shown_once_works_and_is_revoked(demo: RunningDemo, pag
             return answer.status_code
 
     while_it_lives = await ask()
-    await page.get_by_role("link", name="Workspace").click()
+    await page.get_by_role("link", name="API tokens").click()
     is_shown_again = await page.get_by_text(bearer).count()
     await page.get_by_role("button", name="Revoke Deployment of the shop").click()
     await expect(page.get_by_role("status").first).to_contain_text("revoked")

@@ -17,6 +17,7 @@ from firstparty.model.domains import Mode
 from firstparty.model.names import parse_domain_name
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType
+from firstparty.store.domains import DomainFilter
 
 _PAGE: Final = 100
 _SOURCES_TO_CHOOSE: Final = 500
@@ -33,32 +34,34 @@ _WORDS: Final = (
 
 
 def show_domains(visit: Visit) -> Response:
-    """The list, all of it or one word's. The word is derived, so it is filtered page by page."""
+    """The list, all of it or those of one word, or with a text in the name; a page at a time."""
     values = workspace_values(visit, area="domains", at_top=True)
-    asked = visit.query.get("status", "")
+    asked, part = visit.query.get("status", ""), visit.query.get("q", "").strip()
     word = Word(asked) if asked in _WORDS else None
     views = list_domains(
         visit.place.store,
         visit.caller,
         workspace_id=visit.path["workspace_id"],
         rules=visit.place.rules,
+        only=DomainFilter(part=part, word=word),
         after=visit.query.get("after", ""),
-        limit=_PAGE,
+        limit=_PAGE + 1,
     )
+    chosen = ({"status": word} if word else {}) | ({"q": part} if part else {})
     next_page = ""
-    if len(views) == _PAGE:
-        query = {"after": views[-1].domain.id} | ({"status": word} if word else {})
+    if len(views) > _PAGE:
+        query = {"after": views[_PAGE - 1].domain.id} | chosen
         next_page = f"{values['base']}/domains?{urlencode(query)}"
-    shown = sorted(
-        (view for view in views if word in {None, view.word}), key=lambda view: view.domain.name
-    )
     return render_page(
         visit,
         "domains.html",
         **values,
-        views=shown,
+        views=sorted(views[:_PAGE], key=lambda view: view.domain.name),
         words=_WORDS,
         word=word,
+        part=part,
+        of_part=urlencode({"q": part}),
+        is_filtered=bool(word or part),
         next_page=next_page,
     )
 

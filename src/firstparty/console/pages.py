@@ -37,6 +37,9 @@ FLASHES: Final = {
     "letters-kept": "What can be read is in the log again; the rest cannot be sent, and stays.",
     "letters-more": "As many as one request takes are in the log again. Do it once more for the "
     "rest.",
+    "invitation-withdrawn": "The invitation is withdrawn: its link works no more.",
+    "member-changed": "The role is changed, from now on.",
+    "member-removed": "They are out of this workspace. Their account stays.",
     "token-revoked": "The token is revoked: it works no more.",
     "signed-out": "You are signed out.",
 }

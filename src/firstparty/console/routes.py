@@ -3,12 +3,14 @@
 from typing import Final
 
 from firstparty.console import (
+    audit,
     debugger,
     dns_admin,
     domain,
     domain_list,
     invitations,
     messages,
+    people,
     proxies,
     sign_in,
     source_hosts,
@@ -61,6 +63,12 @@ PAGES: Final[tuple[Route, ...]] = (
     ("GET", f"{_WORKSPACE}/proxies", proxies.show_generator),
     ("GET", f"{_WORKSPACE}/proxies/check", proxies.show_check),
     ("POST", f"{_WORKSPACE}/proxies/check", proxies.check),
+    ("GET", f"{_WORKSPACE}/people", people.show_people),
+    ("POST", f"{_WORKSPACE}/people", people.invite),
+    ("POST", f"{_WORKSPACE}/people/{{person_id}}/role", people.change_role),
+    ("POST", f"{_WORKSPACE}/people/{{person_id}}/remove", people.remove),
+    ("POST", f"{_WORKSPACE}/invitations/{{invitation_id}}/withdraw", people.withdraw),
+    ("GET", f"{_WORKSPACE}/audit", audit.show_audit),
     ("GET", f"{_WORKSPACE}/tokens", tokens.show_tokens),
     ("POST", f"{_WORKSPACE}/tokens", tokens.add_token),
     ("POST", f"{_WORKSPACE}/tokens/{{token_id}}/revoke", tokens.revoke_token),

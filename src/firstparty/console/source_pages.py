@@ -25,18 +25,23 @@ _PAGE: Final = 100
 def show_sources(visit: Visit) -> Response:
     """The list, oldest first."""
     values = workspace_values(visit, area="sources", at_top=True)
+    part = visit.query.get("q", "").strip()
     found = sources.list_sources(
         visit.place.store,
         visit.caller,
         workspace_id=visit.path["workspace_id"],
         rules=visit.place.rules,
+        part=part,
         after=visit.query.get("after", ""),
-        limit=_PAGE,
+        limit=_PAGE + 1,
     )
     next_page = ""
-    if len(found) == _PAGE:
-        next_page = f"{values['base']}/sources?{urlencode({'after': found[-1].source.id})}"
-    return render_page(visit, "sources.html", **values, views=found, next_page=next_page)
+    if len(found) > _PAGE:
+        query = {"after": found[_PAGE - 1].source.id} | ({"q": part} if part else {})
+        next_page = f"{values['base']}/sources?{urlencode(query)}"
+    return render_page(
+        visit, "sources.html", **values, views=found[:_PAGE], part=part, next_page=next_page
+    )
 
 
 def show_new_source(visit: Visit) -> Response:

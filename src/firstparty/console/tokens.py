@@ -8,7 +8,8 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from firstparty.console.failures import status_of
-from firstparty.console.pages import redirect, render_page, workspace_values
+from firstparty.console.pages import redirect, render_page
+from firstparty.console.team import team_values
 from firstparty.console.visits import Form, Visit
 from firstparty.control import tokens
 from firstparty.control.tokens import NewToken
@@ -80,7 +81,7 @@ def _render(
     wrong: Refused | None = None,
     new: NewToken | None = None,
 ) -> Response:
-    values = workspace_values(visit, area="tokens") | {"area_tab": "tokens"}
+    values = team_values(visit, tab="tokens")
     workspace_id = visit.path["workspace_id"]
     found = tokens.list_tokens(
         visit.place.store, visit.caller, workspace_id=workspace_id, limit=_TOKENS
