@@ -19,10 +19,12 @@ NEEDS_A_LIVE_DOMAIN = {"move_domain"}
 NEEDS_AN_OPERATOR = {"add_workspace", "reset_password"}
 NEEDS_NO_TOKEN = {"accept_invitation"}  # the link's secret says who it is
 IS_FOR_OWNERS = {"list_invitations"}
+IS_FOR_EDITORS = {"examine_address"}  # it sends requests to where it is told
 IS_FOR_ADMINS = {"list_tokens", "list_audit"}
 ASKS_BY_POST = {"check_policy"}  # it changes nothing: a policy is too long for a query
 HOSTS = {"cdn_host": "cdn.shop.com", "api_host": "api.shop.com"}
 QUERIES = {
+    "examine_address": {"url": "https://www.shop.com/"},
     "generate_proxy": {"provider": "nginx", **HOSTS},
     "generate_segment_proxy": {"provider": "nginx", "region": "eu", **HOSTS},
 }
@@ -138,8 +140,9 @@ def test_the_matrix_has_every_noun(tenants: Tenants) -> None:
         "people",
         "invitations",
         "audit",
+        "doctor",
     }
-    assert len(tenants.operations) >= 36
+    assert len(tenants.operations) >= 38
 
 
 @pytest.mark.parametrize("bearer", [None, "nonsense", f"fp_{'x' * 20}_{'x' * 43}"])
@@ -194,7 +197,7 @@ def test_a_viewer_reads_all_but_who_may_get_in(tenants: Tenants) -> None:
     reads = [one for one in tenants.operations if one.method == "GET"]
     answers = {one.name: one.call(tenants.served, bearer).status_code for one in reads}
 
-    closed = dict.fromkeys(IS_FOR_ADMINS | IS_FOR_OWNERS, 403)
+    closed = dict.fromkeys(IS_FOR_ADMINS | IS_FOR_OWNERS | IS_FOR_EDITORS, 403)
     away = dict.fromkeys(NEEDS_THE_LOG & set(answers), 503)
     assert answers == dict.fromkeys(answers, 200) | closed | away
 

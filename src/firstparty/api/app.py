@@ -14,6 +14,7 @@ from firstparty.api import (
     audit,
     csp,
     dns_links,
+    doctor,
     domains,
     events,
     health,
@@ -35,6 +36,7 @@ from firstparty.api.rates import Rates
 from firstparty.api.tail import MAX_TAILS
 from firstparty.config.settings import Settings
 from firstparty.control.rules import build_rules
+from firstparty.doctor.checks import Doctor
 from firstparty.store.engine import Store
 
 _DESCRIPTION = """
@@ -55,10 +57,16 @@ _IDEMPOTENCY_KEY: Final = {
 }
 
 
-def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -> FastAPI:
+def build_app(
+    *,
+    store: Store,
+    settings: Settings,
+    clock: Clock | None = None,
+    doctor_in_use: Doctor | None = None,
+) -> FastAPI:
     """The application under the console's address. Pages may be mounted at its root.
 
-    ``clock`` answers the time, aware UTC.
+    ``clock`` answers the time, aware UTC. Without a doctor, its operations answer 503.
     """
     app = FastAPI(
         title="Firstparty",
@@ -76,6 +84,8 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         tails=asyncio.Semaphore(MAX_TAILS),
         proxy_checks=BoundedSemaphore(proxy_checks.MAX_AT_ONCE),
         rates=Rates(settings.console.requests_per_minute),
+        examinations=asyncio.Semaphore(doctor.MAX_AT_ONCE),
+        doctor=doctor_in_use,
     )
     api = APIRouter(prefix="/api/v1")
     nouns = (
@@ -93,6 +103,7 @@ def build_app(*, store: Store, settings: Settings, clock: Clock | None = None) -
         people,
         invitations,
         audit,
+        doctor,
     )
     api.include_router(invitations.open_router)
     for noun in nouns:

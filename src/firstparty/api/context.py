@@ -17,6 +17,7 @@ from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
 from firstparty.control.tokens import is_bearer
 from firstparty.control.workspaces import choose_workspace
+from firstparty.doctor.checks import Doctor
 from firstparty.events.whose import find_source, list_sources
 from firstparty.model.workspaces import Role, Source, Workspace
 from firstparty.store.engine import Store
@@ -41,6 +42,8 @@ class Installation:
     tails: asyncio.Semaphore
     proxy_checks: BoundedSemaphore
     rates: Rates
+    examinations: asyncio.Semaphore
+    doctor: Doctor | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

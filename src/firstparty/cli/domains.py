@@ -109,7 +109,7 @@ def show(
 ) -> int:
     """One domain: records, statuses, findings. Exits 1 if it is failing, 2 on a warning."""
     client = Client.of_environment()
-    domain = _find(client, which, workspace)
+    domain = find_domain(client, which, workspace)
     if format_ is None:
         return _show(client, domain, watch=watch, as_json=as_json)
     written = client.get("domains", domain["id"], "records", provider=format_)
@@ -157,7 +157,7 @@ def move(  # noqa: PLR0913 - one parameter for each option
     """Let a new domain take this one's place; both serve until nobody asks the old one."""
     client = Client.of_environment()
     body = {"name": new_name, "mode": mode, "cdn_label": cdn_label, "api_label": api_label}
-    old = _find(client, which, workspace)
+    old = find_domain(client, which, workspace)
     domain = client.post("domains", old["id"], "move", body=body)
     return _show(client, domain, watch=watch, as_json=as_json)
 
@@ -176,7 +176,7 @@ def dns_link(
 ) -> None:
     """Make a read-only page of the records for whoever adds them; shown once."""
     client = Client.of_environment()
-    path = ("domains", _find(client, which, workspace)["id"], "dns-links")
+    path = ("domains", find_domain(client, which, workspace)["id"], "dns-links")
     if list_all:
         links = client.get(*path)
         if as_json:
@@ -218,7 +218,7 @@ def remove(
 ) -> None:
     """Serve it until nobody asks its hosts any more, then never again. Its records go last."""
     client = Client.of_environment()
-    domain = _find(client, which, workspace)
+    domain = find_domain(client, which, workspace)
     if not yes and sys.stdin.isatty():
         when = "at once" if at_once else "once nobody asks its hosts any more"
         question = f"{domain['name']} stops being served {when}, for good. Remove it?"
@@ -240,11 +240,11 @@ def remove(
 
 def _act(action: str, which: str, workspace: str | None, *, as_json: bool) -> int:
     client = Client.of_environment()
-    domain = client.post("domains", _find(client, which, workspace)["id"], action)
+    domain = client.post("domains", find_domain(client, which, workspace)["id"], action)
     return _show(client, domain, watch=False, as_json=as_json)
 
 
-def _find(client: Client, which: str, workspace: str | None) -> dict[str, Any]:
+def find_domain(client: Client, which: str, workspace: str | None) -> dict[str, Any]:
     """The domain with this id or this name."""
     if which.startswith("dom_"):
         found: dict[str, Any] = client.get("domains", which)

@@ -12,6 +12,7 @@ from typer.main import get_command
 import firstparty
 from firstparty.cli import (
     audit,
+    doctor,
     domains,
     events,
     people,
@@ -46,6 +47,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(people.app, name="people")
 app.command()(audit.audit)
+app.command()(doctor.doctor)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - the parser calls it

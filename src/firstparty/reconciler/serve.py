@@ -37,9 +37,25 @@ def build_ports(
         dns=dns,
         challenges=OwnChallenges(dns, edges),
         authorities=authorities,
-        edge=HttpsEdgeProbe(addresses, Trust(_roots(settings))),
+        edge=HttpsEdgeProbe(addresses, build_trust(settings)),
         traffic=traffic,
         close=authorities.close,
+    )
+
+
+def build_trust(settings: Settings) -> Trust:
+    """Which roots certificates at our own edge are verified with."""
+    return Trust(_roots(settings))
+
+
+def build_service(settings: Settings) -> Service:
+    """What of the settings goes into what is published."""
+    return Service(
+        domain=settings.service.domain,
+        edge_addresses=settings.edge.addresses,
+        cdn_upstream=settings.cdn.upstream,
+        mirrors_integrations=settings.cdn.mirror_integrations,
+        https_port=parse_address(settings.edge.https, key="edge.https").port,
     )
 
 
@@ -66,13 +82,7 @@ async def serve_reconciler(
     reconciler = Reconciler(
         store=store,
         ports=ports,
-        service=Service(
-            domain=settings.service.domain,
-            edge_addresses=settings.edge.addresses,
-            cdn_upstream=settings.cdn.upstream,
-            mirrors_integrations=settings.cdn.mirror_integrations,
-            https_port=parse_address(settings.edge.https, key="edge.https").port,
-        ),
+        service=build_service(settings),
         edge_sealer=edge_sealer,
         clock=clock,
         limits=DrainLimits(

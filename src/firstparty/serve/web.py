@@ -9,6 +9,7 @@ import uvicorn
 from firstparty.api.app import build_app
 from firstparty.config.settings import Settings
 from firstparty.console.app import build_console
+from firstparty.serve.doctor import InstalledDoctor
 from firstparty.store.engine import Store
 
 
@@ -21,7 +22,8 @@ class _Server(uvicorn.Server):
 
 async def serve_control(*, listener: socket.socket, store: Store, settings: Settings) -> None:
     """Serve REST and console on ``listener`` until cancelled."""
-    app = build_app(store=store, settings=settings)
+    doctor = InstalledDoctor(store, settings)
+    app = build_app(store=store, settings=settings, doctor_in_use=doctor)
     app.mount("/", build_console(store=store, settings=settings))
     server = _Server(
         uvicorn.Config(

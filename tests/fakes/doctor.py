@@ -1,0 +1,40 @@
+"""A doctor that looks at nothing outside: two checks, the second of which never ends in time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from firstparty.doctor.checks import Check, Found, Verdict
+from firstparty.errors import Refused
+
+
+async def _is_well() -> AsyncIterator[Found]:
+    yield Found(verdict=Verdict.PASS, sentence="All is well.")
+
+
+async def _says_one_thing_and_hangs() -> AsyncIterator[Found]:
+    yield Found(verdict=Verdict.WARN, sentence="Something is odd.", code="odd", fix="Look again.")
+    await asyncio.sleep(60)
+
+
+class FakeDoctor:
+    """See ``doctor.checks.Doctor``."""
+
+    def list_domain_checks(self, domain_id: str, *, with_message: bool) -> tuple[Check, ...]:
+        del domain_id
+        checks = (
+            Check(name="well", title="what is well", deadline=timedelta(5), look=_is_well),
+            Check(
+                name="slow",
+                title="what is slow",
+                deadline=timedelta(milliseconds=50),
+                look=_says_one_thing_and_hangs,
+            ),
+        )
+        return checks if with_message else checks[:1]
+
+    def list_address_checks(self, address: str, *, workspace_id: str) -> tuple[Check, ...]:
+        del workspace_id
+        if "://" not in address:
+            raise Refused("bad-address", f"{address!r} is no address.", field="url")
+        return self.list_domain_checks("", with_message=True)

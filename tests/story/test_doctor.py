@@ -1,0 +1,51 @@
+"""The doctor of the running demo, on the command line: all is well, and what is not is named."""
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.running import RunningDemo, until
+
+
+def ask_doctor(demo: RunningDemo, *arguments: str) -> tuple[int, list[dict[str, str]]]:
+    console = demo.report["console"]
+    done = subprocess.run(
+        [sys.executable, "-m", "firstparty", "doctor", *arguments, "--json"],
+        env=os.environ | {"FIRSTPARTY_URL": console["url"], "FIRSTPARTY_TOKEN": console["token"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_of_a_live_domain_every_check_passes(demo: RunningDemo) -> None:
+    before = demo.received_ids()
+    code, events = ask_doctor(demo, "cdp.shop.test", "--message")
+    results = events[:-1]
+
+    assert events[-1] == {"status": "pass"}
+    assert code == 0, results
+    assert {one["check"] for one in results} == {
+        "status",
+        "delegation",
+        "nameservers",
+        "certificate",
+        "tls",
+        "hosts",
+        "messages",
+        "test-message",
+    }
+    assert {one["verdict"] for one in results} == {"pass"}
+    new = until(lambda: demo.received_ids() - before)
+    assert any(one.startswith("firstparty-doctor-") for one in new)
+
+
+def test_a_private_address_is_named_and_not_asked(demo: RunningDemo) -> None:
+    code, events = ask_doctor(demo, "https://127.0.0.1/")
+
+    assert code == 1
+    assert "page-not-public" in {one.get("code") for one in events}
