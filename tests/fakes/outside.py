@@ -15,8 +15,12 @@ from firstparty.config.addresses import Address
 from firstparty.model.certificates import Challenge, DnsChallenge, HttpChallenge
 from firstparty.model.feed import EdgeDomain, Targets, Topic, Zone
 from firstparty.model.feed import HttpChallenge as PublishedChallenge
+from firstparty.proxies.causes import list_causes
+from firstparty.proxies.result import Result, Status
+from firstparty.proxies.suite import list_checks
+from firstparty.proxies.target import Target
 from firstparty.reconciler.choice import Authorities, Choice, build_authorities
-from firstparty.reconciler.ports import Ports
+from firstparty.reconciler.ports import Ports, ProxyProbe
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
 from firstparty.reconciler.traffic import HostsTraffic, TrafficAnswer
 from firstparty.resolver.observed import (
@@ -86,6 +90,32 @@ def _own_answer(apex: str, serial: int | None, missing: tuple[str, ...]) -> OwnA
 
 
 @dataclass
+class ProxiesInMemory:
+    """A proxy that passes everything but what ``faults`` says, by check: its status and cause."""
+
+    faults: dict[str, tuple[Status, str]] = field(default_factory=dict)
+    targets: list[Target] = field(default_factory=list)
+
+    async def check(self, target: Target) -> tuple[Result, ...]:
+        await asyncio.sleep(0)
+        self.targets.append(target)
+        return tuple(self._result(check.name, check.title) for check in list_checks(target))
+
+    def _result(self, check: str, title: str) -> Result:
+        status, cause = self.faults.get(check, (Status.PASS, None))
+        return Result(
+            check=check,
+            title=title,
+            status=status,
+            sentence=list_causes()[cause].sentence if cause else "",
+            cause=cause,
+            fix=list_causes()[cause].fix_for(None) if cause else "",
+            request="",
+            answer="",
+        )
+
+
+@dataclass
 class Outside:
     store: Store
     clock: Clock = field(default_factory=Clock)
@@ -96,6 +126,7 @@ class Outside:
     traffic: TrafficAnswer = field(
         default_factory=lambda: TrafficAnswer(hosts=HostsTraffic(), undelivered=0)
     )
+    proxies: ProxyProbe = field(default_factory=ProxiesInMemory)
 
     def __post_init__(self) -> None:
         self.authority = AuthorityInMemory(clock=self.clock)
@@ -107,6 +138,7 @@ class Outside:
             authorities=self.authorities(),
             edge=self,
             traffic=self,
+            proxies=self.proxies,
         )
 
     def authorities(self) -> Authorities:

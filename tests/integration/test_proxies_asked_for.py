@@ -190,6 +190,89 @@ def test_a_wrong_command_line_is_64_with_the_reason(
     assert (failed.returncode, told in failed.stderr) == (64, True), failed.stderr
 
 
+def test_a_proxy_is_a_domain_like_any_other(call: httpx.Client) -> None:
+    source = add_source(call)
+    workspace = call.get(f"/sources/{source}").json()["workspace_id"]
+    asked = {"workspace_id": workspace, "name": "px1.shop.com", "source_ids": [source]}
+    proxy = {"mode": "proxy", "provider": "cloudfront", "target": "d111.cloudfront.net"}
+    made = call.post("/domains", json=asked | proxy)
+    domain = made.json()
+    snippet = call.get(f"/sources/{source}/snippet", params={"format": "html"}).json()["code"]
+    removed = call.delete(f"/domains/{domain['id']}").json()
+
+    assert made.status_code == 201, made.text
+    assert (domain["mode"], domain["status"]) == ("proxy", "waiting")
+    assert domain["provider"] == "cloudfront"
+    assert (domain["cdn_host"], domain["api_host"]) == ("evs.px1.shop.com", "api.px1.shop.com")
+    assert [(one["type"], one["name"], one["value"]) for one in domain["records"]] == [
+        ("CNAME", "evs.px1.shop.com.", "d111.cloudfront.net."),
+        ("CNAME", "api.px1.shop.com.", "d111.cloudfront.net."),
+    ]
+    assert '"apiHost": "api.px1.shop.com/v1"' in snippet
+    assert "https://evs.px1.shop.com/analytics.js/v1/" in snippet
+    assert removed["id"] == domain["id"]
+
+
+@pytest.mark.parametrize(
+    ("said", "hosts"),
+    [
+        ({"cdn_host": "c.px2.com"}, ("c.px2.com", "c.px2.com")),
+        ({"api_host": "a.px2.com"}, ("px.px2.com", "a.px2.com")),
+        ({"cdn_host": "c.px2.com", "api_host": "a.px2.com"}, ("c.px2.com", "a.px2.com")),
+    ],
+)
+def test_the_hosts_of_a_proxy_are_the_owners_choice(
+    call: httpx.Client, said: dict[str, str], hosts: tuple[str, str]
+) -> None:
+    source = add_source(call)
+    workspace = call.get(f"/sources/{source}").json()["workspace_id"]
+    asked = {"workspace_id": workspace, "name": "px.px2.com", "source_ids": [source]}
+    domain = call.post("/domains", json=asked | said | {"mode": "proxy"}).json()
+
+    assert (domain["cdn_host"], domain["api_host"]) == hosts
+    assert {one["name"] for one in domain["records"]} == {f"{host}." for host in hosts}
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "field"),
+    [
+        ({"mode": "proxy", "cdn_host": "https://c.px3.com"}, "name-is-url", "cdn_host"),
+        ({"mode": "proxy", "api_host": "px3.com"}, "name-is-apex", "api_host"),
+        ({"mode": "proxy", "api_host": "127.0.0.1"}, "name-is-address", "api_host"),
+        ({"mode": "proxy", "api_host": "169.254.169.254"}, "name-is-address", "api_host"),
+        ({"mode": "proxy", "api_host": "localhost"}, "name-is-ours", "api_host"),
+        ({"mode": "proxy", "provider": "iis"}, "unknown-provider", "provider"),
+        ({"mode": "proxy", "target": "a b"}, "proxy-host-invalid", "target"),
+        ({"mode": "cname", "cdn_host": "c.px3.com"}, "not-of-mode", "cdn_host"),
+    ],
+)
+def test_what_cannot_be_a_proxy_domain_is_refused(
+    call: httpx.Client, said: dict[str, str], code: str, field: str
+) -> None:
+    source = add_source(call)
+    workspace = call.get(f"/sources/{source}").json()["workspace_id"]
+    asked = {"workspace_id": workspace, "name": "px.px3.com", "source_ids": [source]}
+    answer = call.post("/domains", json=asked | said)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert [one["field"] for one in answer.json()["errors"]] == [field]
+
+
+def test_the_command_adds_a_proxy(served: Served, call: httpx.Client, tmp_path: Path) -> None:
+    source = add_source(call)
+    workspace = call.get(f"/sources/{source}").json()["workspace_id"]
+    hosts = ("--cdn-host", "c.px4.com", "--api-host", "a.px4.com", "--provider", "nginx")
+    added = run(
+        served,
+        tmp_path,
+        *("domains", "add", "c.px4.com", "--mode", "proxy", "--source", source),
+        *("--workspace", workspace, *hosts),
+    )
+
+    assert added.returncode == 0, added.stderr
+    assert "c.px4.com. 3600 IN CNAME your-server.example.com." in added.stdout
+
+
 def run_alone(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run_command(arguments, {"XDG_CONFIG_HOME": str(home)})
 

@@ -135,6 +135,7 @@ class DomainAnswer(BaseModel):
     records: Annotated[list[WantedRecord], Field(description="Exactly the records to add")]
     cdn_host: Annotated[str, Field(examples=["evs.cdp.shop.com"])]
     api_host: Annotated[str, Field(examples=["api.cdp.shop.com"])]
+    provider: Annotated[str | None, Field(description="What a proxy runs on, where that was said")]
     source_ids: list[str]
     sources: list[SourceAnswer]
     warnings: list[Advice]
@@ -174,6 +175,7 @@ class DomainAnswer(BaseModel):
             ],
             cdn_host=domain.cdn_host,
             api_host=domain.api_host,
+            provider=(domain.own_proxy.provider or None) if domain.own_proxy else None,
             source_ids=list(domain.source_ids),
             sources=[SourceAnswer.of(source) for source in view.sources],
             warnings=[Advice(code=one.code, sentence=one.sentence) for one in view.warnings],

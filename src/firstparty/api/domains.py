@@ -22,7 +22,8 @@ from firstparty.store.domains import DomainFilter
 
 _MODE: Final = (
     "How the name points at us: delegation (two NS records) or, second best since Safari and "
-    "blockers see through it, cname (a CNAME record for each host)"
+    "blockers see through it, cname (a CNAME record for each host); or proxy: hosts of a proxy "
+    "that you run, which is checked and watched"
 )
 
 router = APIRouter(
@@ -59,6 +60,14 @@ class DomainRequest(BaseModel):
         False
     )
     description: Annotated[str, Field(description="For people, up to 2,000 characters")] = ""
+    cdn_host: Annotated[str, Field(description="A proxy's", max_length=300)] = ""
+    api_host: Annotated[
+        str, Field(description="A proxy's; may be the CDN host", max_length=300)
+    ] = ""
+    provider: Annotated[str, Field(description="What a proxy runs on", max_length=40)] = ""
+    target: Annotated[
+        str, Field(description="Where a proxy's CNAME records lead", max_length=300)
+    ] = ""
     workspace_id: Annotated[
         str | None, Field(description="Where; not needed where you see just one", max_length=64)
     ] = None
@@ -123,6 +132,10 @@ def request_domain(here: Here, asked: DomainRequest) -> DomainAnswer:
             api_label=asked.api_label,
             has_csp=asked.has_csp,
             description=asked.description,
+            cdn_host=asked.cdn_host,
+            api_host=asked.api_host,
+            provider=asked.provider,
+            target=asked.target,
         ),
         rules=here.rules,
         now=here.now,

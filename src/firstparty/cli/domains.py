@@ -29,10 +29,21 @@ def add(  # noqa: PLR0913 - one parameter for each option
         list[str], typer.Option(metavar="ID", help="A source to serve; the first a javascript one.")
     ],
     mode: Annotated[
-        Mode, typer.Option(help="How the name points at us: a CNAME is second best.")
+        Mode,
+        typer.Option(help="How the name points at us: a CNAME is second best, a proxy is yours."),
     ] = Mode.DELEGATION,
     cdn_label: Annotated[str, typer.Option(metavar="LABEL", help="Of the CDN host.")] = "evs",
     api_label: Annotated[str, typer.Option(metavar="LABEL", help="Of the API host.")] = "api",
+    cdn_host: Annotated[
+        str, typer.Option(metavar="HOST", help="Of a proxy, where it is not a label's.")
+    ] = "",
+    api_host: Annotated[
+        str, typer.Option(metavar="HOST", help="Of a proxy; may be its CDN host.")
+    ] = "",
+    provider: Annotated[str, typer.Option(metavar="NAME", help="What a proxy runs on.")] = "",
+    target: Annotated[
+        str, typer.Option(metavar="HOST", help="Where a proxy's CNAME records lead.")
+    ] = "",
     csp: Annotated[bool, typer.Option("--csp", help="The site has a CSP.")] = False,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     watch: Watch = False,
@@ -52,6 +63,10 @@ def add(  # noqa: PLR0913 - one parameter for each option
             "api_label": api_label,
             "has_csp": csp,
             "description": description,
+            "cdn_host": cdn_host,
+            "api_host": api_host,
+            "provider": provider,
+            "target": target,
         },
     )
     return _show(client, domain, watch=watch, as_json=as_json)

@@ -13,11 +13,12 @@ from firstparty.control.callers import Caller, require_role
 from firstparty.control.clashes import refuse_name_clash, refuse_sources
 from firstparty.control.ending import end_move
 from firstparty.control.fields import parse_description
+from firstparty.control.proxy_domains import parse_own_proxy
 from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.views import DomainView, load_views
 from firstparty.errors import Conflict, NotFound, Refused
-from firstparty.model.domains import Domain, Mode
+from firstparty.model.domains import Domain, Mode, OwnProxy
 from firstparty.model.identifiers import new_identifier, random_dns_token
 from firstparty.model.names import (
     MAX_NAME_OCTETS,
@@ -35,7 +36,11 @@ from firstparty.store.people import add_audit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainRequest:
-    """A domain as asked for; names and labels as typed."""
+    """A domain as asked for; names and labels as typed.
+
+    ``cdn_host``, ``api_host``, ``provider`` and ``target`` are a proxy's, and empty where they are
+    not said: the hosts are those of the labels then.
+    """
 
     name: str
     source_ids: tuple[str, ...]
@@ -44,6 +49,10 @@ class DomainRequest:
     api_label: str = "api"
     has_csp: bool = False
     description: str = ""
+    cdn_host: str = ""
+    api_host: str = ""
+    provider: str = ""
+    target: str = ""
 
 
 def request_domain(
@@ -113,7 +122,34 @@ def parse_request(
         source_ids=tuple(dict.fromkeys(asked.source_ids)),
         description=parse_description(asked.description, field="description"),
         has_csp=asked.has_csp,
+        own_proxy=_parse_own_proxy(asked, name, (cdn_label, api_label), rules),
         created_at=now,
+    )
+
+
+def _parse_own_proxy(
+    asked: DomainRequest, name: str, labels: tuple[str, str], rules: Rules
+) -> OwnProxy | None:
+    """The proxy of a request of that mode; what is said of a proxy in another is refused."""
+    if asked.mode is not Mode.PROXY:
+        for field in ("cdn_host", "api_host", "provider", "target"):
+            if getattr(asked, field):
+                raise Refused(
+                    "not-of-mode",
+                    f"That is for domains in the mode proxy alone: leave it out in {asked.mode}.",
+                    field=field,
+                )
+        return None
+    cdn_host, api_host = asked.cdn_host, asked.api_host
+    if not (cdn_host or api_host):
+        cdn_host, api_host = (f"{label}.{name}" for label in labels)
+    cdn_host = cdn_host or name
+    return parse_own_proxy(
+        cdn_host=cdn_host,
+        api_host=api_host or cdn_host,
+        provider=asked.provider,
+        target=asked.target,
+        policy=rules.names,
     )
 
 

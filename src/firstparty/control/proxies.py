@@ -20,7 +20,6 @@ def show_proxy(view: SourceView, asked: ProxyRequest, *, rules: Rules) -> ProxyV
         write_key=view.source.write_key,
         # Of several forms for a page, the one that an owner gets first.
         forms=[name for name, form in forms.items() if not form.is_html or name == "html"],
-        alias=view.alias_path,
         device_mode=list_device_mode(view.source.settings),
     )
 

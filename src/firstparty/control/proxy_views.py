@@ -19,7 +19,6 @@ from firstparty.proxies.model import (
 )
 from firstparty.snippets.catalogue import build_snippet
 from firstparty.snippets.facts import SnippetFacts
-from firstparty.snippets.html import build_html_snippet
 
 NO_WRITE_KEY: Final = "WRITE_KEY"  # stands in snippets and commands where none was given
 _WRITE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -65,7 +64,6 @@ def build_proxy_view(
     upstreams: tuple[Upstream, Upstream],
     write_key: str,
     forms: Iterable[str],
-    alias: str = "",
     device_mode: tuple[str, ...] = (),
 ) -> ProxyView:
     """The proxy for a provider; raises Refused with the field."""
@@ -81,12 +79,17 @@ def build_proxy_view(
         is_cached=asked.is_cached,
     )
     facts = SnippetFacts(
-        write_key=write_key, cdn_host=proxy.cdn_host, api_host=proxy.api_host, alias=alias
+        write_key=write_key,
+        cdn_host=proxy.cdn_host,
+        api_host=proxy.api_host,
+        alias=f"analytics.js/v1/{write_key}/analytics",  # a proxy knows the standard path alone
+        # The settings of the source say where messages go until its host address is switched.
+        says_api_host=True,
     )
     return ProxyView(
         proxy=proxy,
         generated=generate(asked.provider, proxy),
-        pastes=tuple(Paste(form=form, code=_build_paste(form, facts)) for form in forms),
+        pastes=tuple(Paste(form=form, code=build_snippet(form, facts)) for form in forms),
         api_base=facts.api_base,
         device_mode=device_mode,
     )
@@ -125,12 +128,3 @@ def build_document(view: ProxyView) -> dict[str, Any]:
         "proof": list(made.proof),
         "device_mode": list(view.device_mode),
     }
-
-
-def _build_paste(form: str, facts: SnippetFacts) -> str:
-    if form != "html":
-        return build_snippet(form, facts)
-    # The settings of the source say where messages go until its host address is switched; the
-    # page's own options win over them.
-    options = {"integrations": {"Segment.io": {"apiHost": facts.api_base, "protocol": "https"}}}
-    return build_html_snippet(facts, is_standard=True, load_options=options)

@@ -15,7 +15,7 @@ from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
 from firstparty.csp.device_mode import DeviceModeDestination, list_device_mode
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.default_hosts import DefaultHosts, build_default_hosts
-from firstparty.model.domains import Domain
+from firstparty.model.domains import Domain, Mode
 from firstparty.model.identifiers import new_identifier, random_base62
 from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
 from firstparty.snippets.catalogue import build_snippet, find_form
@@ -194,13 +194,26 @@ def require_facts(view: SourceView) -> SnippetFacts:
     return view.facts
 
 
+def build_proxy_facts(source: Source, domain: Domain) -> SnippetFacts:
+    """The facts of a source behind a proxy of its owner's: it knows the standard paths alone."""
+    return SnippetFacts(
+        write_key=source.write_key,
+        cdn_host=domain.cdn_host,
+        api_host=domain.api_host,
+        alias=f"analytics.js/v1/{source.write_key}/analytics",
+        says_api_host=True,
+    )
+
+
 def build_source_view(
     source: Source, workspace: Workspace, domain: Domain | None, rules: Rules
 ) -> SourceView:
     """Put together what people see of a source."""
     alias_path = f"{workspace.alias}/{source.alias}"
     facts = None
-    if domain is not None:
+    if domain is not None and domain.mode is Mode.PROXY:
+        facts = build_proxy_facts(source, domain)
+    elif domain is not None:
         facts = SnippetFacts(
             write_key=source.write_key,
             cdn_host=domain.cdn_host,

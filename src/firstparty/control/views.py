@@ -133,6 +133,8 @@ def _advise_on_mode(domain: Domain) -> tuple[Advice, ...]:
                 "delegated, delegate it."
             )
             return (Advice(code="mode-cname", sentence=sentence),)
+        case Mode.PROXY:
+            return ()
 
 
 def _advise_on_labels(domain: Domain) -> tuple[Advice, ...]:

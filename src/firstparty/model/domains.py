@@ -14,11 +14,29 @@ class Mode(StrEnum):
 
     DELEGATION = "delegation"  # NS records: the whole subdomain is ours to answer
     CNAME = "cname"  # one CNAME record for each host; the subdomain stays the owner's zone
+    PROXY = "proxy"  # hosts of the owner's own proxy, which leads to us or to Segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnProxy:
+    """A proxy that the owner runs: its hosts (which may be one), and what it runs on.
+
+    ``provider`` is empty where it is not known. ``target`` is where the hosts' CNAME records
+    lead, with a dot at the end; empty where the provider makes the records itself.
+    """
+
+    cdn_host: str
+    api_host: str
+    provider: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """The customer's subdomain, as intent: nothing here was observed."""
+    """The customer's subdomain, as intent: nothing here was observed.
+
+    ``own_proxy`` is there in the mode proxy alone, and says the hosts then.
+    """
 
     id: str
     workspace_id: str
@@ -32,17 +50,18 @@ class Domain:
     has_csp: bool = False
     intent: Intent = Intent.ACTIVE
     drains: bool = True  # once removed: served until nobody asks any more
+    own_proxy: OwnProxy | None = None
     created_at: datetime = field(kw_only=True)
 
     @property
     def cdn_host(self) -> str:
         """Where browsers load analytics.js, its bundles and the settings from."""
-        return f"{self.cdn_label}.{self.name}"
+        return self.own_proxy.cdn_host if self.own_proxy else f"{self.cdn_label}.{self.name}"
 
     @property
     def api_host(self) -> str:
         """Where SDKs send messages to."""
-        return f"{self.api_label}.{self.name}"
+        return self.own_proxy.api_host if self.own_proxy else f"{self.api_label}.{self.name}"
 
     @property
     def hosts(self) -> tuple[str, str]:
@@ -63,4 +82,11 @@ def build_records(domain: Domain, service_domain: str) -> tuple[DnsRecord, ...]:
             return tuple(
                 DnsRecord(name=f"{host}.", type="CNAME", value=f"{target}.")
                 for host, target in zip(domain.hosts, targets, strict=True)
+            )
+        case Mode.PROXY:
+            target = domain.own_proxy.target if domain.own_proxy else ""
+            return tuple(
+                DnsRecord(name=f"{host}.", type="CNAME", value=target)
+                for host in dict.fromkeys(domain.hosts)
+                if target
             )

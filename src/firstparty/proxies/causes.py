@@ -17,6 +17,11 @@ PROVIDERS: Final = (
     "netlify", "nextjs", "nginx", "vercel",
 )  # fmt: skip
 
+# Generated for by another name.
+_SAME: Final = {
+    "cloudflare-worker": "cloudflare", "cloudflare-rules": "cloudflare", "kubernetes": "ingress",
+}  # fmt: skip
+
 # By headers that a provider adds, the outermost first: Segment itself is behind CloudFront, whose
 # marks come through every other proxy.
 _MARKS: Final = (
@@ -44,6 +49,12 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def fix_for(self, provider: str | None) -> str:
         """What to change, in the provider's words where they are known."""
         return self.fix.get(provider or "any") or self.fix["any"]
+
+
+def find_words(provider: str) -> str | None:
+    """The name that the fixes have for what is generated for ``provider``; None: any."""
+    name = _SAME.get(provider, provider)
+    return name if name in PROVIDERS else None
 
 
 @cache

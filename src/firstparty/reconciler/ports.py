@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firstparty.model.certificates import Challenge
+from firstparty.proxies.result import Result
+from firstparty.proxies.target import Target
 from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.probed import HostsAnswer, ProbeTarget
 from firstparty.reconciler.traffic import TrafficAnswer
@@ -50,6 +52,13 @@ class TrafficProbe(Protocol):
         """Requests since the domain drains, and undelivered messages of these sources."""
 
 
+class ProxyProbe(Protocol):
+    """Checks of a proxy that an owner runs, by the suite of ``proxy check``."""
+
+    async def check(self, target: Target) -> tuple[Result, ...]:
+        """Every result; MUST contact public addresses only, and end within seconds."""
+
+
 def _nothing() -> None:
     """What there is to close by default."""
 
@@ -63,4 +72,5 @@ class Ports:
     authorities: Authorities
     edge: EdgeProbe
     traffic: TrafficProbe
+    proxies: ProxyProbe
     close: Callable[[], None] = _nothing

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from firstparty.model.claims import ClaimState
+from firstparty.model.domains import Mode
 from firstparty.model.moves import MoveState
 from firstparty.model.status import DnsStatus, Intent, Statuses, Word, derive_word
 from firstparty.reconciler.case import Case, load_case
@@ -20,6 +21,7 @@ from firstparty.reconciler.issuance import Issuance, needs_certificate
 from firstparty.reconciler.moving import go_on_moving, is_old_of_move
 from firstparty.reconciler.outcome import Outcome
 from firstparty.reconciler.ports import Ports
+from firstparty.reconciler.proxy import look_at_proxy
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.removal import (
     drain,
@@ -52,6 +54,7 @@ class Need(StrEnum):
     LEFTOVERS = "leftovers"  # it is gone: its records should be too
     REST = "rest"  # the owner wants nothing done
     YIELD = "yield"  # another claim has the name
+    PROXY = "proxy"  # the owner's own proxy must pass its checks
     PROOF = "proof"  # the owner's zone must have this claim's records
     SERVERS = "servers"  # our own servers must answer the zone
     CERTIFICATE = "certificate"  # there is none, or it is due
@@ -93,6 +96,7 @@ NEEDS: Final[tuple[tuple[Need, Callable[[Situation], bool]], ...]] = (
     (Need.LEFTOVERS, lambda at: at.case.domain.intent is Intent.REMOVED),
     (Need.REST, lambda at: at.case.domain.intent is Intent.PAUSED),
     (Need.YIELD, lambda at: at.case.claim.state is ClaimState.RELEASED),
+    (Need.PROXY, lambda at: at.case.domain.mode is Mode.PROXY),
     (Need.PROOF, lambda at: at.case.claim.state is ClaimState.PENDING),
     (Need.SERVERS, lambda at: at.statuses.dns is DnsStatus.PROVED),
     (Need.PROOF, lambda at: at.statuses.dns is not DnsStatus.SERVING),
@@ -157,7 +161,7 @@ class Reconciler:
         answer = await self.ports.traffic.ask_traffic(case.domain.id, [])
         return go_on_moving(case, outcome, answer, quiet=quiet, now=self.clock())
 
-    async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911 - one a need, checked by mypy
+    async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - one a need
         """The step that is most needed."""
         ports, now = self.ports, self.clock()
         need = most_needed(case, authorities=ports.authorities.names, now=now)
@@ -174,6 +178,8 @@ class Reconciler:
                 return pause(case, now=now)
             case Need.YIELD:
                 return yield_name(case, now=now)
+            case Need.PROXY:
+                return await look_at_proxy(case, ports.proxies, now=now)
             case Need.PROOF:
                 judgement = await ask_owners_dns(case, ports.dns, self.service)
                 return prove(case, judgement, service=self.service, now=self.clock())

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from firstparty.model.claims import ClaimState
-from firstparty.model.domains import build_records
+from firstparty.model.domains import Mode, build_records
 from firstparty.model.drains import Drain
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.status import DnsStatus, EdgeStatus, Intent
@@ -30,7 +30,8 @@ def is_unremoved(case: Case) -> bool:
 
 def is_draining(case: Case) -> bool:
     """Whether there is anything to drain, and the owner did not say "at once"."""
-    is_served = case.observation.statuses.edge is EdgeStatus.PUBLISHED
+    is_ours = case.domain.mode is not Mode.PROXY  # what arrives at a proxy is its owner's to know
+    is_served = is_ours and case.observation.statuses.edge is EdgeStatus.PUBLISHED
     return is_unremoved(case) and is_served and case.domain.drains
 
 
@@ -61,6 +62,8 @@ async def look_for_leftovers(
 ) -> Outcome:
     """Say which of its records are still in the owner's zone; once a day, for two weeks."""
     before = case.observation
+    if case.domain.mode is Mode.PROXY:
+        return Outcome(observation=observe(before, at=now), again=None)
     judgement = await ask_owners_dns(case, dns, service)
     wanted = build_records(case.domain, service.domain)
     left = tuple(record for record in wanted if record in judgement.seen)

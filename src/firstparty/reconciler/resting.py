@@ -7,7 +7,7 @@ from firstparty.model.certificates import OrderState, RevocationReason, move_ord
 from firstparty.model.claims import ClaimState, move_claim
 from firstparty.model.drains import Drain
 from firstparty.model.findings import Actor, Finding, Severity
-from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
+from firstparty.model.status import CertificateStatus, DnsStatus, EdgeStatus, ProbeStatus
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.outcome import Outcome, observe
 
@@ -55,6 +55,7 @@ def give_up(
         facts={"ca_refusals": 0, "ca_outages": 0, "ca_not_before": None, "drain": drain},
         dns=DnsStatus.LOST if case.observation.statuses.has_been_live else DnsStatus.WAITING,
         certificate=CertificateStatus.NONE,
+        edge=EdgeStatus.ABSENT,
         probe=ProbeStatus.NONE,
     )
     return Outcome(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from firstparty.model.certificates import OrderState
 from firstparty.model.claims import ClaimState
+from firstparty.model.domains import Mode
 from firstparty.model.feed import Topic
 from firstparty.model.findings import Finding
 from firstparty.model.moves import OPEN, TRANSITIONS, MoveState
@@ -63,7 +64,9 @@ def save_outcome(
     outcome = _without_stale_move(stored, outcome)
     after = _apply(stored, outcome)
     publication = build_publication(after, service, serial=int(now.timestamp()))
-    observation = _with_edge(after.observation, publication)
+    observation = after.observation
+    if after.domain.mode is not Mode.PROXY:  # whose edge is its owner's
+        observation = _with_edge(observation, publication)
     due_at = _when_due(after, outcome, now=now)
     observation = replace(
         observation,

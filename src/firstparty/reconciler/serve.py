@@ -12,6 +12,7 @@ from firstparty.reconciler.drain import DrainLimits
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
 from firstparty.reconciler.loop import Loop
 from firstparty.reconciler.ports import Ports, TrafficProbe
+from firstparty.reconciler.proxy_probe import PublicProxies
 from firstparty.reconciler.public_dns import build_public_dns
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.reconcile import Reconciler
@@ -39,6 +40,7 @@ def build_ports(
         authorities=authorities,
         edge=HttpsEdgeProbe(addresses, build_trust(settings)),
         traffic=traffic,
+        proxies=PublicProxies(utc_now),
         close=authorities.close,
     )
 

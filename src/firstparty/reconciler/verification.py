@@ -47,6 +47,8 @@ async def ask_owners_dns(case: Case, probe: DnsProbe, service: Service) -> Judge
                     was_proved=was_proved,
                 )
             )
+        case Mode.PROXY:
+            raise ValueError("a proxy has no records that prove anything: see proxy.py")
 
 
 def prove(case: Case, judgement: Judgement, *, service: Service, now: datetime) -> Outcome:
@@ -118,6 +120,8 @@ async def _ask_own_servers(case: Case, probe: DnsProbe, service: Service) -> Own
         case Mode.CNAME:
             targets = cname_targets(domain.token, service.domain)
             return await probe.ask_own_servers(service.domain, targets)
+        case Mode.PROXY:
+            raise ValueError("our servers answer nothing for a proxy: see proxy.py")
 
 
 def _is_behind(answer: OwnServerAnswer, case: Case) -> bool:

@@ -11,7 +11,8 @@ class SnippetFacts:
     """A source's write key, and where its domain is served.
 
     ``alias`` is the script's path without slash in front and without extension. ``https_port``
-    is the edge's port as the public sees it.
+    is the edge's port as the public sees it. ``says_api_host``: an HTML snippet names the API host
+    itself, since the settings that it loads name another.
     """
 
     write_key: str
@@ -19,6 +20,7 @@ class SnippetFacts:
     api_host: str
     alias: str
     https_port: int = HTTPS_PORT
+    says_api_host: bool = False
 
     @property
     def cdn_origin(self) -> str:

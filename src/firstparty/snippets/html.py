@@ -59,7 +59,7 @@ def build_html_snippet(
         "url": facts.script_url if is_standard else facts.alias_url,
         "write_key": facts.write_key,
         "cdn": facts.cdn_origin,
-        "options": dict(load_options),
+        "options": _options(facts, load_options),
         "has_page_call": has_page_call,
         "waits_for_consent": waits_for_consent,
     }
@@ -73,6 +73,14 @@ def build_html_snippet(
         ) from error
     template = files("firstparty.snippets").joinpath("snippet.html").read_text()
     return Template(template).substitute(literals)
+
+
+def _options(facts: SnippetFacts, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The load options; the page's own win over the settings, and theirs over what we add."""
+    if not facts.says_api_host:
+        return dict(options)
+    api = {"Segment.io": {"apiHost": facts.api_base, "protocol": "https"}}
+    return {**options, "integrations": api | dict(options.get("integrations", {}))}
 
 
 def inline_script_of(snippet: str) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+import msgspec
+from sqlalchemy import Connection, Row, and_, insert, null, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
-from firstparty.model.domains import Domain, Mode
+from firstparty.model.domains import Domain, Mode, OwnProxy
 from firstparty.model.moves import MoveState
 from firstparty.model.names import registrable_domain
 from firstparty.model.status import EdgeStatus, Intent, Word
@@ -40,6 +41,7 @@ def add_domain(connection: Connection, domain: Domain) -> None:
             has_csp=domain.has_csp,
             intent=domain.intent,
             drains=domain.drains,
+            own_proxy=msgspec.to_builtins(domain.own_proxy) if domain.own_proxy else null(),
             created_at=domain.created_at,
         )
     )
@@ -264,6 +266,7 @@ def _domains(connection: Connection, rows: Iterable[Row[Any]]) -> list[Domain]:
             has_csp=row.has_csp,
             intent=Intent(row.intent),
             drains=row.drains,
+            own_proxy=msgspec.convert(row.own_proxy, OwnProxy | None),
             created_at=row.created_at,
         )
         for row in rows

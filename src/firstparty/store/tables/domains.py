@@ -54,6 +54,7 @@ domains: Final = Table(
     Column("has_csp", Boolean, nullable=False),
     Column("intent", String(20), nullable=False),
     Column("drains", Boolean, nullable=False, server_default=true()),
+    Column("own_proxy", JSON, nullable=True),
     Column("created_at", Instant, nullable=False),
     Index("ix_domains_name", "name"),
     Index("ix_domains_registrable", "registrable"),
