@@ -10,6 +10,7 @@ from firstparty.events.dead import StoredLetter
 from firstparty.events.ledger import LedgerNow
 from firstparty.forward.letters import open_request
 from firstparty.model.workspaces import Source
+from firstparty.spool.tally import NotKept
 
 _SOURCE_ID = Field(examples=["src_8Qm2xT4nB7vK1cD5sW9e"])
 
@@ -24,12 +25,18 @@ class AccountAnswer(BaseModel):
     waiting: Annotated[int, Field(description="In the log, neither delivered nor dead yet")]
     dead: Annotated[int, Field(description="Became dead letters, whatever happened to them since")]
     replayed: Annotated[int, Field(description="Dead letters put in again; not accepted again")]
+    refused: Annotated[
+        int, Field(description="Requests that named this source and were not taken; not accepted")
+    ]
+    privacy_dropped: Annotated[
+        int, Field(description="Messages that its privacy rules dropped; not accepted")
+    ]
     uncounted_groups: Annotated[
         int, Field(description="0: exact. Otherwise so many requests' groups are not counted yet")
     ]
 
     @classmethod
-    def of(cls, source: Source, now: LedgerNow) -> Self:
+    def of(cls, source: Source, now: LedgerNow, not_kept: NotKept) -> Self:
         """The account of this source."""
         account = now.ledger.account(source.number)
         return cls(
@@ -40,6 +47,8 @@ class AccountAnswer(BaseModel):
             waiting=account.waiting,
             dead=account.dead,
             replayed=account.replayed,
+            refused=not_kept.refused,
+            privacy_dropped=not_kept.privacy_dropped,
             uncounted_groups=now.uncounted_groups,
         )
 

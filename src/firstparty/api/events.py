@@ -23,6 +23,7 @@ from firstparty.events.ledger import read_ledger
 from firstparty.events.spool import open_spool
 from firstparty.events.whose import audit_replay, find_source
 from firstparty.model.workspaces import Role, Source
+from firstparty.spool.tally import read_tally
 
 router = APIRouter(
     prefix="/events",
@@ -59,10 +60,12 @@ async def show_ledger(
     start = next((at for at, one in enumerate(sources, start=1) if one.id == after), 0)
     async with open_spool(here.log_url) as spool:
         now = await read_ledger(spool.log, spool.outcomes)
+        shown = sources[start : start + limit + 1]
+        not_kept = await read_tally(spool.log, [source.number for source in shown])
     return build_page(
-        sources[start : start + limit + 1],
+        shown,
         limit,
-        build=lambda source: AccountAnswer.of(source, now),
+        build=lambda source: AccountAnswer.of(source, now, not_kept[source.number]),
         cursor=lambda source: source.id,
     )
 

@@ -17,7 +17,15 @@ OfSource = Annotated[
     str | None, typer.Option("--source", metavar="ID", help="Of this source alone: src_…")
 ]
 _PAUSE_SECONDS = 1.0
-_COUNTS = ("accepted", "delivered", "waiting", "dead", "replayed")
+_COUNTS = (
+    "accepted",
+    "delivered",
+    "waiting",
+    "dead",
+    "replayed",
+    "refused",
+    "privacy_dropped",
+)
 
 
 @app.command()
@@ -32,7 +40,7 @@ def ledger(
         print_json(accounts)
         return
     print_table(
-        ("SOURCE", "NAME", *(name.upper() for name in _COUNTS)),
+        ("SOURCE", "NAME", *(name.upper().replace("_", " ") for name in _COUNTS)),
         (
             (one["source_id"], one["source_name"], *(f"{one[name]:,}" for name in _COUNTS))
             for one in accounts

@@ -56,6 +56,7 @@ async def serve_ingest(
             tasks.create_task(follow_feed(feed, [Topic.EDGE], snapshot, write_keys.apply))
             tasks.create_task(_keep_time(connections, tracking))
             tasks.create_task(write_keys.meters.report(log_url))
+            tasks.create_task(tracking.tally.report(log_url))
             # First ready, then open: meanwhile clients wait in the socket's backlog.
             log = await _open_log(log_url, max_bytes=log_max_bytes)
             with contextlib.suppress(TimeoutError):
@@ -72,6 +73,8 @@ async def serve_ingest(
                 await _watch_log(log, own_server, committer)  # until cancelled
             finally:
                 await _finish(server, connections, committer)
+                with contextlib.suppress(Unavailable):
+                    await tracking.tally.say(log_url)
                 if log is not None:
                     await log.close()
     finally:

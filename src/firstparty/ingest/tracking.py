@@ -30,6 +30,7 @@ from firstparty.ingest.rates import Rates
 from firstparty.ingest.routes import Kind, Route, find_route
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
 from firstparty.model.messages import Encoding, Path
+from firstparty.spool.tally import Tally
 
 # Who waits: an exchange, its answer once the message is on disk, the CORS lines of any other.
 _Waiter = tuple[Exchange, bytes, bytes]
@@ -67,6 +68,7 @@ class TrackingApi:
     """Handles exchanges (ingest/exchange.py: Handler) and counts what became of them."""
 
     def __init__(self, write_keys: WriteKeys, rates: Rates) -> None:
+        self.tally: Final = Tally()
         self._heads = Heads(write_keys)
         self._write_keys = write_keys
         self._rates = rates
@@ -130,6 +132,8 @@ class TrackingApi:
         headers = exchange.headers
         body = parse_body(exchange.body, headers.get(b"content-encoding", b""), head.path)
         if isinstance(body, Refusal):
+            if head.source is not None:
+                self.tally.count(head.source, refused=1)
             self._refuse(exchange, body, head.cors)
             return
         encoding, write_key = body
@@ -191,6 +195,7 @@ class TrackingApi:
             count = count_messages(read_text(body, encoding), path)
             wait = self._rates.take(host, source, count, now=time.monotonic())
             if wait is not None:
+                self.tally.count(source, refused=1)
                 self._refuse_for_now(exchange, _too_fast(wait), cors)
                 return
         cleaner = host.cleaners.get(source) if host.cleaners else None
@@ -198,6 +203,7 @@ class TrackingApi:
             cleaned = cleaner.apply(exchange.headers, read_text(body, encoding), path)
             if cleaned.dropped:
                 self.counts["privacy_dropped"] += cleaned.dropped
+                self.tally.count(source, privacy_dropped=cleaned.dropped)
             if cleaned.body is None:
                 exchange.reply(answer)
                 return
