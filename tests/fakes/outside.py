@@ -23,6 +23,7 @@ from firstparty.reconciler.choice import Authorities, Choice, build_authorities
 from firstparty.reconciler.ports import Ports, ProxyProbe
 from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
 from firstparty.reconciler.traffic import HostsTraffic, TrafficAnswer
+from firstparty.resolver.caa import CaaFound
 from firstparty.resolver.observed import (
     OwnAnswer,
     OwnServerAnswer,
@@ -122,6 +123,7 @@ class Outside:
     parent: Parent = field(default_factory=Parent)
     edge_trouble: str | None = None
     are_servers_behind: bool = False
+    caa: tuple[CaaFound, ...] = ()
     choices: tuple[Choice, ...] = ()
     traffic: TrafficAnswer = field(
         default_factory=lambda: TrafficAnswer(hosts=HostsTraffic(), undelivered=0)
@@ -178,6 +180,10 @@ class Outside:
         zone = self._zone(apex)
         missing = tuple(host for host in hosts if zone is None or host not in zone.hosts)
         return _own_answer(apex, None if zone is None else zone.serial, missing)
+
+    async def ask_caa(self, hosts: Sequence[str]) -> tuple[CaaFound, ...]:
+        await asyncio.sleep(0)
+        return self.caa or tuple(CaaFound(host=host) for host in hosts)
 
     async def ask_traffic(self, domain_id: str, sources: Sequence[int]) -> TrafficAnswer:
         del domain_id, sources

@@ -40,7 +40,7 @@ class Edges:
         self._addresses.append(Address("127.0.0.1", *free_ports(1)))
 
     async def are_served(self) -> bool:
-        dns = PublicDns(stub_zones={}, allow_private=False, servers=())
+        dns = PublicDns(stub_zones={}, allow_private=False, servers=(), service_domain="fp.test")
         return await OwnChallenges(dns, self._addresses).are_served([WANTED])
 
 

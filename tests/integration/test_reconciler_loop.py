@@ -34,6 +34,9 @@ class BrokenForOne:
     async def ask_pointing(self, hosts: Any) -> PointingAnswer:
         raise AssertionError(hosts)
 
+    async def ask_caa(self, hosts: Any) -> Any:
+        raise AssertionError(hosts)
+
     async def ask_own_servers(self, apex: str, hosts: Any) -> OwnAnswer:
         answer: OwnAnswer = await self._real.ask_own_servers(apex, hosts)
         return answer
@@ -51,6 +54,9 @@ class NeverAnswers:
         raise AssertionError(name)
 
     async def ask_pointing(self, hosts: Any) -> PointingAnswer:
+        raise AssertionError(hosts)
+
+    async def ask_caa(self, hosts: Any) -> Any:
         raise AssertionError(hosts)
 
     async def ask_own_servers(self, apex: str, hosts: Any) -> OwnAnswer:

@@ -144,6 +144,7 @@ class AuthoritySettings(Group, frozen=True, kw_only=True):
     eab_kid: str = ""
     eab_hmac_file: str = ""
     staging: str = ""
+    caa: str = ""
     profile: str = ""
     ca_bundle: str = ""
     roots: str = ""
@@ -159,6 +160,7 @@ class CertificatesSettings(Group, frozen=True, kw_only=True):
             "letsencrypt": AuthoritySettings(
                 directory="https://acme-v02.api.letsencrypt.org/directory",
                 staging="https://acme-staging-v02.api.letsencrypt.org/directory",
+                caa="letsencrypt.org",
             )
         }
     )

@@ -133,3 +133,4 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     addresses: tuple[str, ...]
+    caa: tuple[CaaRecord, ...] = ()

@@ -8,6 +8,7 @@ claims.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from firstparty.model.feed import CaaRecord
 from firstparty.nameserver.answers import Answers, CompiledZone, Node, compile_owner, compile_zone
 from firstparty.nameserver.names import ancestors, is_below, parse_name
 from firstparty.nameserver.zone import (
@@ -38,9 +39,11 @@ class ServiceZone:
         """One more claim uses these names."""
         self._add(nameservers, self._there)
 
-    def add_targets(self, names: Iterable[str], addresses: Iterable[str]) -> None:
+    def add_targets(
+        self, names: Iterable[str], addresses: Iterable[str], caa: Iterable[CaaRecord] = ()
+    ) -> None:
         """The hosts of one more domain point at these names; raises BadZone and changes nothing."""
-        self._add(names, compile_owner(build_target_owner(addresses)))
+        self._add(names, compile_owner(build_target_owner(addresses, caa)))
 
     def _add(self, names: Iterable[str], node: Node) -> None:
         for name in self._parse(names):

@@ -127,13 +127,16 @@ def build_nameserver_owner(addresses: Iterable[str]) -> Owner:
     )
 
 
-def build_target_owner(addresses: Iterable[str]) -> Owner:
-    """What is at a CNAME target: the edge's addresses, as at a host of a delegated zone.
+def build_target_owner(addresses: Iterable[str], caa: Iterable[CaaRecord] = ()) -> Owner:
+    """What is at a CNAME target: the edge's addresses, as at a host of a delegated zone, and CAA.
 
     Raises BadZone.
     """
     rrsets = dict(_address_sets(tuple(addresses), HOST_TTL))
     rrsets[RecordType.HTTPS] = Rrset(ttl=HOST_TTL, rdatas=(_HTTPS,))
+    records = tuple(map(_caa, caa))
+    if records:
+        rrsets[RecordType.CAA] = Rrset(ttl=CAA_TTL, rdatas=records)
     return Owner(rrsets=rrsets)
 
 

@@ -85,7 +85,7 @@ class Zones:
         targets = None if entry.body is None else msgspec.json.decode(entry.body, type=Targets)
         if targets is not None:
             # Before the earlier ones go: a bad entry changes nothing.
-            self._service.add_targets(targets.names, targets.addresses)
+            self._service.add_targets(targets.names, targets.addresses, targets.caa)
         earlier = self._targets.pop(entry.key, None)
         if earlier is not None:
             self._service.withdraw(earlier.names)

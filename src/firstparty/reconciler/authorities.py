@@ -18,6 +18,7 @@ from firstparty.config.addresses import ConfigError
 from firstparty.config.rates import Rate
 from firstparty.config.settings import LOCAL, Settings
 from firstparty.model.authorities import Counter, Use
+from firstparty.reconciler.caa import CaaIssuer
 from firstparty.reconciler.choice import Authorities, Choice, build_authorities
 from firstparty.store import uses
 from firstparty.store.certificates import (
@@ -78,6 +79,28 @@ def _build_acme(name: str, settings: Settings, store: Store, sealer: Sealer) -> 
     return AcmeAuthority(name, server, StoredAccount(store, sealer, name, limit=accounts))
 
 
+def build_issuers(settings: Settings) -> tuple[CaaIssuer, ...]:
+    """The authorities in use as CAA names them; none if one of them has no name there.
+
+    A set without that one would forbid it. The local CA looks at no CAA.
+    """
+    certificates = settings.certificates
+    acme = [name for name in certificates.in_order if name != LOCAL]
+    issuers = tuple(
+        CaaIssuer(
+            identity=certificates.authorities[name].caa,
+            accounts=(name, _staging_of(name)),
+            email=certificates.authorities[name].email,
+        )
+        for name in acme
+    )
+    return issuers if all(issuer.identity for issuer in issuers) else ()
+
+
+def _staging_of(name: str) -> str:
+    return f"{name} (staging)"  # no name in the settings is written like this
+
+
 def _build_staging(
     name: str, settings: Settings, store: Store, sealer: Sealer
 ) -> AcmeAuthority | None:
@@ -90,7 +113,7 @@ def _build_staging(
         ca_bundle=chosen.ca_bundle,
         profile=chosen.profile,
     )
-    staging = f"{name} (staging)"  # no name in the settings is written like this
+    staging = _staging_of(name)
     return AcmeAuthority(staging, server, StoredAccount(store, sealer, staging))
 
 

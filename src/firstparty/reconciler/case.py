@@ -17,6 +17,7 @@ from firstparty.model.observations import Observation
 from firstparty.model.status import Intent, is_live
 from firstparty.model.workspaces import Source, SourceType, Workspace
 from firstparty.store.certificates import (
+    load_account_urls,
     load_newest_certificate,
     load_next_revocation,
     load_open_order,
@@ -35,7 +36,8 @@ class Case:
 
     ``order`` is the open one; ``certificate`` the newest; ``revocation`` the one that is to be
     revoked next; ``zone`` is as the feed has it; ``breakers`` are those of authorities that failed.
-    ``lone_sources`` are, for a domain that is removed, the numbers of those that no other serves.
+    ``accounts`` has the URL of each account that a CA knows. ``lone_sources`` are, for a domain
+    that is removed, the numbers of those that no other serves.
     ``move`` is the open one, of which this is the old or the new domain.
     """
 
@@ -49,6 +51,7 @@ class Case:
     zone: Zone | None
     revocation: Certificate | None = None
     breakers: Mapping[str, Breaker] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)
     lone_sources: tuple[int, ...] = ()
     move: Move | None = None
     is_replacement_live: bool = False
@@ -83,6 +86,7 @@ def load_case(connection: Connection, domain_id: str) -> Case:
         order=load_open_order(connection, domain_id),
         certificate=load_newest_certificate(connection, domain_id),
         breakers=load_breakers(connection),
+        accounts=load_account_urls(connection),
         revocation=load_next_revocation(connection, domain_id),
         zone=None if zone is None else msgspec.json.decode(zone, type=Zone),
         move=move,

@@ -60,6 +60,9 @@ CONFIRM: Final = timedelta(seconds=20)
 CONFLICT: Final = timedelta(minutes=5)  # only people can end one
 ORDER_MAX_AGE: Final = timedelta(hours=1)
 
+CAA_LOOK: Final = timedelta(minutes=1)  # at records that let no CA of ours issue
+CAA_RENEWAL: Final = timedelta(hours=1)
+
 DRAIN_LOOK: Final = timedelta(minutes=1)  # at the meter of a domain that is being removed
 DRAIN_MESSAGES: Final = timedelta(seconds=15)  # at messages that are not delivered yet
 LEFTOVERS: Final = timedelta(days=1)  # at the records that a removed domain has left

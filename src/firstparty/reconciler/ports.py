@@ -14,6 +14,7 @@ from firstparty.proxies.target import Target
 from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.probed import HostsAnswer, ProbeTarget
 from firstparty.reconciler.traffic import TrafficAnswer
+from firstparty.resolver.caa import CaaFound
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
 from firstparty.resolver.pointing import PointingAnswer
 
@@ -26,6 +27,9 @@ class DnsProbe(Protocol):
 
     async def ask_pointing(self, hosts: Sequence[str]) -> PointingAnswer:
         """What every server of the zone of each host has there; MUST NOT come from a cache."""
+
+    async def ask_caa(self, hosts: Sequence[str]) -> Sequence[CaaFound]:
+        """The CAA records that a CA would find for each host."""
 
     async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
         """What every server of ours says of a zone of ours."""

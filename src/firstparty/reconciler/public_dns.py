@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from firstparty.config.addresses import Address, parse_address
 from firstparty.config.settings import Settings
 from firstparty.model.certificates import DnsChallenge
+from firstparty.resolver.caa import CaaFound, probe_caa
 from firstparty.resolver.observed import OwnAnswer, ParentAnswer
 from firstparty.resolver.own import fetch_txt, probe_own_servers
 from firstparty.resolver.parent import probe_parent
@@ -21,8 +22,10 @@ class PublicDns:
         stub_zones: Mapping[str, Sequence[Address]],
         allow_private: bool,
         servers: Sequence[Address],
+        service_domain: str,
     ) -> None:
         """``servers`` are all of ours, as this machine reaches them."""
+        self._service_domain = service_domain
         self._stub_zones = stub_zones
         self._allow_private = allow_private
         self._servers = servers
@@ -37,6 +40,14 @@ class PublicDns:
         """See DnsProbe."""
         return await probe_hosts(
             hosts, stub_zones=self._stub_zones, allow_private=self._allow_private
+        )
+
+    async def ask_caa(self, hosts: Sequence[str]) -> tuple[CaaFound, ...]:
+        """See DnsProbe. Of the targets, our own servers are asked."""
+        return await probe_caa(
+            hosts,
+            stub_zones={**self._stub_zones, self._service_domain: self._servers},
+            allow_private=self._allow_private,
         )
 
     async def ask_own_servers(self, apex: str, hosts: Sequence[str]) -> OwnAnswer:
@@ -64,6 +75,7 @@ def build_public_dns(settings: Settings) -> PublicDns:
             for zone, texts in settings.resolver.stub_zones.items()
         },
         allow_private=settings.resolver.allow_private,
+        service_domain=settings.service.domain,
         servers=tuple(
             parse_address(text, key="nameserver.check") for text in settings.nameserver.check
         ),

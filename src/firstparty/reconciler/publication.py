@@ -12,7 +12,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from firstparty.model.certificates import DnsChallenge, HttpChallenge, Order, OrderState
+from firstparty.model.certificates import (
+    ChallengeMethod,
+    DnsChallenge,
+    HttpChallenge,
+    Order,
+    OrderState,
+)
 from firstparty.model.claims import ClaimState, cname_targets, nameserver_names
 from firstparty.model.default_hosts import build_default_hosts
 from firstparty.model.domains import Mode
@@ -22,6 +28,7 @@ from firstparty.model.hosts import HTTPS_PORT
 from firstparty.model.moves import MoveState
 from firstparty.model.status import Intent
 from firstparty.model.workspaces import Origin, Source
+from firstparty.reconciler.caa import CaaIssuer, build_caa
 from firstparty.reconciler.case import Case
 
 _TOKEN_LIFE: Final = timedelta(days=7)  # as long as CAs let an authorization wait
@@ -34,6 +41,7 @@ class Service:
 
     ``mirrors_integrations``: device-mode code of self-hosted sources comes from the upstream CDN
     too, as it is found nowhere else. ``https_port`` is the edge's as the public sees it.
+    ``issuers`` are the authorities that CAA lets issue; none: there is no CAA.
     """
 
     domain: str
@@ -41,6 +49,7 @@ class Service:
     cdn_upstream: str = ""
     mirrors_integrations: bool = True
     https_port: int = HTTPS_PORT
+    issuers: tuple[CaaIssuer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +112,9 @@ def _build_challenges(case: Case) -> dict[str, PublishedChallenge]:
 
 def _build_targets(case: Case, service: Service) -> Targets:
     return Targets(
-        names=cname_targets(case.domain.token, service.domain), addresses=service.edge_addresses
+        names=cname_targets(case.domain.token, service.domain),
+        addresses=service.edge_addresses,
+        caa=build_caa(service.issuers, case.accounts, ChallengeMethod.HTTP),
     )
 
 
@@ -115,6 +126,7 @@ def _build_zone(case: Case, service: Service, serial: int) -> Zone:
         nameservers=nameserver_names(domain.token, service.domain),
         hosts=domain.hosts,
         addresses=service.edge_addresses,
+        caa=build_caa(service.issuers, case.accounts, ChallengeMethod.DNS),
         txt=_build_txt(case),
     )
     if case.zone is None:

@@ -15,6 +15,7 @@ from firstparty.model.claims import ClaimState
 from firstparty.model.domains import Mode
 from firstparty.model.moves import MoveState
 from firstparty.model.status import DnsStatus, Intent, Statuses, Word, derive_word
+from firstparty.reconciler.caa_check import refuse_by_caa
 from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.drain import DrainLimits
 from firstparty.reconciler.issuance import Issuance, needs_certificate
@@ -161,6 +162,15 @@ class Reconciler:
         answer = await self.ports.traffic.ask_traffic(case.domain.id, [])
         return go_on_moving(case, outcome, answer, quiet=quiet, now=self.clock())
 
+    async def _get_certificate(self, case: Case) -> Outcome:
+        """Order one where a CA may issue, or take the next move of an order."""
+        ports, now = self.ports, self.clock()
+        refused = await refuse_by_caa(case, ports.dns, self.service, now=now)
+        if refused is not None:
+            return refused
+        issuance = Issuance(ports.authorities, ports.challenges, self.edge_sealer)
+        return await issuance.step(case, now=now)
+
     async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - one a need
         """The step that is most needed."""
         ports, now = self.ports, self.clock()
@@ -186,8 +196,7 @@ class Reconciler:
             case Need.SERVERS:
                 return await check_own_servers(case, ports.dns, self.service, now=now)
             case Need.CERTIFICATE:
-                issuance = Issuance(ports.authorities, ports.challenges, self.edge_sealer)
-                return await issuance.step(case, now=now)
+                return await self._get_certificate(case)
             case Need.PATIENCE:
                 return wait_until_allowed(case, now=now)
             case Need.PROBE:

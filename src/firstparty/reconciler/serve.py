@@ -6,7 +6,7 @@ from pathlib import Path
 
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import LOCAL, Settings
-from firstparty.reconciler.authorities import build_chosen, local_root_file
+from firstparty.reconciler.authorities import build_chosen, build_issuers, local_root_file
 from firstparty.reconciler.challenge_probe import OwnChallenges
 from firstparty.reconciler.drain import DrainLimits
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
@@ -58,6 +58,7 @@ def build_service(settings: Settings) -> Service:
         cdn_upstream=settings.cdn.upstream,
         mirrors_integrations=settings.cdn.mirror_integrations,
         https_port=parse_address(settings.edge.https, key="edge.https").port,
+        issuers=build_issuers(settings),
     )
 
 

@@ -12,7 +12,7 @@ from firstparty.model.certificates import renew_at
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
-from firstparty.reconciler import issuance_findings
+from firstparty.reconciler import caa_check, issuance_findings
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.judgement import Judgement
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
@@ -154,7 +154,7 @@ def _kept(case: Case) -> tuple[Finding, ...]:
     if case.observation.ca_not_before is None:
         return ()
     findings = case.observation.findings
-    return tuple(one for one in findings if one.code in issuance_findings.CODES)
+    return tuple(one for one in findings if one.code in issuance_findings.CODES | caa_check.CODES)
 
 
 def _certificate(case: Case, now: datetime) -> CertificateStatus:

@@ -160,6 +160,16 @@ def save_account_url(connection: Connection, authority: str, url: str) -> None:
     )
 
 
+def load_account_urls(connection: Connection) -> dict[str, str]:
+    """The URL of every account that its CA knows, by the authority's name."""
+    rows = connection.execute(
+        select(tables.accounts.c.authority, tables.accounts.c.url).where(
+            tables.accounts.c.url != ""
+        )
+    )
+    return {row.authority: row.url for row in rows}
+
+
 def load_account(connection: Connection, authority: str) -> AccountRow | None:
     """The account of an authority."""
     row = connection.execute(
