@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -16,10 +17,16 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
+# Debian keeps the programs of PostgreSQL, of which it has several versions, off the PATH.
+_PATH = ":".join(
+    (os.environ["PATH"], "/usr/sbin", "/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for tool in mark.args:
-            if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
+            if shutil.which(tool, path=_PATH) is None:
                 pytest.skip(f"{tool} is not installed (make setup installs it on Debian)")
 
 

@@ -45,7 +45,11 @@ class World:
     def make(cls, folder: Path) -> "World":
         file = folder / "store.db"
         file.write_bytes(_empty_database())
-        store = Store(f"sqlite:///{file}")
+        return cls.of(Store(f"sqlite:///{file}"))
+
+    @classmethod
+    def of(cls, store: Store) -> "World":
+        """A world with this store, which has the tables and nothing in them."""
         with store.write() as connection:
             workspaces.add_workspace(connection, a_workspace())
             workspaces.add_source(connection, a_source())

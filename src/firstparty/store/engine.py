@@ -3,6 +3,7 @@
 Transactions take milliseconds and await nothing inside. Async callers run them in a thread.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,7 +19,9 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """``url`` is SQLAlchemy's, for example ``sqlite:////var/lib/firstparty/firstparty.db``."""
-        self.engine: Engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self.engine: Engine = create_engine(
+            _with_driver(url), pool_pre_ping=not url.startswith("sqlite")
+        )
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -33,12 +36,20 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads one consistent state; never waits for a writer."""
-        with self.engine.connect() as connection:
+        reading = self.engine.connect()
+        if self.engine.dialect.name == "postgresql":  # by default each statement sees another state
+            reading = reading.execution_options(isolation_level="REPEATABLE READ")
+        with reading as connection:
             yield connection
 
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def _with_driver(url: str) -> str:
+    """``postgresql:`` alone means a driver that we do not have."""
+    return re.sub(r"^postgres(ql)?:", "postgresql+psycopg:", url)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:

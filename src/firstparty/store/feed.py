@@ -7,7 +7,7 @@ revisions become visible in their order: a reader that has seen N never misses o
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -82,7 +82,7 @@ def load_body(connection: Connection, topic: Topic, key: str) -> bytes | None:
 
 def lock_feed(connection: Connection) -> None:
     """Let nobody else publish before this transaction ends (SQLite: so it is anyway)."""
-    connection.execute(select(tables.revision.c.number).with_for_update())
+    _move_revision(connection, by=0)
 
 
 def current_revision(connection: Connection) -> int:
@@ -110,12 +110,18 @@ def read_changes(
 
 
 def _next_revision(connection: Connection) -> int:
-    changed = connection.execute(
-        update(tables.revision)
-        .values(number=tables.revision.c.number + 1)
+    return _move_revision(connection, by=1)
+
+
+def _move_revision(connection: Connection, *, by: int) -> int:
+    """Hold the one row of ``revision``, made by whoever is the first; what it is now."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    moved = connection.execute(
+        insert(tables.revision)
+        .values(only=1, number=by)
+        .on_conflict_do_update(
+            index_elements=["only"], set_={"number": tables.revision.c.number + by}
+        )
         .returning(tables.revision.c.number)
-    ).scalar_one_or_none()
-    if changed is not None:
-        return int(changed)
-    connection.execute(tables.revision.insert().values(only=1, number=1))
-    return 1
+    )
+    return int(moved.scalar_one())
