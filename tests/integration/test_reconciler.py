@@ -24,6 +24,7 @@ from firstparty.config.settings import (
     Settings,
 )
 from firstparty.demo.pebble import Pebble, PebblePorts, run_pebble
+from firstparty.events.traffic import SpoolTraffic
 from firstparty.model.domains import Domain, build_records
 from firstparty.model.feed import Topic
 from firstparty.model.observations import Observation, Step
@@ -187,6 +188,7 @@ async def run_reconciler(here: Installation) -> AsyncIterator[None]:
             settings=here.settings,
             control_sealer=CONTROL_SEALER,
             edge_sealer=EDGE_SEALER,
+            traffic=SpoolTraffic(here.settings.spool.log_url),
         )
     )
     try:

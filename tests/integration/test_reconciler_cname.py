@@ -149,7 +149,7 @@ async def test_it_goes_live_with_the_local_ca_and_its_targets_are_gone_with_it(
         seen = await here.until_live(domain)
         while_live = await world.rcode_of(target)
         with here.store.write() as connection:
-            domains.save_intent(connection, domain.id, Intent.REMOVED)
+            domains.save_intent(connection, domain.id, Intent.REMOVED, drains=False)
             work.wake(connection, domain.id, now=domain.created_at)
         async with asyncio.timeout(20):
             while await world.rcode_of(target) != dns.rcode.NXDOMAIN:

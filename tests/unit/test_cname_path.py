@@ -58,7 +58,7 @@ async def test_its_targets_are_gone_after_it_is_removed(world: World) -> None:
     world.point(domain)
     await world.until(domain, Word.LIVE)
     world.change_intent(domain, Intent.REMOVED)
-    await world.step()
+    await world.until(domain, Word.REMOVED)
 
     assert world.word(domain) is Word.REMOVED
     assert world.outside.targets() == []
