@@ -176,6 +176,7 @@ class Outside:
         await asyncio.sleep(0)
         if apex == SERVICE_DOMAIN:
             there = {name for targets in self.targets() for name in targets.names}
+            there |= {name for zone in self._zones() if zone.apex == apex for name in zone.hosts}
             return _own_answer(apex, 1, tuple(host for host in hosts if host not in there))
         zone = self._zone(apex)
         missing = tuple(host for host in hosts if zone is None or host not in zone.hosts)

@@ -74,6 +74,7 @@ class Edge:
             cdn_socket=directory / "cdn.sock",
             ingest_sockets=(directory / "ingest-0.sock", directory / "ingest-1.sock"),
             admin_socket=directory / "admin.sock",
+            console_socket=directory / "console.sock",
         )
         self.acme = socket.socket(socket.AF_UNIX)
         self.acme.bind(str(self.layout.acme_socket))

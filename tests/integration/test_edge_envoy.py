@@ -34,6 +34,7 @@ async def test_envoy_accepts_the_bootstrap_for_any_address(
         cdn_socket=Path("/run/cdn.sock"),
         ingest_sockets=(Path("/run/ingest-0.sock"),),
         admin_socket=Path("/run/admin.sock"),
+        console_socket=Path("/run/console.sock"),
         has_access_log=has_access_log,
     )
     file = tmp_path / "envoy.json"

@@ -19,6 +19,7 @@ def a_layout(*, has_access_log: bool = False) -> EdgeLayout:
         cdn_socket=Path("/run/cdn.sock"),
         ingest_sockets=(Path("/run/ingest-0.sock"), Path("/run/ingest-1.sock")),
         admin_socket=Path("/run/admin.sock"),
+        console_socket=Path("/run/console.sock"),
         has_access_log=has_access_log,
     )
 

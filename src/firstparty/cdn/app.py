@@ -19,10 +19,9 @@ from aiohttp import web
 from firstparty.cdn import answers
 from firstparty.cdn.assets import AssetCache
 from firstparty.cdn.bundles import open_library
-from firstparty.cdn.directory import Directory
+from firstparty.cdn.directory import TOPICS, Directory
 from firstparty.cdn.host import CACHE_BYTES, CdnHost
 from firstparty.cdn.mirror import Clock, open_mirror
-from firstparty.model.feed import Topic
 from firstparty.store.follow import FeedSnapshot, follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
@@ -64,7 +63,7 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
     # Before the first accept, so that a restart never answers 404 for what it is about to learn.
     last_good = FeedSnapshot(snapshot)
     await asyncio.to_thread(last_good.load)
-    directory.apply(last_good.entries.values())
+    directory.apply(sorted(last_good.entries.values(), key=lambda entry: entry.revision))
     assets = AssetCache(max_bytes=CACHE_BYTES)
     async with (
         open_mirror(state / "mirror", assets, clock=clock) as mirror,
@@ -77,7 +76,7 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(directory.meters.report(log_url))
-            tasks.create_task(follow_feed(feed, (Topic.EDGE,), snapshot, directory.apply))
+            tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
 
 
 @contextlib.asynccontextmanager

@@ -1,16 +1,18 @@
 """Which source a request means: hosts, write keys and aliases, as the feed has them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 
-from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry
+from firstparty.model.feed import AnySource, EdgeDomain, EdgeSource, FeedEntry, HostKind, Topic
 from firstparty.model.hosts import build_authority
 from firstparty.model.workspaces import Origin
 from firstparty.spool.meter import HostMeter, Meters, Part
 from firstparty.telemetry import Log
+
+TOPICS: Final = (Topic.EDGE, Topic.SOURCES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,36 @@ class Tenant:
     code_upstream: str
     bundle_upstream: str
     meter: HostMeter | None = None
+    is_default: bool = False  # the service domain's: it serves every source
+
+
+class EverySource:
+    """All sources there are, which the default hosts serve, as of ``revision`` of the feed."""
+
+    def __init__(self) -> None:
+        self.by_write_key: dict[str, EdgeSource] = {}
+        self.by_alias: dict[str, EdgeSource] = {}
+        self._keys: dict[str, EdgeSource] = {}
+        self.revision = 0
+        self.code_upstream = ""
+        self.bundle_upstream = ""
+
+    def apply(self, entry: FeedEntry) -> None:
+        """Take an entry of the topic of sources in; raises DecodeError."""
+        if entry.body is None:  # sources are never deleted
+            return
+        fresh = msgspec.json.decode(entry.body, type=AnySource).source
+        earlier = self._keys.get(entry.key)
+        if earlier is not None:
+            self.by_write_key.pop(earlier.write_key, None)
+            self.by_alias.pop(earlier.alias, None)
+        self._keys[entry.key] = fresh
+        self.by_write_key[fresh.write_key] = fresh
+        self.by_alias[fresh.alias] = fresh
+        self.code_upstream = fresh.cdn_upstream or self.code_upstream
+        if is_mirrored(fresh):
+            self.bundle_upstream = fresh.cdn_upstream
+        self.revision = max(self.revision, entry.revision)
 
 
 def build_tenant(
@@ -53,6 +85,19 @@ def build_tenant(
     )
 
 
+def build_default_tenant(tenant: Tenant, every: EverySource) -> Tenant:
+    """The tenant of the default hosts, with every source that there is now."""
+    return replace(
+        tenant,
+        revision=max(tenant.revision, every.revision),
+        by_write_key=every.by_write_key,
+        by_alias=every.by_alias,
+        code_upstream=every.code_upstream,
+        bundle_upstream=every.bundle_upstream,
+        is_default=True,
+    )
+
+
 def is_mirrored(source: EdgeSource) -> bool:
     """Whether the settings of a source come from an upstream CDN."""
     return source.origin == Origin.MIRROR and bool(source.cdn_upstream)
@@ -66,6 +111,8 @@ class Directory:
         self.meters: Final = Meters(Part.CDN)
         self._tenants: dict[str, Tenant] = {}  # by the feed's key
         self._keys: dict[str, str] = {}  # CDN host to the feed's key
+        self._every = EverySource()
+        self._default = ""  # the key of the default hosts
         self._log = Log("cdn")
 
     def find(self, host: str) -> Tenant | None:
@@ -74,25 +121,36 @@ class Directory:
         return None if key is None else self._tenants[key]
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
-        """Take entries of the edge topic in; a bad one is logged, and the earlier one stays."""
+        """Take entries of TOPICS in; a bad one is logged, and the earlier one stays."""
         for entry in entries:
-            if entry.body is None:
-                self._drop(entry.key)
-                continue
             try:
-                domain = msgspec.json.decode(entry.body, type=EdgeDomain)
+                if entry.topic is Topic.SOURCES:
+                    self._every.apply(entry)
+                else:
+                    self._apply_domain(entry)
             except msgspec.DecodeError as error:
                 self._log.error("cdn.entry_unreadable", key=entry.key, error=error)
-                continue
+        if (default := self._tenants.get(self._default)) is not None:
+            self._tenants[self._default] = build_default_tenant(default, self._every)
+
+    def _apply_domain(self, entry: FeedEntry) -> None:
+        if entry.body is None:
             self._drop(entry.key)
-            tenant = build_tenant(
-                domain,
-                revision=entry.revision,
-                https_port=self._https_port,
-                meter=self.meters.find(domain.id, is_draining=domain.is_draining),
-            )
-            self._tenants[entry.key] = tenant
-            self._keys[tenant.cdn_host] = entry.key
+            return
+        domain = msgspec.json.decode(entry.body, type=EdgeDomain)
+        self._drop(entry.key)
+        if domain.kind is HostKind.CONSOLE:
+            return
+        tenant = build_tenant(
+            domain,
+            revision=entry.revision,
+            https_port=self._https_port,
+            meter=self.meters.find(domain.id, is_draining=domain.is_draining),
+        )
+        self._tenants[entry.key] = tenant
+        self._keys[tenant.cdn_host] = entry.key
+        if domain.kind is HostKind.DEFAULT:
+            self._default = entry.key
 
     def _drop(self, key: str) -> None:
         tenant = self._tenants.pop(key, None)

@@ -138,7 +138,7 @@ def _told(source: EdgeSource) -> tuple[str | int, ...]:
 def _build_script(script: StandaloneScript, tenant: Tenant, source: EdgeSource) -> Asset:
     hosts = tenant.cdn_origin, tenant.api_base
     others = source.default_cdn, source.default_api
-    if source.share == EVERYBODY or hosts == others:
+    if tenant.is_default or source.share == EVERYBODY:
         body = patch_script(
             script, write_key=source.write_key, cdn_origin=hosts[0], api_base=hosts[1]
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstparty.demo.installation import DEMO_FILE, Ports
+from firstparty.demo.installation import DEMO_FILE, SERVICE_DOMAIN, Ports
+from firstparty.model.default_hosts import console_host, service_hosts
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +38,16 @@ class DemoReport:
         """The root that signs the demo's certificates."""
         return self.state / "ca.pem"
 
+    @property
+    def service(self) -> dict[str, str]:
+        """The service domain's own hosts."""
+        cdn_host, api_host = service_hosts(SERVICE_DOMAIN)
+        return {
+            "cdn_host": cdn_host,
+            "api_host": api_host,
+            "console_host": console_host(SERVICE_DOMAIN),
+        }
+
     def set_pids(self, pids: Mapping[str, int]) -> None:
         """Take the pids that are true now."""
         self.pids = dict(pids)
@@ -65,6 +76,7 @@ class DemoReport:
             },
             "nameserver": f"{here}:{self.ports.nameserver}",
             "parent_nameserver": f"{here}:{self.ports.parent}",
+            "service": self.service,
             "workspace": self.workspace,
             "domains": self.domains,
             "upstream": {

@@ -57,6 +57,7 @@ class Story:
         await self._step("the owner adds the NS records at the parent", self._delegate())
         await self._step(f"{CUSTOM_DOMAIN} is live over HTTPS", self._wait_until_live())
         await self._step("Analytics.js, its settings and its alias load", self._load_script())
+        await self._step("the default hosts serve every source", self._check_default_hosts())
         await self._step("nine messages sent, each answered 200", self._send())
         await self._step("all nine arrived upstream, unchanged", self._wait_until_arrived())
 
@@ -145,6 +146,20 @@ class Story:
             problem = await traffic.load_script(edge, self._reported())
         if problem:
             raise StoryFailed(problem)
+
+    async def _check_default_hosts(self) -> None:
+        problem = ""
+
+        async def are_served() -> bool:
+            nonlocal problem
+            problem = await traffic.check_default_hosts(edge, self._reported(), self.report.service)
+            return not problem
+
+        async with traffic.open_edge(self.report) as edge:
+            try:
+                await _until(are_served, LIVE_SECONDS, "")
+            except StoryFailed:
+                raise StoryFailed(problem) from None
 
     async def _send(self) -> None:
         async with traffic.open_edge(self.report) as edge:

@@ -74,6 +74,27 @@ async def load_script(edge: Edge, domain: dict[str, Any]) -> str:
     return ""
 
 
+async def check_default_hosts(edge: Edge, domain: dict[str, Any], service: dict[str, str]) -> str:
+    """What is wrong with the service domain's own hosts; empty when they serve every source."""
+    web = _source(domain, "javascript")
+    port = httpx.URL(web["script_url"]).port
+    cdn, api, console = (
+        f"https://{service[name]}:{port}" for name in ("cdn_host", "api_host", "console_host")
+    )
+    try:
+        for source in domain["sources"]:
+            settings = await edge.send("GET", f"{cdn}/v1/projects/{source['write_key']}/settings")
+            if service["api_host"] not in settings.text:
+                return f"{cdn} does not serve the source {source['name']} yet"
+        preflight = await edge.send("OPTIONS", f"{api}/v1/batch", headers={"origin": cdn})
+        health = await edge.send("GET", f"{console}/healthz")
+    except httpx.HTTPError as error:
+        return f"the service domain's hosts do not answer yet: {type(error).__name__}"
+    if not (preflight.is_success and health.is_success):
+        return f"{api} answered {preflight.status_code}, {console} {health.status_code}"
+    return ""
+
+
 async def send_messages(edge: Edge, domain: dict[str, Any]) -> str:
     """Send as a browser, a Python server and a Node server do; what was refused, or nothing."""
     port = httpx.URL(_source(domain, "javascript")["script_url"]).port

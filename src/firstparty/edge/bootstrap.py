@@ -7,7 +7,7 @@ from typing import Any, Final
 from firstparty.config.addresses import Address
 from firstparty.edge.connection import EXTENSION
 from firstparty.edge.listeners import build_http_listener, build_https_listener
-from firstparty.edge.routes import ACME_CLUSTER, CDN_CLUSTER, INGEST_CLUSTER
+from firstparty.edge.routes import ACME_CLUSTER, CDN_CLUSTER, CONSOLE_CLUSTER, INGEST_CLUSTER
 
 _ADS_CLUSTER: Final = "ads"
 _MONITOR: Final = "envoy.resource_monitors."
@@ -61,6 +61,8 @@ class EdgeLayout:
     cdn_socket: Path
     ingest_sockets: tuple[Path, ...]
     admin_socket: Path
+    console_socket: Path
+    console_host: str = ""
     has_access_log: bool = False
     max_heap_bytes: int = 2 * 1024**3
     max_connections: int = 20_000
@@ -88,13 +90,16 @@ def build_bootstrap(layout: EdgeLayout) -> dict[str, Any]:
         },
         "static_resources": {
             "listeners": [
-                build_https_listener(layout.https, has_access_log=has_log),
+                build_https_listener(
+                    layout.https, has_access_log=has_log, console_host=layout.console_host
+                ),
                 build_http_listener(layout.http, has_access_log=has_log),
             ],
             "clusters": [
                 _http_cluster(INGEST_CLUSTER, layout.ingest_sockets),
                 _http_cluster(CDN_CLUSTER, (layout.cdn_socket,)),
                 _http_cluster(ACME_CLUSTER, (layout.acme_socket,)),
+                _http_cluster(CONSOLE_CLUSTER, (layout.console_socket,)),
                 _ads_cluster(layout.ads_socket),
             ],
         },

@@ -4,6 +4,7 @@ Envoy's defaults are for a mesh of trusted services; these are for strangers
 (https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge).
 """
 
+import json
 from typing import Any, Final
 
 from firstparty.edge.local_replies import build_local_replies
@@ -15,10 +16,12 @@ _MAX_BODY_BYTES: Final = 600 * 1024  # above ingest's own 512 KiB, so that it an
 # certificate. Any other host than the one the handshake was for is another domain's.
 GATE: Final = """\
 local allowed = {GET = true, HEAD = true, POST = true, OPTIONS = true}
+local also = {PUT = true, PATCH = true, DELETE = true}
 local function parent(name) return (name:lower():gsub("^[^.]*%.", "")) end
 function envoy_on_request(handle)
   local headers = handle:headers()
-  if not allowed[headers:get(":method")] then
+  local method, host = headers:get(":method"), headers:get(":authority"):lower()
+  if not allowed[method] and not (also[method] and host == CONSOLE) then
     handle:respond({[":status"] = "405", ["allow"] = "GET, HEAD, POST, OPTIONS"}, "")
     return
   end
@@ -51,11 +54,12 @@ _CLAIMED_PREFIXES: Final = ("x-forwarded-", "x-envoy-")
 
 
 def build_connection_manager(
-    *, name: str, is_secure: bool, has_access_log: bool = False
+    *, name: str, is_secure: bool, has_access_log: bool = False, console_host: str = ""
 ) -> dict[str, Any]:
     """The network filter that speaks HTTP on the listener ``name``, whose routes come over ADS.
 
     ``is_secure``: TLS ends here, so HTTP/2 is spoken and the server name is compared.
+    ``console_host`` is where REST's further methods are let through.
     """
     manager: dict[str, Any] = {
         "@type": EXTENSION + "filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -65,7 +69,7 @@ def build_connection_manager(
         **_LIMITS,
         "local_reply_config": build_local_replies(),
         "early_header_mutation_extensions": [_remove_claims()],
-        "http_filters": _http_filters(is_secure=is_secure),
+        "http_filters": _http_filters(is_secure=is_secure, console_host=console_host),
         "rds": {
             "route_config_name": name,
             # Without routes the listener stays shut: a 404 would be a lie.
@@ -128,8 +132,9 @@ def _remove_claims() -> dict[str, Any]:
     }
 
 
-def _http_filters(*, is_secure: bool) -> list[dict[str, Any]]:
-    gate = f"local SECURE = {'true' if is_secure else 'false'}\n{GATE}"
+def _http_filters(*, is_secure: bool, console_host: str) -> list[dict[str, Any]]:
+    secure = "true" if is_secure else "false"
+    gate = f"local SECURE, CONSOLE = {secure}, {json.dumps(console_host)}\n{GATE}"
     return [
         # First, so that not even a preflight passes under a wrong name.
         _filter("lua", "filters.http.lua.v3.Lua", default_source_code={"inline_string": gate}),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from firstparty.model.feed import EdgeCertificate, EdgeDomain
+from firstparty.model.feed import EdgeCertificate, EdgeDomain, HostKind
 
 # A lower-case name of two labels or more; Envoy would take "*" and "*.example.com" as patterns.
 _NAME: Final = re.compile(r"(?=.{3,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+")
@@ -19,11 +19,12 @@ class ServedDomain:
     cdn_host: str
     api_host: str
     certificate: EdgeCertificate | None
+    is_console: bool = False
 
     @property
-    def hosts(self) -> tuple[str, str]:
-        """Its two hosts."""
-        return self.cdn_host, self.api_host
+    def hosts(self) -> tuple[str, ...]:
+        """Its two hosts; the console's are one."""
+        return tuple(dict.fromkeys((self.cdn_host, self.api_host)))
 
 
 def parse_served_domain(domain: EdgeDomain, *, revision: int) -> ServedDomain | str:
@@ -32,13 +33,18 @@ def parse_served_domain(domain: EdgeDomain, *, revision: int) -> ServedDomain | 
     for host in (cdn_host, api_host):
         if not _NAME.fullmatch(host):
             return f"{host!r} is not a lower-case host name"
-    if cdn_host == api_host:
-        return f"both hosts are {cdn_host!r}"
+    is_console = domain.kind is HostKind.CONSOLE
+    if (cdn_host == api_host) is not is_console:
+        return f"both hosts are {cdn_host!r}, or the console has two"
     # The gate in Envoy takes hosts under one parent for hosts of one domain.
     if cdn_host.partition(".")[2] != api_host.partition(".")[2]:
         return f"{cdn_host!r} and {api_host!r} are not under one name"
     return ServedDomain(
-        revision=revision, cdn_host=cdn_host, api_host=api_host, certificate=domain.certificate
+        revision=revision,
+        cdn_host=cdn_host,
+        api_host=api_host,
+        certificate=domain.certificate,
+        is_console=is_console,
     )
 
 
@@ -71,11 +77,18 @@ class HostTable:
 
     def cdn_hosts(self) -> Iterator[str]:
         """Hosts that are their owner's CDN host."""
-        return (host for host, owner in self._owned() if host == owner.cdn_host)
+        return (host for host, owner in self._tenants() if host == owner.cdn_host)
 
     def api_hosts(self) -> Iterator[str]:
         """Hosts that are their owner's API host."""
-        return (host for host, owner in self._owned() if host == owner.api_host)
+        return (host for host, owner in self._tenants() if host == owner.api_host)
+
+    def console_hosts(self) -> Iterator[str]:
+        """Hosts that are the console's."""
+        return (host for host, owner in self._owned() if owner.is_console)
+
+    def _tenants(self) -> Iterator[tuple[str, ServedDomain]]:
+        return ((host, owner) for host, owner in self._owned() if not owner.is_console)
 
     def _owned(self) -> Iterator[tuple[str, ServedDomain]]:
         for host in self._by_host:

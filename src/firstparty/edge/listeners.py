@@ -15,7 +15,9 @@ _NO_SERVER_NAME: Final = "_no_sni_"  # asked for when a client names no host; ne
 _NEW_CONNECTIONS: Final = {"max_tokens": 20_000, "tokens_per_fill": 5_000, "fill_interval": "1s"}
 
 
-def build_https_listener(address: Address, *, has_access_log: bool) -> dict[str, Any]:
+def build_https_listener(
+    address: Address, *, has_access_log: bool, console_host: str = ""
+) -> dict[str, Any]:
     """TLS by server name, then HTTP/1.1 or HTTP/2. A name without certificate gets an alert."""
     listener = _build_listener(HTTPS_ROUTES, address)
     listener["listener_filters"].append(
@@ -25,7 +27,10 @@ def build_https_listener(address: Address, *, has_access_log: bool) -> dict[str,
         }
     )
     manager = build_connection_manager(
-        name=HTTPS_ROUTES, is_secure=True, has_access_log=has_access_log
+        name=HTTPS_ROUTES,
+        is_secure=True,
+        has_access_log=has_access_log,
+        console_host=console_host,
     )
     listener["filter_chains"] = [
         {

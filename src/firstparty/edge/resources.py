@@ -65,7 +65,7 @@ class Resources:
                 else:
                     challenge = msgspec.json.decode(entry.body, type=HttpChallenge)
                     self._challenges[entry.key] = challenge
-            case Topic.ZONES | Topic.TARGETS:
+            case Topic.ZONES | Topic.TARGETS | Topic.SOURCES:
                 pass
         return set()
 
@@ -128,9 +128,13 @@ class Resources:
     def _route_table(self, name: str) -> Resource | None:
         if not self._routes:
             cdn_hosts, api_hosts = list(self._hosts.cdn_hosts()), list(self._hosts.api_hosts())
+            consoles = list(self._hosts.console_hosts())
+            known = cdn_hosts + api_hosts + consoles
             tables = (
-                build_https_routes(cdn_hosts=cdn_hosts, api_hosts=api_hosts),
-                build_http_routes(hosts=cdn_hosts + api_hosts, https_port=self._https_port),
+                build_https_routes(
+                    cdn_hosts=cdn_hosts, api_hosts=api_hosts, console_hosts=consoles
+                ),
+                build_http_routes(hosts=known, https_port=self._https_port),
             )
             self._routes = {table.name: table for table in tables}
         return self._routes.get(name)

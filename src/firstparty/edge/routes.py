@@ -17,17 +17,19 @@ HTTP_ROUTES: Final = "http"
 CDN_CLUSTER: Final = "cdn"
 INGEST_CLUSTER: Final = "ingest"
 ACME_CLUSTER: Final = "acme"
+CONSOLE_CLUSTER: Final = "console"
 CHALLENGE_PREFIX: Final = "/.well-known/acme-challenge/"  # RFC 8555 §8.3
 STANDARD_HTTPS_PORT: Final = 443
 
 _OVERWRITE: Final = 2  # HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _PERMANENT_REDIRECT: Final = 4  # RedirectAction.PERMANENT_REDIRECT, status 308
 _TIMEOUT_SECONDS: Final = 30
+_STREAM_SECONDS: Final = 3_600  # then its pages open the next
 _PREVIOUS_HOSTS: Final = (
     "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 )
 # A first-party host gets every cookie of the customer's whole site, login session included.
-_SECRETS_OF_THE_SITE: Final = ("cookie",)
+_SECRETS: Final = ("cookie",)
 
 _UINT32_VALUE: Final[Table] = {"value": Field(1, Kind.UNSIGNED)}
 _DURATION: Final[Table] = {"seconds": Field(1, Kind.UNSIGNED)}
@@ -67,6 +69,7 @@ _VIRTUAL_HOST: Final[Table] = {
     "name": Field(1, Kind.TEXT),
     "domains": Field(2, Kind.TEXT, repeated=True),
     "routes": Field(3, _ROUTE, repeated=True),
+    "response_headers_to_remove": Field(11, Kind.TEXT, repeated=True),
     "request_headers_to_remove": Field(13, Kind.TEXT, repeated=True),
 }
 ROUTE_CONFIGURATION: Final[Table] = {
@@ -74,12 +77,13 @@ ROUTE_CONFIGURATION: Final[Table] = {
     "virtual_hosts": Field(2, _VIRTUAL_HOST, repeated=True),
     "response_headers_to_remove": Field(5, Kind.TEXT, repeated=True),
     "request_headers_to_add": Field(6, _HEADER_OPTION, repeated=True),
-    "request_headers_to_remove": Field(8, Kind.TEXT, repeated=True),
 }
 
 
-def build_https_routes(*, cdn_hosts: Iterable[str], api_hosts: Iterable[str]) -> Resource:
-    """Where a request over TLS goes. A host MUST be in one of the two lists, once.
+def build_https_routes(
+    *, cdn_hosts: Iterable[str], api_hosts: Iterable[str], console_hosts: Iterable[str] = ()
+) -> Resource:
+    """Where a request over TLS goes. A host MUST be in one of the lists, once.
 
     Envoy refuses a whole table in which a host comes twice.
     """
@@ -100,10 +104,13 @@ def build_https_routes(*, cdn_hosts: Iterable[str], api_hosts: Iterable[str]) ->
         {"cluster": cluster, "timeout": {"seconds": _TIMEOUT_SECONDS}, "retry_policy": retry}
         for cluster in (CDN_CLUSTER, INGEST_CLUSTER)
     )
+    console = {"cluster": CONSOLE_CLUSTER, "timeout": {"seconds": _STREAM_SECONDS}}
     hosts = [
         # The script needs no credentials of anybody.
-        _virtual_host("cdn", cdn_hosts, [{"route": cdn}], remove=("authorization",)),
+        _virtual_host("cdn", cdn_hosts, [{"route": cdn}], remove=(*_SECRETS, "authorization")),
         _virtual_host("api", api_hosts, [{"route": api}]),
+        # Its pages need their cookies, and have streams that last.
+        _virtual_host("console", console_hosts, [{"route": console}], keeps_cookies=True),
         _virtual_host("none", ["*"], [_not_found()]),
     ]
     return _route_configuration(HTTPS_ROUTES, hosts)
@@ -141,14 +148,16 @@ def _virtual_host(
     hosts: Iterable[str],
     routes: Iterable[Mapping[str, Any]],
     *,
-    remove: tuple[str, ...] = (),
+    remove: tuple[str, ...] = _SECRETS,
+    keeps_cookies: bool = False,
 ) -> dict[str, Any]:
     everything = {"match": {"prefix": "/"}, "name": name}
     return {
         "name": name,
         "domains": sorted(hosts),
         "routes": [{**everything, **route} for route in routes],
-        "request_headers_to_remove": remove,
+        "request_headers_to_remove": () if keeps_cookies else remove,
+        "response_headers_to_remove": () if keeps_cookies else ("set-cookie",),
     }
 
 
@@ -159,12 +168,11 @@ def _route_configuration(name: str, virtual_hosts: Iterable[Mapping[str, Any]]) 
             "name": name,
             # Envoy refuses a virtual host without names.
             "virtual_hosts": [host for host in virtual_hosts if host["domains"]],
-            "response_headers_to_remove": ("set-cookie", "server", "x-powered-by"),
+            "response_headers_to_remove": ("server", "x-powered-by"),
             "request_headers_to_add": [
                 {"header": {"key": header, "value": peer}, "append_action": _OVERWRITE}
                 for header in ("x-real-ip", "x-forwarded-for")
             ],
-            "request_headers_to_remove": _SECRETS_OF_THE_SITE,
         },
         ROUTE_CONFIGURATION,
     )

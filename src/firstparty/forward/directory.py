@@ -3,11 +3,20 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Final
 
 import msgspec
 
-from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry
+from firstparty.model.feed import AnySource, EdgeDomain, EdgeSource, FeedEntry, Topic
 from firstparty.telemetry import Log
+
+TOPICS: Final = (Topic.EDGE, Topic.SOURCES)
+
+
+def _read_sources(topic: Topic, body: bytes) -> tuple[EdgeSource, ...]:
+    if topic is Topic.SOURCES:
+        return (msgspec.json.decode(body, type=AnySource).source,)
+    return msgspec.json.decode(body, type=EdgeDomain).sources
 
 
 class SourceDirectory:
@@ -19,17 +28,15 @@ class SourceDirectory:
         self._changed = asyncio.Event()
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
-        """Take in entries of Topic.EDGE; an unreadable one leaves its domain as it was."""
+        """Take in entries of TOPICS; an unreadable one leaves what it is of as it was."""
         for entry in entries:
             if entry.body is None:
                 self._domains.pop(entry.key, None)
                 continue
             try:
-                domain = msgspec.json.decode(entry.body, type=EdgeDomain)
+                self._domains[entry.key] = _read_sources(entry.topic, entry.body)
             except msgspec.DecodeError as error:
                 Log("forward").error("forward.entry_unreadable", key=entry.key, error=error)
-                continue
-            self._domains[entry.key] = domain.sources
         self._sources = {
             source.number: source for sources in self._domains.values() for source in sources
         }

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Final
 
 from firstparty.errors import Refused, Unavailable
-from firstparty.forward.directory import SourceDirectory
+from firstparty.forward.directory import TOPICS, SourceDirectory
 from firstparty.forward.dispatch import Dispatcher
 from firstparty.forward.journal import Journal
 from firstparty.forward.source import Upstream
 from firstparty.forward.upstream import open_upstream
-from firstparty.model.feed import Topic
 from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
 from firstparty.store.follow import follow_feed
@@ -33,7 +32,7 @@ async def serve_forward(*, feed: FeedReader, snapshot: Path, log_url: str) -> No
     """
     directory = SourceDirectory()
     async with open_upstream() as upstream, asyncio.TaskGroup() as tasks:
-        tasks.create_task(follow_feed(feed, [Topic.EDGE], snapshot, directory.apply))
+        tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
         tasks.create_task(_forward_for_ever(log_url, directory, upstream))
 
 

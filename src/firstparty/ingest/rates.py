@@ -60,7 +60,10 @@ class Rates:
 
     def take(self, host: ApiHost, source: int, count: int, *, now: float) -> timedelta | None:
         """Let ``count`` messages of this source through; or how long to wait, and none is."""
-        wanted = ((source, host.rates.get(source, 0)), (host.workspace, self._workspace_rate))
+        wanted = (
+            (source, host.rates.get(source, 0)),
+            (host.workspaces[source], self._workspace_rate),
+        )
         buckets = [self._find(key, rate * self._share, now) for key, rate in wanted if rate]
         wait = max((bucket.wait_until_filled(now) for bucket in buckets), default=0.0)
         if wait:

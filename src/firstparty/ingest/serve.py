@@ -14,8 +14,7 @@ from firstparty.ingest.exchange import Connections
 from firstparty.ingest.http import Connection
 from firstparty.ingest.rates import Rates
 from firstparty.ingest.tracking import TrackingApi
-from firstparty.ingest.write_keys import WriteKeys
-from firstparty.model.feed import Topic
+from firstparty.ingest.write_keys import TOPICS, WriteKeys
 from firstparty.spool.beside import OwnServer
 from firstparty.spool.log import APPEND_TIMEOUT, DurableLog, open_log
 from firstparty.store.follow import follow_feed
@@ -53,7 +52,7 @@ async def serve_ingest(
     connections = Connections(tracking)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow_feed(feed, [Topic.EDGE], snapshot, write_keys.apply))
+            tasks.create_task(follow_feed(feed, TOPICS, snapshot, write_keys.apply))
             tasks.create_task(_keep_time(connections, tracking))
             tasks.create_task(write_keys.meters.report(log_url))
             tasks.create_task(tracking.tally.report(log_url))

@@ -11,41 +11,58 @@ import msgspec
 
 from firstparty.ingest.cors import CorsPolicy
 from firstparty.ingest.privacy import Cleaner
-from firstparty.model.feed import EdgeDomain, FeedEntry, Topic
+from firstparty.model.feed import AnySource, EdgeDomain, EdgeSource, FeedEntry, HostKind, Topic
 from firstparty.model.privacy import NO_RULES
 from firstparty.spool.meter import HostMeter, Meters, Part
 from firstparty.telemetry import Log
 
+TOPICS: Final = (Topic.EDGE, Topic.SOURCES)
 _BASIC: Final = b"basic "
+
+
+class Sources:
+    """Sources by write key, and the rules of those that have any."""
+
+    def __init__(self) -> None:
+        self.numbers: Final[dict[bytes, int]] = {}
+        # Only sources that have rules: whatever is of another is stored as it came.
+        self.cleaners: Final[dict[int, Cleaner]] = {}
+        self.rates: Final[dict[int, int]] = {}  # messages a second, of sources with a limit
+        self.workspaces: Final[dict[int, str]] = {}
+
+    def put(self, source: EdgeSource, workspace: str) -> None:
+        """Add a source, or replace it."""
+        self.numbers[source.write_key.encode()] = source.number
+        self.workspaces[source.number] = workspace
+        self.cleaners.pop(source.number, None)
+        self.rates.pop(source.number, None)
+        if source.privacy != NO_RULES:
+            self.cleaners[source.number] = Cleaner(source.privacy)
+        if source.messages_per_second:
+            self.rates[source.number] = source.messages_per_second
 
 
 class ApiHost:
     """One domain's API host: its sources by write key, their rules, and its CORS policy."""
 
-    def __init__(self, domain: EdgeDomain, meter: HostMeter | None = None) -> None:
+    def __init__(
+        self,
+        domain: EdgeDomain,
+        meter: HostMeter | None = None,
+        every: Sources | None = None,
+    ) -> None:
+        """``every``: all sources there are, which a default host takes messages of."""
         self.name: Final = domain.api_host.lower()
-        self.workspace: Final = domain.workspace
         self.cors: Final = CorsPolicy(self.name)
         self.meter: Final = meter  # only while the domain drains
-        self.sources: Final[Mapping[bytes, int]] = MappingProxyType(
-            {source.write_key.encode(): source.number for source in domain.sources}
-        )
-        # Only sources that have rules: whatever is of another is stored as it came.
-        self.cleaners: Final[Mapping[int, Cleaner]] = MappingProxyType(
-            {
-                source.number: Cleaner(source.privacy)
-                for source in domain.sources
-                if source.privacy != NO_RULES
-            }
-        )
-        # Messages a second, of sources that have a limit.
-        self.rates: Final[Mapping[int, int]] = MappingProxyType(
-            {
-                source.number: source.messages_per_second
-                for source in domain.sources
-                if source.messages_per_second
-            }
-        )
+        own = Sources()
+        for source in domain.sources:
+            own.put(source, domain.workspace)
+        chosen = every if every is not None and domain.kind is HostKind.DEFAULT else own
+        self.sources: Final[Mapping[bytes, int]] = MappingProxyType(chosen.numbers)
+        self.cleaners: Final[Mapping[int, Cleaner]] = MappingProxyType(chosen.cleaners)
+        self.rates: Final[Mapping[int, int]] = MappingProxyType(chosen.rates)
+        self.workspaces: Final[Mapping[int, str]] = MappingProxyType(chosen.workspaces)
 
     def source_of_header(self, authorization: bytes) -> int | None:
         """The source whose write key this Authorization header holds, where it is ours."""
@@ -60,6 +77,7 @@ class WriteKeys:
         self._hosts: dict[bytes, ApiHost] = {}
         self._domains: dict[str, ApiHost] = {}
         self.meters: Final = Meters(Part.API)
+        self._every = Sources()
         self.changes = 0  # so far: what was concluded before one may be wrong after it
         self.loaded: Final = asyncio.Event()  # until then, not knowing a host means nothing
 
@@ -77,19 +95,27 @@ class WriteKeys:
         """Take changes of the feed in, in their order; an unreadable entry changes nothing."""
         self.loaded.set()
         for entry in entries:
-            if entry.topic is not Topic.EDGE:
+            if entry.topic not in TOPICS:
                 continue
             self.changes += 1
-            fresh = None
-            if entry.body is not None:
-                try:
-                    domain = msgspec.json.decode(entry.body, type=EdgeDomain)
-                except msgspec.DecodeError as error:
-                    Log("ingest").error("ingest.entry_unreadable", key=entry.key, error=error)
-                    continue
+            try:
+                self._apply_one(entry)
+            except msgspec.DecodeError as error:
+                Log("ingest").error("ingest.entry_unreadable", key=entry.key, error=error)
+
+    def _apply_one(self, entry: FeedEntry) -> None:
+        if entry.topic is Topic.SOURCES:
+            if entry.body is not None:  # sources are never deleted
+                found = msgspec.json.decode(entry.body, type=AnySource)
+                self._every.put(found.source, found.workspace)
+            return
+        fresh = None
+        if entry.body is not None:
+            domain = msgspec.json.decode(entry.body, type=EdgeDomain)
+            if domain.kind is not HostKind.CONSOLE:
                 meter = self.meters.find(domain.id, is_draining=domain.is_draining)
-                fresh = ApiHost(domain, meter)
-            self._replace(entry.key, fresh)
+                fresh = ApiHost(domain, meter, self._every)
+        self._replace(entry.key, fresh)
 
     def _replace(self, domain: str, fresh: ApiHost | None) -> None:
         old = self._domains.pop(domain, None)

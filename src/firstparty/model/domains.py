@@ -64,13 +64,15 @@ class Domain:
         return self.own_proxy.api_host if self.own_proxy else f"{self.api_label}.{self.name}"
 
     @property
-    def hosts(self) -> tuple[str, str]:
-        """Both hosts: the names on the domain's certificate."""
-        return (self.cdn_host, self.api_host)
+    def hosts(self) -> tuple[str, ...]:
+        """Both hosts: the names on the domain's certificate. The console's are one."""
+        return tuple(dict.fromkeys((self.cdn_host, self.api_host)))
 
 
 def build_records(domain: Domain, service_domain: str) -> tuple[DnsRecord, ...]:
     """Exactly the records that the owner adds at the parent zone."""
+    if domain.name == service_domain:  # the operator's own, delegated once and for all
+        return ()
     match domain.mode:
         case Mode.DELEGATION:
             return tuple(

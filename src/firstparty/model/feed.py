@@ -21,6 +21,7 @@ class Topic(StrEnum):
     EDGE = "edge"  # one entry a domain: EdgeDomain; key is the domain's id
     CHALLENGES = "challenges"  # one entry a live http-01 challenge; key is "HOST/TOKEN"
     ZONES = "zones"  # one entry a zone: Zone; key is the domain's id
+    SOURCES = "sources"  # one entry a source, with a domain or without: AnySource; key is its id
     TARGETS = "targets"  # one entry a domain by CNAME: Targets; key is the domain's id
 
 
@@ -63,6 +64,21 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     default_api: str = ""
 
 
+class AnySource(msgspec.Struct, frozen=True, kw_only=True):
+    """A source for the default hosts, which serve every one, and the workspace that it is of."""
+
+    workspace: str
+    source: EdgeSource
+
+
+class HostKind(StrEnum):
+    """What the hosts of an edge entry are for."""
+
+    TENANT = "tenant"  # a customer's domain: its own sources
+    DEFAULT = "default"  # the service domain's CDN and API host: every source
+    CONSOLE = "console"  # the service domain's console: one host, which is both
+
+
 class EdgeCertificate(msgspec.Struct, frozen=True, kw_only=True):
     """A certificate pair. ``chain`` is PEM, leaf first; ``sealed_key`` opens with the edge's key.
 
@@ -90,6 +106,7 @@ class EdgeDomain(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[EdgeSource, ...]
     certificate: EdgeCertificate | None = None
     is_draining: bool = False
+    kind: HostKind = HostKind.TENANT
 
 
 class HttpChallenge(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,9 +6,9 @@ claims.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from firstparty.model.feed import CaaRecord
+from firstparty.model.feed import CaaRecord, Zone
 from firstparty.nameserver.answers import Answers, CompiledZone, Node, compile_owner, compile_zone
 from firstparty.nameserver.names import ancestors, is_below, parse_name
 from firstparty.nameserver.zone import (
@@ -34,6 +34,8 @@ class ServiceZone:
         self._between = compile_owner(Owner(rrsets={}, negative_ttl=SOON_THERE_TTL))
         self._uses: Counter[bytes] = Counter()
         self._nodes: dict[bytes, Node] = {}
+        self._zones: dict[str, Zone] = {}  # of the service domain itself, by the feed's key
+        self._own: set[bytes] = set()
 
     def add(self, nameservers: Iterable[str]) -> None:
         """One more claim uses these names."""
@@ -61,15 +63,34 @@ class ServiceZone:
             if not self._uses[name]:
                 del self._uses[name], self._nodes[name]
 
+    def set_hosts(self, key: str, zone: Zone | None) -> None:
+        """Have the hosts of the service domain itself that an entry names (None: no more).
+
+        Raises BadZone and changes nothing.
+        """
+        zones = {name: one for name, one in self._zones.items() if name != key}
+        if zone is not None:
+            zones[key] = zone
+            self._build(zones, serial=0)
+        self._zones = zones
+
     def put_into(self, answers: Answers, *, serial: int) -> None:
         """Answer the zone as it is now, under this serial."""
-        own = compile_zone(
-            build_service_contents(self._domain, serial=serial, addresses=self._addresses)
-        )
+        own = self._build(self._zones, serial=serial)
+        for name in self._own - own.nodes.keys():
+            del self._nodes[name]
+        self._own = set(own.nodes)
         self._nodes.update(own.nodes)
         answers.put(
             CompiledZone(
                 apex=own.apex, nodes=self._nodes, soa=own.soa, negative_ttl=own.negative_ttl
+            )
+        )
+
+    def _build(self, zones: Mapping[str, Zone], *, serial: int) -> CompiledZone:
+        return compile_zone(
+            build_service_contents(
+                self._domain, serial=serial, addresses=self._addresses, zones=zones.values()
             )
         )
 

@@ -86,27 +86,19 @@ def build_contents(zone: Zone, *, service_domain: str) -> Contents:
         records = _Records(zone.apex, zone.serial, zone.nameservers, service_domain)
         for caa in zone.caa:
             records.add(records.apex, RecordType.CAA, CAA_TTL, _caa(caa))
-        for host in map(parse_name, zone.hosts):
-            records.add_addresses(host, HOST_TTL, zone.addresses)
-            records.add(host, RecordType.HTTPS, HOST_TTL, _HTTPS)
-        for text in zone.hosts:
-            records.expect(parse_name(f"{CHALLENGE_LABEL}.{text}"))
-        for text, values in zone.txt.items():
-            owner = parse_name(text)
-            records.expect(owner)
-            for value in values:
-                records.add(owner, RecordType.TXT, TXT_TTL, _strings(value))
+        _add_hosts(records, zone)
     except BadName as error:
         raise BadZone(f"zone {zone.apex}: {error}") from error
     return records.build(negative_ttl=NEGATIVE_TTL)
 
 
 def build_service_contents(
-    service_domain: str, *, serial: int, addresses: Iterable[str]
+    service_domain: str, *, serial: int, addresses: Iterable[str], zones: Iterable[Zone] = ()
 ) -> Contents:
     """The operator's own zone without the claims' names: SOA, NS, and its nameservers' addresses.
 
-    Raises BadZone.
+    ``zones`` are entries of the feed for the service domain itself: its default hosts and its
+    console, with their challenges. Raises BadZone.
     """
     own = (f"ns1.{service_domain}", f"ns2.{service_domain}")
     spread = tuple(addresses)
@@ -114,10 +106,25 @@ def build_service_contents(
         records = _Records(service_domain, serial, own, service_domain)
         for name in map(parse_name, own):
             records.add_addresses(name, NAMESERVER_TTL, spread)
+        for zone in zones:
+            _add_hosts(records, zone)
     except BadName as error:
         raise BadZone(f"service domain: {error}") from error
     # The next claim's names may be asked for a moment before they are here.
     return records.build(negative_ttl=SOON_THERE_TTL)
+
+
+def _add_hosts(records: "_Records", zone: Zone) -> None:
+    for host in map(parse_name, zone.hosts):
+        records.add_addresses(host, HOST_TTL, zone.addresses)
+        records.add(host, RecordType.HTTPS, HOST_TTL, _HTTPS)
+    for text in zone.hosts:
+        records.expect(parse_name(f"{CHALLENGE_LABEL}.{text}"))
+    for text, values in zone.txt.items():
+        owner = parse_name(text)
+        records.expect(owner)
+        for value in values:
+            records.add(owner, RecordType.TXT, TXT_TTL, _strings(value))
 
 
 def build_nameserver_owner(addresses: Iterable[str]) -> Owner:

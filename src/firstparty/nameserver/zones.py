@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from firstparty.model.feed import FeedEntry, Targets, Topic, Zone
+from firstparty.model.service_domain import is_own
 from firstparty.nameserver.answers import Answers, CompiledZone, compile_zone
 from firstparty.nameserver.names import parse_name
 from firstparty.nameserver.service import ServiceZone
@@ -68,6 +69,8 @@ class Zones:
     def _apply_one(self, entry: FeedEntry, *, is_later: bool) -> None:
         if entry.topic is Topic.TARGETS:
             self._apply_targets(entry)
+        elif is_own(entry.key):
+            self._apply_own(entry)
         elif entry.body is None:
             self._remove(entry.key)
         else:
@@ -91,6 +94,13 @@ class Zones:
             self._service.withdraw(earlier.names)
         if targets is not None:
             self._targets[entry.key] = targets
+
+    def _apply_own(self, entry: FeedEntry) -> None:
+        """Hosts of the service domain itself: they go into the service zone."""
+        zone = None if entry.body is None else msgspec.json.decode(entry.body, type=Zone)
+        if zone is not None and parse_name(zone.apex) != self._service.apex:
+            raise BadZone(f"{zone.apex} is not the service domain")
+        self._service.set_hosts(entry.key, zone)
 
     def _apply_zone(self, entry: FeedEntry, body: bytes, *, is_later: bool) -> None:
         head = msgspec.json.decode(body, type=_Head)

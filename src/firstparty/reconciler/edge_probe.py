@@ -45,6 +45,8 @@ class HttpsEdgeProbe:
 
 
 def _checks(target: ProbeTarget) -> tuple[Check, ...]:
+    if target.is_console:
+        return (Check.CONSOLE,)
     if target.write_key is None:
         return (Check.PREFLIGHT,)
     return (Check.SETTINGS, Check.SCRIPT, Check.PREFLIGHT)
@@ -81,6 +83,8 @@ def _request(check: Check, target: ProbeTarget) -> tuple[str, str, dict[str, str
             return "GET", f"/v1/projects/{target.write_key}/settings", {}
         case Check.SCRIPT:
             return "GET", f"/analytics.js/v1/{target.write_key}/analytics.min.js", {}
+        case Check.CONSOLE:
+            return "GET", "/healthz", {}
         case Check.PREFLIGHT:
             return (
                 "OPTIONS",

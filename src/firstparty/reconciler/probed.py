@@ -9,16 +9,21 @@ class Check(StrEnum):
 
     SETTINGS = "settings"  # GET of the settings on the CDN host
     SCRIPT = "script"  # GET of the script on the CDN host
+    CONSOLE = "console"  # GET of the console's health
     PREFLIGHT = "preflight"  # OPTIONS on the tracking API's batch path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeTarget:
-    """Both hosts, and the write key of a javascript source if the domain has one."""
+    """Both hosts, and the write key of a javascript source if the domain has one.
+
+    ``is_console``: they are one, the console's.
+    """
 
     cdn_host: str
     api_host: str
     write_key: str | None
+    is_console: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ not know the hosts yet, without which a flattened CNAME could not be told from a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from msgspec.structs import replace
@@ -22,16 +23,18 @@ from firstparty.model.certificates import (
 from firstparty.model.claims import ClaimState, cname_targets, nameserver_names
 from firstparty.model.default_hosts import build_default_hosts
 from firstparty.model.domains import Mode
-from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, Targets, Zone
+from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, HostKind, Targets, Zone
 from firstparty.model.feed import HttpChallenge as PublishedChallenge
 from firstparty.model.hosts import HTTPS_PORT
 from firstparty.model.moves import MoveState
+from firstparty.model.service_domain import CONSOLE_ID, DEFAULT_HOSTS_ID
 from firstparty.model.status import Intent
-from firstparty.model.workspaces import Origin, Source
+from firstparty.model.workspaces import Origin, Source, Workspace
 from firstparty.reconciler.caa import CaaIssuer, build_caa
 from firstparty.reconciler.case import Case
 
 _TOKEN_LIFE: Final = timedelta(days=7)  # as long as CAs let an authorization wait
+_KINDS: Final = MappingProxyType({DEFAULT_HOSTS_ID: HostKind.DEFAULT, CONSOLE_ID: HostKind.CONSOLE})
 _VALIDATED: Final = frozenset({OrderState.CHALLENGED, OrderState.VALIDATING})
 
 
@@ -158,7 +161,8 @@ def _build_edge(case: Case, service: Service) -> EdgeDomain:
         is_draining=_is_draining(case),
         cdn_host=case.domain.cdn_host,
         api_host=case.domain.api_host,
-        sources=tuple(_build_source(case, source, service) for source in case.sources),
+        sources=tuple(build_source(case.workspace, source, service) for source in case.sources),
+        kind=_KINDS.get(case.domain.id, HostKind.TENANT),
         certificate=None
         if certificate is None
         else EdgeCertificate(
@@ -177,7 +181,8 @@ def _is_draining(case: Case) -> bool:
     return case.domain.intent is Intent.REMOVED
 
 
-def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:
+def build_source(workspace: Workspace, source: Source, service: Service) -> EdgeSource:
+    """A source of a workspace as the parts in front know it."""
     defaults = build_default_hosts(
         upstream=source.upstream,
         service_domain=service.domain,
@@ -189,7 +194,7 @@ def _build_source(case: Case, source: Source, service: Service) -> EdgeSource:
         number=source.number,
         type=source.type,
         write_key=source.write_key,
-        alias=f"{case.workspace.alias}/{source.alias}",
+        alias=f"{workspace.alias}/{source.alias}",
         upstream=source.upstream,
         settings=source.settings,
         origin=source.origin,

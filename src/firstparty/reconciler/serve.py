@@ -1,5 +1,6 @@
 """The reconciler's role: one coroutine that drives domains until it is cancelled."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from firstparty.reconciler.proxy_probe import PublicProxies
 from firstparty.reconciler.public_dns import build_public_dns
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.reconcile import Reconciler
+from firstparty.reconciler.source_feed import publish_sources
 from firstparty.reconciler.trust import Trust
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
@@ -82,10 +84,11 @@ async def serve_reconciler(
 ) -> None:
     """Drive due domains until cancelled. Several may run on one store, on several machines."""
     ports = ports or build_ports(settings, store, control_sealer, traffic)
+    service = build_service(settings)
     reconciler = Reconciler(
         store=store,
         ports=ports,
-        service=build_service(settings),
+        service=service,
         edge_sealer=edge_sealer,
         clock=clock,
         limits=DrainLimits(
@@ -95,6 +98,8 @@ async def serve_reconciler(
         ),
     )
     try:
-        await Loop(reconciler).run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publish_sources(store, service))
+            tasks.create_task(Loop(reconciler).run())
     finally:
         ports.close()

@@ -8,6 +8,7 @@ from firstparty.model.claims import ClaimState, cname_targets, move_claim
 from firstparty.model.domains import Mode, build_records
 from firstparty.model.findings import Actor, Finding
 from firstparty.model.observations import Observation, Step
+from firstparty.model.service_domain import is_own
 from firstparty.model.status import DnsStatus
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.cname import judge_pointers
@@ -27,6 +28,8 @@ _PATIENCE: Final = 40  # tries, about two seconds, before the operator is told
 async def ask_owners_dns(case: Case, probe: DnsProbe, service: Service) -> Judgement:
     """What the servers of the owner's zone say of the domain now, judged by its mode."""
     domain, was_proved = case.domain, case.claim.state is ClaimState.PROVED
+    if is_own(domain.id):
+        return Judgement(dns=DnsStatus.PROVED, findings=(), seen=())
     match domain.mode:
         case Mode.DELEGATION:
             return judge_delegation(
@@ -95,7 +98,8 @@ async def check_own_servers(
     before = case.observation
     answer = await _ask_own_servers(case, probe, service)
     # The targets are in the service zone, whose serial every domain moves on.
-    if answer.serves(None if case.zone is None else case.zone.serial):
+    has_serial = case.zone is not None and not is_own(case.domain.id)
+    if answer.serves(case.zone.serial if case.zone is not None and has_serial else None):
         observation = observe(before, at=now, reached=(Step.SERVING,), dns=DnsStatus.SERVING)
         return Outcome(observation=observation, again=AT_ONCE)
     tries = before.tries + 1

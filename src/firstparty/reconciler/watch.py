@@ -11,6 +11,7 @@ from typing import Final
 from firstparty.model.certificates import renew_at
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.observations import Step
+from firstparty.model.service_domain import CONSOLE_ID
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
 from firstparty.reconciler import caa_check, issuance_findings
 from firstparty.reconciler.case import Case
@@ -25,6 +26,7 @@ from firstparty.reconciler.verification import ask_owners_dns
 _EXPECTED: Final = {
     Check.SETTINGS: ("the settings", "application/json"),
     Check.SCRIPT: ("the script", "javascript"),
+    Check.CONSOLE: ("the console", "application/json"),
     Check.PREFLIGHT: ("a preflight", ""),
 }
 
@@ -36,6 +38,7 @@ async def ask_hosts(case: Case, edge: EdgeProbe) -> HostsAnswer:
             cdn_host=case.domain.cdn_host,
             api_host=case.domain.api_host,
             write_key=case.write_key,
+            is_console=case.domain.id == CONSOLE_ID,
         )
     )
 

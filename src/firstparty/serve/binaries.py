@@ -7,6 +7,7 @@ from firstparty.config.settings import Settings
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command as build_envoy_command
 from firstparty.edge.envoy import fetch_version, find_envoy
+from firstparty.model.default_hosts import console_host
 from firstparty.serve.own_server import describe_own_server
 from firstparty.serve.processes import EDGE_STOPS, LOG_STOPS, Process, Role
 from firstparty.serve.sockets import check_port_is_free
@@ -50,6 +51,8 @@ async def plan_envoy(settings: Settings) -> Process:
         cdn_socket=run / "cdn.sock",
         ingest_sockets=tuple(run / f"ingest-{n}.sock" for n in range(settings.ingest_processes)),
         admin_socket=run / "envoy.sock",
+        console_socket=run / "console.sock",
+        console_host=console_host(settings.service.domain),
     )
     file = settings.state_directory / "envoy.json"
     file.write_text(json.dumps(build_bootstrap(layout), indent=1))

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from firstparty.config.load import load_settings
+from firstparty.config.settings import LOCAL, Settings
 from firstparty.control.callers import SYSTEM
 from firstparty.control.invitations import invite_first_operator
 from firstparty.control.people import ensure_first_operator
+from firstparty.control.service_domain import ensure_service_domain
 from firstparty.control.tokens import add_token
 from firstparty.model.workspaces import Role
 from firstparty.store.engine import Store
@@ -28,9 +30,12 @@ def main() -> None:
     arguments.add_argument("--config", type=Path)
     arguments.add_argument("--with-account", action="store_true")
     given = arguments.parse_args()
-    store = Store(load_settings(given.config).store_url)
+    settings = load_settings(given.config)
+    store = Store(settings.store_url)
     migrate(store)
     now = datetime.now(UTC)
+    if has_service_domain(settings):
+        ensure_service_domain(store, settings.service.domain, now=now)
     made = _make_account(store, now) if given.with_account else _make_link(store, now)
     if made:
         token = add_token(
@@ -39,6 +44,12 @@ def main() -> None:
         made["token"] = token.bearer
     store.close()
     json.dump(made, sys.stdout)
+
+
+def has_service_domain(settings: Settings) -> bool:
+    """Whether somebody can give certificates for it: a public CA gives none for a laptop's name."""
+    is_laptops = settings.service.domain.endswith(".localhost")
+    return LOCAL in settings.certificates.in_order or not is_laptops
 
 
 def _make_account(store: Store, now: datetime) -> dict[str, str]:

@@ -105,5 +105,5 @@ _SOCKETS: Final = {
     Role.ADS: ("acme",),
     Role.CDN: ("cdn",),
     Role.NAMESERVER: ("nameserver-udp", "nameserver-tcp"),
-    Role.CONTROL: ("control",),
+    Role.CONTROL: ("control", "console"),
 }

@@ -141,7 +141,12 @@ async def _nameserver(here: Surroundings) -> None:
 async def _control(here: Surroundings) -> None:
     from firstparty.serve.web import serve_control
 
-    await serve_control(listener=here.sockets["control"], store=here.store, settings=here.settings)
+    await serve_control(
+        listener=here.sockets["control"],
+        behind_edge=here.sockets["console"],
+        store=here.store,
+        settings=here.settings,
+    )
 
 
 async def _reconciler(here: Surroundings) -> None:

@@ -1,10 +1,12 @@
 """The control role: REST and console behind one uvicorn, on a socket of the supervisor's."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from firstparty.api.app import build_app
 from firstparty.config.settings import Settings
@@ -20,25 +22,40 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_control(*, listener: socket.socket, store: Store, settings: Settings) -> None:
-    """Serve REST and console on ``listener`` until cancelled."""
+async def serve_control(
+    *, listener: socket.socket, behind_edge: socket.socket, store: Store, settings: Settings
+) -> None:
+    """Serve REST and console until cancelled.
+
+    ``listener`` is for this machine; on ``behind_edge``, a Unix socket, only the edge connects,
+    whose word for scheme and address is believed.
+    """
     doctor = InstalledDoctor(store, settings)
     app = build_app(store=store, settings=settings, doctor_in_use=doctor)
     app.mount("/", build_console(store=store, settings=settings))
-    server = _Server(
+    # Believing the headers of anybody on this machine would let them choose the address that
+    # sign-in is throttled by.
+    here, there = _build_server(app, is_behind_edge=False), _build_server(app, is_behind_edge=True)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(here.serve(sockets=[listener]))
+            tasks.create_task(there.serve(sockets=[behind_edge]))
+    finally:
+        here.should_exit = there.should_exit = True
+
+
+def _build_server(app: FastAPI, *, is_behind_edge: bool) -> _Server:
+    return _Server(
         uvicorn.Config(
             app,
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            # No proxy stands in front yet: believing its headers would let anybody on this machine
-            # choose the address that sign-in is throttled by.
-            proxy_headers=False,
+            proxy_headers=is_behind_edge,
+            forwarded_allow_ips="*" if is_behind_edge else None,
+            # Longer than the edge keeps an idle connection.
+            timeout_keep_alive=3_660 if is_behind_edge else 5,
             timeout_graceful_shutdown=5,
         )
     )
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        server.should_exit = True

@@ -196,6 +196,15 @@ def save_intent(
     )
 
 
+def rename_domain(connection: Connection, domain_id: str, name: str) -> None:
+    """Store another name for a domain: the service domain's, which the settings say."""
+    connection.execute(
+        update(tables.domains)
+        .where(tables.domains.c.id == domain_id)
+        .values(name=name, registrable=_registrable(name))
+    )
+
+
 def load_claim(connection: Connection, domain_id: str) -> Claim:
     """The claim of this domain."""
     row = connection.execute(

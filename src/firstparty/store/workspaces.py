@@ -7,8 +7,10 @@ import msgspec
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from firstparty.model.privacy import PrivacyRules
+from firstparty.model.service_domain import WORKSPACE_ID
 from firstparty.model.workspaces import Origin, Source, SourceType, Workspace
 from firstparty.store import tables
+from firstparty.store.source_feed import note_source
 
 
 def add_workspace(connection: Connection, workspace: Workspace) -> None:
@@ -57,8 +59,10 @@ def list_workspaces(
     after: str = "",
     limit: int = 100,
 ) -> list[Workspace]:
-    """Workspaces by id, all of them or ``only`` some, from after a cursor."""
-    query = select(tables.workspaces).where(tables.workspaces.c.id > after)
+    """Tenants by id, all of them or ``only`` some, from after a cursor."""
+    query = select(tables.workspaces).where(
+        tables.workspaces.c.id > after, tables.workspaces.c.id != WORKSPACE_ID
+    )
     if only is not None:
         query = query.where(tables.workspaces.c.id.in_(only))
     rows = connection.execute(query.order_by(tables.workspaces.c.id).limit(limit))
@@ -85,6 +89,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             created_at=source.created_at,
         )
     )
+    note_source(connection, source.id)
     stored = load_source(connection, source.id)
     assert stored is not None  # written by this very transaction
     return stored
@@ -103,6 +108,7 @@ def save_source(connection: Connection, source: Source) -> None:
             share=source.share,
         )
     )
+    note_source(connection, source.id)
 
 
 def load_source(connection: Connection, source_id: str) -> Source | None:

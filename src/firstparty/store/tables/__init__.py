@@ -4,7 +4,7 @@ from firstparty.store.tables.authorities import breakers, uses
 from firstparty.store.tables.columns import Instant, metadata
 from firstparty.store.tables.dns_links import dns_links
 from firstparty.store.tables.domains import claims, domain_sources, domains, sources
-from firstparty.store.tables.feed import feed, revision
+from firstparty.store.tables.feed import changed_sources, feed, revision
 from firstparty.store.tables.moves import moves
 from firstparty.store.tables.observed import accounts, certificates, history, orders, statuses
 from firstparty.store.tables.people import (
@@ -26,6 +26,7 @@ __all__ = [
     "audit",
     "breakers",
     "certificates",
+    "changed_sources",
     "claims",
     "dns_links",
     "domain_sources",

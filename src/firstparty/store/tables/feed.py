@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
 from firstparty.store.tables.columns import metadata
 
@@ -11,6 +11,12 @@ revision: Final = Table(
     metadata,
     Column("only", Integer, primary_key=True),
     Column("number", Integer, nullable=False),
+)
+
+changed_sources: Final = Table(
+    "changed_sources",
+    metadata,
+    Column("source_id", ForeignKey("sources.id"), primary_key=True),
 )
 
 feed: Final = Table(
