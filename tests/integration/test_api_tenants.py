@@ -23,8 +23,12 @@ IS_FOR_EDITORS = {"examine_address"}  # it sends requests to where it is told
 IS_FOR_ADMINS = {"list_tokens", "list_audit"}
 ASKS_BY_POST = {"check_policy"}  # it changes nothing: a policy is too long for a query
 HOSTS = {"cdn_host": "cdn.shop.com", "api_host": "api.shop.com"}
+# Nothing outside is asked: another site, and an address that is not public.
+NEEDS_A_PUBLIC_PAGE = {"check_page"}
+BODIES = {"check_page": {"page": "https://127.0.0.1/"}}
 QUERIES = {
     "examine_address": {"url": "https://www.shop.com/"},
+    "show_cookies": {"site": "www.other.test"},
     "generate_proxy": {"provider": "nginx", **HOSTS},
     "generate_segment_proxy": {"provider": "nginx", "region": "eu", **HOSTS},
 }
@@ -108,7 +112,7 @@ def build_operations(served: Served, operator: httpx.Client, theirs: str) -> lis
             if "requestBody" in operation:
                 reference = operation["requestBody"]["content"]["application/json"]["schema"]
                 schema = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
-                body = dict(schema["examples"][0])
+                body = dict(BODIES.get(operation["operationId"], schema["examples"][0]))
                 if "source_ids" in body:
                     body |= {"source_ids": sources[1:], "name": "cdp.other.com"}
                 if "source_id" in body:
@@ -210,5 +214,7 @@ def test_an_operator_may_do_every_one_of_them(tenants: Tenants) -> None:
 
     failed = {name: answer for name, answer in answers.items() if not answer.is_success}
     assert {name: answer.status_code for name, answer in failed.items()} == (
-        dict.fromkeys(NEEDS_THE_LOG, 503) | dict.fromkeys(NEEDS_A_LIVE_DOMAIN, 409)
+        dict.fromkeys(NEEDS_THE_LOG, 503)
+        | dict.fromkeys(NEEDS_A_LIVE_DOMAIN, 409)
+        | dict.fromkeys(NEEDS_A_PUBLIC_PAGE, 422)
     )

@@ -10,7 +10,7 @@ from firstparty.cli.options import AsJson
 from firstparty.cli.output import print_json, print_line, print_table
 
 
-def csp(
+def csp(  # noqa: PLR0913 - one parameter for each option
     source_id: Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")],
     *,
     policy: Annotated[
@@ -28,12 +28,18 @@ def csp(
     nonce: Annotated[
         bool, typer.Option("--nonce", help="The snippet's element bears the page's nonce.")
     ] = False,
+    fetch: Annotated[
+        str, typer.Option(metavar="URL", help="A page whose policy is fetched and checked.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """What the site's Content Security Policy must allow, and what a given one blocks.
 
     Exits 1 if a policy is given and blocks something.
     """
+    if fetch:
+        _check_page(source_id, fetch, as_json=as_json)
+        return
     body = {
         "header": policy,
         "report_only": report_only,
@@ -50,6 +56,21 @@ def csp(
         for name, said in found["directives"].items():
             print_line(" ".join((name, *said)))
     if not found["is_allowed"]:
+        raise typer.Exit(ExitCode.FAILING)
+
+
+def _check_page(source_id: str, url: str, *, as_json: bool) -> None:
+    found = Client.of_environment().post("sources", source_id, "csp", "page", body={"page": url})
+    if as_json:
+        print_json(found)
+    else:
+        snippet = "is on it" if found["has_snippet"] else "is not on it yet"
+        print_line(f"{found['page']}: the source's snippet {snippet}.")
+        if not (found["header"] or found["report_only"] or found["metas"]):
+            print_line("The page has no Content Security Policy: nothing is blocked.")
+        else:
+            _print_check(found["policy"])
+    if not found["policy"]["is_allowed"]:
         raise typer.Exit(ExitCode.FAILING)
 
 

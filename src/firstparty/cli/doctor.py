@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from firstparty.cli.client import Client
-from firstparty.cli.domains import find_domain
+from firstparty.cli.domain_find import find_domain
 from firstparty.cli.errors import ExitCode
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_json_line, print_line

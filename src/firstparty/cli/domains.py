@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from firstparty.cli.client import Client
+from firstparty.cli.cookies import cookies
+from firstparty.cli.domain_find import find_domain
 from firstparty.cli.domain_text import exit_code_of, print_domain
-from firstparty.cli.errors import CommandFailed
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_json, print_line, print_table
 from firstparty.cli.watch import watch_domain
@@ -16,6 +17,7 @@ from firstparty.model.status import Word
 
 app = typer.Typer(help="Customers' subdomains.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
+app.command()(cookies)
 Watch = Annotated[
     bool, typer.Option("--watch", help="Go on showing what changes, until it is live or failing.")
 ]
@@ -257,18 +259,6 @@ def _act(action: str, which: str, workspace: str | None, *, as_json: bool) -> in
     client = Client.of_environment()
     domain = client.post("domains", find_domain(client, which, workspace)["id"], action)
     return _show(client, domain, watch=False, as_json=as_json)
-
-
-def find_domain(client: Client, which: str, workspace: str | None) -> dict[str, Any]:
-    """The domain with this id or this name."""
-    if which.startswith("dom_"):
-        found: dict[str, Any] = client.get("domains", which)
-        return found
-    page = client.get("domains", workspace=workspace or client.workspace, name=which)
-    for domain in page["items"]:
-        one: dict[str, Any] = domain
-        return one
-    raise CommandFailed(f"There is no domain {which!r} here: firstparty domains list shows them.")
 
 
 def _show(client: Client, domain: dict[str, Any], *, watch: bool, as_json: bool) -> int:
