@@ -107,6 +107,8 @@ def build_service_contents(
         for name in map(parse_name, own):
             records.add_addresses(name, NAMESERVER_TTL, spread)
         for zone in zones:
+            for caa in zone.caa:
+                records.add(records.apex, RecordType.CAA, CAA_TTL, _caa(caa))
             _add_hosts(records, zone)
     except BadName as error:
         raise BadZone(f"service domain: {error}") from error
