@@ -190,6 +190,40 @@ def test_a_wrong_command_line_is_64_with_the_reason(
     assert (failed.returncode, told in failed.stderr) == (64, True), failed.stderr
 
 
+def test_the_email_to_segments_support_is_filled_in(call: httpx.Client) -> None:
+    page = "https://app.segment.com/shop/sources/web"
+    asked = {"provider": "nginx", **HOSTS, "source_url": page, "segment_source_id": "aB3dE5"}
+    made = call.get(f"/sources/{add_source(call)}/proxy", params=asked).json()
+    enable, restore = made["mails"]
+
+    assert (enable["purpose"], restore["purpose"]) == ("enable", "restore")
+    assert f"Source URL: {page}\nSource ID: aB3dE5\n" in enable["body"]
+    assert "apiHost): api.shop.com/v1\n" in enable["body"]
+    assert "apiHost): api.segment.io/v1\n" in restore["body"]
+
+
+def test_what_nobody_said_stands_in_the_email_in_capitals(tmp_path: Path) -> None:
+    command = ("proxy", "generate", "caddy", "--region", "eu", "--cdn-host", "e.shop.com")
+    shown = run_alone(tmp_path, *command)
+    known = run_alone(tmp_path, *command, "--segment-source-id", "aB3dE5")
+    wrong = run_alone(tmp_path, *command, "--source-url", "a b")
+
+    assert "Source ID: SOURCE_ID" in shown.stderr
+    assert "Source ID: aB3dE5" in known.stderr
+    assert (wrong.returncode, "--source-url" in wrong.stderr) == (64, True)
+
+
+def test_no_email_is_needed_where_segment_has_no_part(call: httpx.Client) -> None:
+    source = add_source(call, upstream="https://events.example.com")
+    workspace = call.get(f"/sources/{source}").json()["workspace_id"]
+    domain = {"workspace_id": workspace, "name": "cdp.mail.com", "source_ids": [source]}
+    assert call.post("/domains", json=domain).status_code == 201
+    asked = {"provider": "nginx"} | HOSTS
+    made = call.get(f"/sources/{source}/proxy", params=asked).json()
+
+    assert made["mails"] == []
+
+
 def test_a_proxy_is_a_domain_like_any_other(call: httpx.Client) -> None:
     source = add_source(call)
     workspace = call.get(f"/sources/{source}").json()["workspace_id"]

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
+from firstparty.control.proxy_mail import Purpose
 from firstparty.control.proxy_views import ProxyView, build_document
 
 
@@ -29,6 +30,14 @@ class ProxyPaste(BaseModel):
     code: str
 
 
+class ProxyMail(BaseModel):
+    """An e-mail to copy, by which Segment's support is asked for a host address."""
+
+    purpose: Annotated[Purpose, Field(description="To the proxy, or back")]
+    subject: str
+    body: str
+
+
 class ProxyAnswer(BaseModel):
     """Everything needed to run a proxy, in the order in which it is needed."""
 
@@ -46,6 +55,9 @@ class ProxyAnswer(BaseModel):
     proof: Annotated[list[str], Field(description="Commands that show that it works")]
     device_mode: Annotated[
         list[str], Field(description="Destinations in the browser: the proxy does not cover them")
+    ]
+    mails: Annotated[
+        list[ProxyMail], Field(description="For sources whose settings Segment serves")
     ]
 
     @classmethod

@@ -33,6 +33,14 @@ def generate(  # noqa: PLR0913 - one parameter for each option
         str | None,
         typer.Option(metavar="KEY", help="With --region: for the snippets and commands."),
     ] = None,
+    source_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The source's page in Segment, for the e-mail."),
+    ] = None,
+    segment_source_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The source's ID in Segment, for the e-mail."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the files there, not to the terminal.")
     ] = None,
@@ -46,13 +54,19 @@ def generate(  # noqa: PLR0913 - one parameter for each option
         raise typer.BadParameter("one of the two, not both", param_hint="--source or --region")
     if source is not None and write_key is not None:
         raise typer.BadParameter("the source has its own", param_hint="--write-key")
-    hosts = {"cdn_host": cdn_host, "api_host": api_host}
+    said = {
+        "provider": provider,
+        "cdn_host": cdn_host,
+        "api_host": api_host,
+        "source_url": source_url,
+        "segment_source_id": segment_source_id,
+    }
     if source is not None:
         caching = "false" if no_caching else "true"
         client = Client.of_environment()
-        made = client.get("sources", source, "proxy", provider=provider, caching=caching, **hosts)
+        made = client.get("sources", source, "proxy", caching=caching, **said)
     else:
-        options = {"provider": provider, "is_cached": not no_caching, **hosts}
+        options = {"is_cached": not no_caching, **said}
         made = _make(options, region=str(region), write_key=write_key)
     if output is not None:
         _write(output, made["files"])
@@ -128,6 +142,10 @@ def _advise(made: dict[str, Any]) -> None:
             "Not covered, since they talk to their vendor from the browser (device mode): "
             + ", ".join(made["device_mode"])
         )
+    for mail in made["mails"]:
+        if mail["purpose"] == "enable":
+            print_line("\nOnce it works: an e-mail to Segment's support", style="bold")
+            print_line(f"Subject: {mail['subject']}\n\n{mail['body'].rstrip()}")
     print_line("\nDoes it work?", style="bold")
     for command in made["proof"]:
         print_line(command)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from firstparty.control.proxy_mail import Mail, write_mails
 from firstparty.errors import Refused
 from firstparty.proxies.generate import Generated, generate
 from firstparty.proxies.model import (
@@ -38,7 +39,8 @@ class ProxyView:
     """A proxy as its owner gets it.
 
     ``api_base`` is what SDKs and the source's host address are set to. ``device_mode`` names the
-    destinations that the proxy does not cover, as far as they are known.
+    destinations that the proxy does not cover, as far as they are known. ``mails`` are there for
+    sources of Segment's, whose settings Segment alone can change.
     """
 
     proxy: Proxy
@@ -46,16 +48,22 @@ class ProxyView:
     pastes: tuple[Paste, ...]
     api_base: str
     device_mode: tuple[str, ...] = ()
+    mails: tuple[Mail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyRequest:
-    """A proxy as asked for; hosts as typed, the API's None where it is the CDN's."""
+    """A proxy as asked for; hosts as typed, the API's None where it is the CDN's.
+
+    ``source_url`` and ``segment_source_id`` are the source's in Segment, for the e-mails.
+    """
 
     provider: str
     cdn_host: str
     api_host: str | None
     is_cached: bool = True
+    source_url: str | None = None
+    segment_source_id: str | None = None
 
 
 def build_proxy_view(
@@ -92,6 +100,18 @@ def build_proxy_view(
         pastes=tuple(Paste(form=form, code=build_snippet(form, facts)) for form in forms),
         api_base=facts.api_base,
         device_mode=device_mode,
+        mails=_write_mails(asked, facts, api),
+    )
+
+
+def _write_mails(asked: ProxyRequest, facts: SnippetFacts, api: Upstream) -> tuple[Mail, ...]:
+    if api.host not in SEGMENT_APIS.values():
+        return ()
+    return write_mails(
+        api_base=facts.api_base,
+        default_api=f"{api.authority}/v1",
+        source_url=asked.source_url,
+        source_id=asked.segment_source_id,
     )
 
 
@@ -127,4 +147,7 @@ def build_document(view: ProxyView) -> dict[str, Any]:
         "api_base": view.api_base,
         "proof": list(made.proof),
         "device_mode": list(view.device_mode),
+        "mails": [
+            {"purpose": one.purpose, "subject": one.subject, "body": one.body} for one in view.mails
+        ],
     }
