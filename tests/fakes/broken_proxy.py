@@ -171,6 +171,18 @@ async def cookies_passed_on(request: web.BaseRequest, go_on: Next) -> web.Respon
     return marked(await go_on(request), {"Set-Cookie": "sid=secret-value; Path=/"})
 
 
+async def address_lost(request: web.BaseRequest, go_on: Next) -> web.Response:
+    return await go_on(changed(request, drop="X-Forwarded-For"))
+
+
+async def cookie_sent_on(request: web.BaseRequest, go_on: Next) -> web.Response:
+    return await go_on(changed(request, Cookie="session=1"))
+
+
+async def retry_after_hidden(request: web.BaseRequest, go_on: Next) -> web.Response:
+    return without(await go_on(request), "Access-Control-Expose-Headers")
+
+
 async def wrong_region(request: web.BaseRequest, go_on: Next) -> web.Response:
     response = await go_on(request)
     is_taken = is_post(request) and response.status == 200
@@ -245,6 +257,9 @@ FAULTS: Mapping[str, tuple[str, Callable[[], Fault]]] = MappingProxyType(
         "gzip twice": ("double-gzip", lambda: twice_gzipped),
         "gzip not said": ("content-encoding-missing", lambda: encoding_not_said),
         "cookies": ("cookies-set", lambda: cookies_passed_on),
+        "client IP lost": ("client-ip-lost", lambda: address_lost),
+        "cookies passed on": ("cookies-passed-on", lambda: cookie_sent_on),
+        "Retry-After hidden": ("retry-after-hidden", lambda: retry_after_hidden),
         "wrong region": ("wrong-region", lambda: wrong_region),
         "apiHost with scheme": ("api-host-scheme", lambda: api_host_with_scheme),
         "settings kept": ("settings-kept-too-long", lambda: kept_too_long),
@@ -263,9 +278,10 @@ def without(response: web.Response, name: str) -> web.Response:
     return response
 
 
-def changed(request: web.BaseRequest, *, drop: str) -> web.BaseRequest:
+def changed(request: web.BaseRequest, *, drop: str = "", **added: str) -> web.BaseRequest:
     headers = CIMultiDict(request.headers)
     headers.popall(drop, None)
+    headers.update(added)
     return request.clone(headers=headers)
 
 
@@ -279,7 +295,9 @@ async def run_proxy(fault: Fault, tls: ssl.SSLContext, origin: Origin) -> AsyncI
         return response
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await fault(request, go_on)
+        # As every proxy should: the visitor's address, and no cookies.
+        tidied = {"X-Forwarded-For": "127.0.0.1"}
+        return await fault(changed(request, drop="Cookie", **tidied), go_on)
 
     runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
     await runner.setup()

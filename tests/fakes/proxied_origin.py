@@ -68,7 +68,12 @@ class Origin:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.method == "OPTIONS":
-            arrived = "query" if request.query_string else "no-query"
+            told = (
+                ("query", bool(request.query_string)),
+                ("cookie", "Cookie" in request.headers),
+                ("forwarded-for", "X-Forwarded-For" in request.headers),
+            )
+            arrived = ", ".join(name if is_there else f"no-{name}" for name, is_there in told)
             tells = "Firstparty-Check" in request.headers and self.tells
             return web.Response(
                 status=204, headers={"Firstparty-Arrived": arrived} if tells else None
@@ -122,6 +127,7 @@ def cors(request: web.BaseRequest) -> dict[str, str]:
         "Access-Control-Allow-Origin": request.headers["Origin"],
         "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
         "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
+        "Access-Control-Expose-Headers": "Retry-After",
         "Vary": "Origin",
     }
 

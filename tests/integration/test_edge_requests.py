@@ -76,6 +76,34 @@ async def test_connect_is_refused(edge: Edge) -> None:
     assert answer.status >= 400
 
 
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, "no-cookie, no-forwarded-for"),
+        ({"Cookie": "a=1"}, "cookie, no-forwarded-for"),
+        ({"X-Forwarded-For": "203.0.113.9"}, "no-cookie, forwarded-for"),
+        ({"X-Arrived": "nonsense", "X-Claimed": "1.2.3.4"}, "no-cookie, no-forwarded-for"),
+    ],
+)
+async def test_a_check_of_a_proxy_learns_what_arrives_and_it_goes_no_further(
+    edge: Edge, headers: dict[str, str], told: str
+) -> None:
+    asked = {"Firstparty-Check": "api.proxy.test"} | headers
+    answer = await edge.request(API, "/v1/pixel/track", method="OPTIONS", headers=asked)
+    behind = answer.json()["headers"]
+
+    assert behind["x-arrived"] == told
+    assert not {"cookie", "x-claimed"} & set(behind)
+    assert behind["x-forwarded-for"] == "127.0.0.1"
+
+
+async def test_a_check_of_our_own_host_has_no_proxy_to_tell_of(edge: Edge) -> None:
+    asked = {"Firstparty-Check": API, "Cookie": "a=1", "X-Arrived": "cookie"}
+    answer = await edge.request(API, "/v1/pixel/track", method="OPTIONS", headers=asked)
+
+    assert "x-arrived" not in answer.json()["headers"]
+
+
 async def test_nothing_that_a_visitor_claims_and_no_cookie_reaches_the_back_end(
     edge: Edge,
 ) -> None:

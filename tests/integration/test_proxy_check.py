@@ -1,6 +1,7 @@
 """Each broken proxy is named right, a good one gives no alarm; real TLS servers on loopback."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from tests.fakes.throwaway_ca import ThrowawayCa
 ELSEWHERE = {
     "no-address", "private-address", "unreachable", "certificate-wrong", "certificate-expired",
     "certificate-expiring", "chain-incomplete", "certificate-untrusted", "tls-failed",
-    "redirected", "write-key-unknown", "unexpected",
+    "redirected", "write-key-unknown", "unexpected", "plain-post-redirected",
+    "plain-messages-taken",
 }  # fmt: skip
 
 
@@ -33,11 +35,20 @@ def ca(tmp_path: Path) -> ThrowawayCa:
 
 
 async def check(
-    ca: ThrowawayCa, port: int, *, allow_private: bool = True, **target: Any
+    ca: ThrowawayCa,
+    port: int,
+    *,
+    allow_private: bool = True,
+    plain_port: int | None = None,
+    **target: Any,
 ) -> tuple[Result, ...]:
     address = f"https://localhost:{port}"
+    found = parse_target(**({"cdn": address, "api": f"{address}/v1"} | target))
+    if found.api is not None:
+        [unused] = free_ports(1)
+        found = replace(found, api=replace(found.api, plain_port=plain_port or unused))
     return await check_proxy(
-        parse_target(**({"cdn": address, "api": f"{address}/v1"} | target)),
+        found,
         SafeClient(allow_private=allow_private, ca_pem=ca.pem),
         now=datetime.now(UTC),
         nonce="n",
@@ -97,7 +108,11 @@ async def test_an_origin_that_does_not_tell_is_no_alarm(ca: ThrowawayCa) -> None
     async with run_proxy(nothing_wrong, ca.context(ca.leaf()), Origin(tells=False)) as port:
         results = await check(ca, port, write_key=WRITE_KEY)
 
-    assert {one.check for one in results if one.status is not Status.PASS} == {"api.query"}
+    assert {one.check for one in results if one.status is not Status.PASS} == {
+        "api.query",
+        "api.client-ip",
+        "api.cookies-kept",
+    }
     assert causes(results) == set()
 
 
@@ -181,6 +196,41 @@ async def test_a_cookie_is_told_without_its_value(ca: ThrowawayCa) -> None:
 
     assert any("set-cookie: sid=…" in one.answer for one in results)
     assert all("secret-value" not in one.answer for one in results)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (301, "", "plain-post-redirected"),
+        (302, "", "plain-post-redirected"),
+        (400, '{"success": false}', "plain-messages-taken"),
+        (308, "", None),
+        (403, "", None),
+        (400, "<html>", None),
+    ],
+)
+async def test_what_becomes_of_messages_without_tls_is_named(
+    ca: ThrowawayCa, status: int, body: str, cause: str | None
+) -> None:
+    async def answer(request: web.BaseRequest) -> web.Response:
+        return web.Response(
+            status=status, text=body, headers={"Location": f"https://{request.host}"}
+        )
+
+    runner = web.ServerRunner(web.Server(answer, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with run_proxy(nothing_wrong, ca.context(ca.leaf()), Origin()) as port:
+            plain_port = int(runner.addresses[0][1])
+            results = await check(ca, port, plain_port=plain_port, write_key=WRITE_KEY)
+    finally:
+        await runner.cleanup()
+
+    assert causes(results) == ({cause} if cause else set())
+    [plain] = [one for one in results if one.check == "api.plain-http"]
+    assert plain.status is (Status.WARN if cause else Status.PASS)
+    assert plain.request.startswith("POST http://localhost:")
 
 
 @pytest.fixture

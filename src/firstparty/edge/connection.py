@@ -31,6 +31,15 @@ function envoy_on_request(handle)
     return
   end
   if authority ~= authority:lower() then headers:replace(":authority", authority:lower()) end
+  -- A check of a custom proxy names the host that it asked, and wants to know what arrives: behind
+  -- us it is gone. Whoever asked our own host came without a proxy.
+  local asked = headers:get("firstparty-check")
+  if asked and asked ~= authority then
+    local function told(name, header) return headers:get(header) and name or "no-" .. name end
+    local arrived = told("cookie", "cookie") .. ", " .. told("forwarded-for", "x-claimed")
+    headers:replace("x-arrived", arrived)
+  end
+  headers:remove("x-claimed")
 end
 """
 
@@ -119,6 +128,13 @@ _LIMITS: Final = {
 
 
 def _remove_claims() -> dict[str, Any]:
+    # First of all kept under a name that goes no further than the gate.
+    claimed = {"header": {"key": "x-claimed", "value": "%REQ(x-forwarded-for)%"}}
+    kept = [
+        {"remove": "x-claimed"},
+        {"remove": "x-arrived"},
+        {"append": claimed | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}},
+    ]
     exact = [{"remove": header} for header in _CLAIMED]
     prefixes = [
         {"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _CLAIMED_PREFIXES
@@ -127,7 +143,7 @@ def _remove_claims() -> dict[str, Any]:
         "name": "claims",
         "typed_config": {
             "@type": EXTENSION + "http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": exact + prefixes,
+            "mutations": kept + exact + prefixes,
         },
     }
 

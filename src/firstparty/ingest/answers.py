@@ -58,9 +58,13 @@ def build_success(*, cors: bytes, is_last: bool = False) -> bytes:
     return build_answer(HTTPStatus.OK, SUCCESS_BODY, cors=cors, is_last=is_last)
 
 
-def build_arrived(*, has_query: bool) -> bytes:
-    """The header line that tells a check of a custom proxy what arrived (docs/proxy-check.md)."""
-    return b"firstparty-arrived: %s\r\n" % (b"query" if has_query else b"no-query")
+def build_arrived(*, has_query: bool, at_edge: bytes) -> bytes:
+    """The header line that tells a check of a custom proxy what arrived (docs/proxy-check.md).
+
+    ``at_edge`` is what the edge saw before it dropped it: a list, or empty where there is no edge.
+    """
+    told = b", ".join(filter(None, (b"query" if has_query else b"no-query", at_edge)))
+    return b"firstparty-arrived: %s\r\n" % told
 
 
 def build_refusal(refusal: Refusal, *, cors: bytes, is_last: bool = False) -> bytes:

@@ -117,7 +117,10 @@ class TrackingApi:
             requested = exchange.headers.get(b"access-control-request-headers", b"")
             lines = build_preflight(requested)
             if b"firstparty-check" in exchange.headers:
-                lines += build_arrived(has_query=bool(find_route(exchange.target)[1]))
+                lines += build_arrived(
+                    has_query=bool(find_route(exchange.target)[1]),
+                    at_edge=exchange.headers.get(b"x-arrived", b""),
+                )
             exchange.reply(
                 build_answer(
                     HTTPStatus.NO_CONTENT, b"", cors=cors, headers=lines, is_last=exchange.is_last

@@ -1,8 +1,9 @@
-"""HTTPS to a place that a user named: bounded, no redirect followed, only where we may go.
+"""HTTP to a place that a user named: bounded, no redirect followed, only where we may go.
 
 A host is resolved once; every address it has must be public (unless the caller may reach private
 ones), and connections go to those very addresses, so that a second answer of the DNS changes
-nothing. HTTP/1.1, one request a connection. Certificates are always verified.
+nothing. HTTP/1.1, one request a connection, over TLS unless a request says otherwise; certificates
+are always verified.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from firstparty.outbound.addresses import is_public, parse_host
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 _HTTPS_PORT: Final = 443
+_HTTP_PORT: Final = 80
 _READ_BYTES: Final = 64 * 1024
 _MAX_HEAD_BYTES: Final = 32 * 1024
 _MAX_ADDRESSES: Final = 4  # tried of one host
@@ -41,7 +43,10 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. ``target`` is path and query; Host and Content-Length are added."""
+    """One request. ``target`` is path and query; Host and Content-Length are added.
+
+    ``is_tls`` is False for the one purpose of seeing what happens to whoever forgets the s.
+    """
 
     method: str
     host: str
@@ -49,11 +54,18 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    is_tls: bool = True
 
     @property
     def authority(self) -> str:
-        """Host and port as Host has them: the port is left out where it is HTTPS's own."""
-        return build_authority(self.host, self.port)
+        """Host and port as Host has them: the port is left out where it is the scheme's own."""
+        standard = _HTTPS_PORT if self.is_tls else _HTTP_PORT
+        return build_authority(self.host, self.port, standard=standard)
+
+    @property
+    def origin(self) -> str:
+        """``https://evs.example.com``, no slash at the end."""
+        return f"{'https' if self.is_tls else 'http'}://{self.authority}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +75,8 @@ class Response:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    valid_from: datetime  # the certificate, to expires_at
-    expires_at: datetime
+    valid_from: datetime | None = None  # the certificate, to expires_at; None without TLS
+    expires_at: datetime | None = None
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of a header, one for each line of it."""
@@ -153,7 +165,10 @@ class SafeClient:
         for address in addresses:
             try:
                 reader, writer = await asyncio.open_connection(
-                    address, request.port, ssl=self._tls, server_hostname=request.host
+                    address,
+                    request.port,
+                    ssl=self._tls if request.is_tls else None,
+                    server_hostname=request.host if request.is_tls else None,
                 )
             except ssl.SSLCertVerificationError as error:
                 return Unreached(
@@ -175,10 +190,10 @@ class SafeClient:
         return refused
 
 
-def build_authority(host: str, port: int) -> str:
-    """Host and port as URLs have them (RFC 3986 §3.2), the port left out where it is 443."""
+def build_authority(host: str, port: int, *, standard: int = _HTTPS_PORT) -> str:
+    """Host and port as URLs have them (RFC 3986 §3.2), the port left out where it is standard."""
     bare = f"[{host}]" if ":" in host else host
-    return bare if port == _HTTPS_PORT else f"{bare}:{port}"
+    return bare if port == standard else f"{bare}:{port}"
 
 
 async def resolve_by_system(host: str) -> tuple[str, ...]:
@@ -228,6 +243,8 @@ def _build(connection: h11.Connection, request: Request) -> bytes:
     return b"".join(part for part in parts if part)
 
 
-def _certificate_time(writer: asyncio.StreamWriter, field: str) -> datetime:
+def _certificate_time(writer: asyncio.StreamWriter, field: str) -> datetime | None:
     certificate = writer.get_extra_info("peercert")
+    if certificate is None:
+        return None
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate[field]), UTC)

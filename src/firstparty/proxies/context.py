@@ -16,7 +16,7 @@ from firstparty.proxies.result import Verdict, failed, skipped
 from firstparty.proxies.target import Side, Target
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_LOSE_BODY: Final = frozenset({301, 302, 303})
+LOSE_BODY: Final = frozenset({301, 302, 303})  # clients turn a POST into a GET (RFC 9110 §15.4)
 _HOST_REFUSED: Final = frozenset({403, 421})
 _NO_WORKER: Final = frozenset({404, 520, 521, 522, 523, 524, 525, 526, 530})
 _METHOD_REFUSED: Final = b"not configured to allow the HTTP request method"  # CloudFront, in a 403
@@ -108,7 +108,7 @@ def _explain_redirect(context: Context, name: str, *, is_cloudflare: bool) -> st
     if is_cloudflare and urlsplit(response.get("location")).scheme == "https":
         return "cloudflare-flexible-ssl"
     is_post = name.startswith(("api.broken", "api.message"))
-    return "post-turned-to-get" if is_post and response.status in _LOSE_BODY else "redirected"
+    return "post-turned-to-get" if is_post and response.status in LOSE_BODY else "redirected"
 
 
 def is_unknown(response: Response) -> bool:

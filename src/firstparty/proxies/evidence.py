@@ -9,8 +9,8 @@ from firstparty.proxies.target import Target
 # The headers that causes show in.
 _TOLD: Final = (
     "location", "content-type", "content-encoding", "access-control-allow-origin",
-    "access-control-allow-headers", "allow", "cache-control", "age", "x-cache",
-    "cf-cache-status", "server", "via",
+    "access-control-allow-headers", "access-control-expose-headers", "firstparty-arrived", "allow",
+    "cache-control", "age", "x-cache", "cf-cache-status", "server", "via",
 )  # fmt: skip
 _TOLD_REQUEST: Final = frozenset({"origin", "access-control-request-headers", "content-encoding"})
 _MAX_VALUE: Final = 120  # characters
@@ -19,7 +19,7 @@ _MAX_BODY: Final = 120
 
 def describe_request(request: Request, target: Target) -> str:
     """Method, address and the headers that matter."""
-    lines = [f"{request.method} https://{request.authority}{request.target}"]
+    lines = [f"{request.method} {request.origin}{request.target}"]
     lines += [f"{k}: {v}" for k, v in request.headers if k.lower() in _TOLD_REQUEST]
     if any(name == "Authorization" for name, _ in request.headers):
         lines.append("Authorization: Basic …")

@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from firstparty.outbound.http import Request, Response, Unreached
@@ -103,7 +103,8 @@ def _api_steps(api: Place) -> tuple[Step, ...]:
     )
     from_page = _post(api, "/t", _BROKEN_JSON, (("Origin", ORIGIN), ("Content-Type", "text/plain")))
     pixel = _request(api, "GET", "/pixel/track?data=e30", (("Accept", "image/*"),))
-    tells = (*_PREFLIGHT, ("Firstparty-Check", "1"))
+    # An origin that is Firstparty says what of this arrived.
+    tells = (*_PREFLIGHT, ("Firstparty-Check", api.host), ("Cookie", "firstparty-check=1"))
     query = _request(api, "OPTIONS", "/pixel/track?firstparty-check=1", tells)
     return (
         *preflights,
@@ -112,7 +113,15 @@ def _api_steps(api: Place) -> tuple[Step, ...]:
         _fixed("api.pixel", pixel),
         _fixed("api.query", query),
         _fixed("api.large", _post(api, "/batch", _LARGE, (_JSON,))),
+        Step(name="api.plain", build=lambda _: _ask_plainly(api)),
     )
+
+
+def _ask_plainly(api: Place) -> Request | None:
+    """What an SDK sends that was told http:// instead of https://."""
+    if api.plain_port is None:
+        return None
+    return replace(_post(api, "/t", _BROKEN_JSON, (_JSON,)), port=api.plain_port, is_tls=False)
 
 
 def _message_steps(api: Place, write_key: str, nonce: str) -> tuple[Step, ...]:

@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from firstparty.proxies.checks import api_paths, caching, cdn_paths, cors, dns, hygiene, tls
+from firstparty.proxies.checks import (
+    api_paths,
+    arrival,
+    caching,
+    cdn_paths,
+    cors,
+    dns,
+    hygiene,
+    plain,
+    tls,
+)
 from firstparty.proxies.context import FIRST, Check
 from firstparty.proxies.target import Side, Target
 
@@ -18,6 +28,8 @@ API_CHECKS: Final = (
     *dns.build_checks(Side.API, FIRST[Side.API]),
     *tls.build_checks(Side.API, FIRST[Side.API]),
     *api_paths.CHECKS,
+    *arrival.CHECKS,
+    *plain.CHECKS,
     *cors.API_CHECKS,
     *caching.API_CHECKS,
     *hygiene.API_CHECKS,

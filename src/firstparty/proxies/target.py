@@ -11,6 +11,7 @@ from firstparty.model.hosts import HTTPS_PORT
 from firstparty.outbound.addresses import parse_host
 from firstparty.outbound.http import build_authority
 
+HTTP_PORT: Final = 80
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _WRITE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -24,11 +25,15 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One side: where it listens, and the path in front of its own paths (no slash at the end)."""
+    """One side: where it listens, and the path in front of its own paths (no slash at the end).
+
+    ``plain_port`` is where it would listen without TLS; None: not known, so not asked.
+    """
 
     host: str
     port: int
     prefix: str
+    plain_port: int | None = None
 
     def __str__(self) -> str:
         return f"https://{build_authority(self.host, self.port)}{self.prefix}"
@@ -74,4 +79,9 @@ def _parse_place(text: str, name: str, *, default: str) -> Place:
     if url.scheme != "https" or not is_plain:
         sentence = f"{text!r} is not an address such as https://{name}.example.com{default}."
         raise Refused("bad-address", sentence, field=name)
-    return Place(host=host, port=port, prefix=prefix or default)
+    return Place(
+        host=host,
+        port=port,
+        prefix=prefix or default,
+        plain_port=HTTP_PORT if port == HTTPS_PORT else None,
+    )

@@ -15,7 +15,7 @@ from firstparty.model.observations import Observation, Step
 from firstparty.model.status import CertificateStatus, DnsStatus, EdgeStatus, ProbeStatus
 from firstparty.proxies.causes import find_words
 from firstparty.proxies.result import Result, Status
-from firstparty.proxies.target import Place, Target
+from firstparty.proxies.target import HTTP_PORT, Place, Target
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.outcome import Outcome, observe
 from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_broken, pause_for_parent
@@ -41,8 +41,8 @@ def build_target(case: Case) -> Target:
     domain = case.domain
     provider = domain.own_proxy.provider if domain.own_proxy else ""
     return Target(
-        cdn=Place(host=domain.cdn_host, port=HTTPS_PORT, prefix=""),
-        api=Place(host=domain.api_host, port=HTTPS_PORT, prefix="/v1"),
+        cdn=Place(host=domain.cdn_host, port=HTTPS_PORT, prefix="", plain_port=HTTP_PORT),
+        api=Place(host=domain.api_host, port=HTTPS_PORT, prefix="/v1", plain_port=HTTP_PORT),
         write_key=case.write_key,
         provider=find_words(provider),
     )

@@ -14,7 +14,6 @@ _BODY: Final = "api.message-body"
 _HEADER: Final = "api.message-header"
 _GZIP: Final = "api.message-gzip"
 _PIXEL: Final = "api.pixel"
-_QUERY: Final = "api.query"
 _LARGE: Final = "api.large"
 _TOLD: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
 _KEY_REFUSED: Final = frozenset(
@@ -69,16 +68,6 @@ def decide_pixel(context: Context) -> Verdict:
     return failed(_PIXEL, explain(context, _PIXEL, default="api-not-proxied"))
 
 
-def decide_query(context: Context) -> Verdict:
-    """The query arrives, where the origin is one that tells: Firstparty."""
-    arrived = context.answer(_QUERY).get("firstparty-arrived")
-    if arrived == "query":
-        return passed(_QUERY, "The query arrives.")
-    if arrived == "no-query":
-        return failed(_QUERY, "query-dropped")
-    return skipped(_QUERY, "The origin does not tell what arrives: only Firstparty does.")
-
-
 def decide_large(context: Context) -> Verdict:
     """A body of the size of SDKs' largest batches reaches the API."""
     response = context.seen.get(_LARGE)
@@ -122,12 +111,6 @@ def _path_check(call: str) -> Check:
 CHECKS: Final = (
     *(_path_check(call) for call in (*BROWSER_CALLS, *SERVER_CALLS)),
     Check(name="api.pixel", title="The pixel comes", needs=(_PIXEL,), decide=decide_pixel),
-    Check(
-        name="api.query",
-        title="The query arrives, which pixels consist of",
-        needs=(_QUERY,),
-        decide=decide_query,
-    ),
     Check(
         name="api.body-size",
         title="A body of 490 KB is taken, as SDKs send",

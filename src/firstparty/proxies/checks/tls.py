@@ -29,6 +29,8 @@ def build_checks(side: Side, first: str) -> tuple[Check, ...]:
         answer = context.seen[first]
         if isinstance(answer, Unreached):
             return _explain(answer, first)
+        assert answer.valid_from is not None  # the first request of a side goes over TLS
+        assert answer.expires_at is not None
         lifetime = answer.expires_at - answer.valid_from
         if answer.expires_at - context.now < min(_EXPIRES_SOON, lifetime / _LAST_PART):
             return warned(first, "certificate-expiring")
