@@ -101,6 +101,8 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"domains/{waiting.id}",
         f"domains/{failing.domain.id}",
         f"domains/{waiting.id}/remove",
+        f"domains/{failing.domain.id}/remove",
+        f"domains/{failing.domain.id}/move",
         "sources",
         "sources/new",
         f"sources/{web.id}",

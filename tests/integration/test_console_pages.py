@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from firstparty.model.observations import Observation
+from firstparty.model.status import DnsStatus, Statuses
 from firstparty.model.workspaces import SourceType
 from tests.console_forms import csrf_of, field_of, fill_in_domain, sign_in, text_of
 from tests.console_world import ConsoleWorld, running_console
@@ -112,7 +114,7 @@ async def test_a_domain_asked_for_shows_exactly_its_records_and_can_be_paused_an
     assert '<span class="chip idle big">paused</span>' in paused.text
     assert refused.status_code == 409
     assert "resume it" in text_of(refused)
-    assert "stops serving the script" in sure.text
+    assert "It was never live, so it goes at once" in sure.text
     assert "Records to delete" in removed.text
     assert "Check now" not in removed.text
 
@@ -426,3 +428,46 @@ async def test_somebody_is_invited_gets_another_role_and_is_taken_out(world: Con
     assert "new@shop.test" in seen_by_viewer.text
     assert "Invite somebody" not in seen_by_viewer.text
     assert refused.status_code == 403
+
+
+async def test_a_domain_in_service_is_moved_from_its_page_and_both_pages_say_so(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    view = world.domain(shop, "cdp.shop.test", world.source(shop))
+    path = f"/workspaces/{shop.id}/domains/{view.domain.id}"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        form = {"csrf": csrf_of(await browser.get(path)), "mode": "delegation"}
+        form |= {"cdn_label": "evs", "api_label": "api"}
+        too_early = await browser.post(f"{path}/move", data=form | {"name": "data.shop.test"})
+        world.observe(
+            Observation(
+                domain_id=view.domain.id,
+                statuses=Statuses(dns=DnsStatus.SERVING, has_been_live=True),
+            )
+        )
+        refused = await browser.post(f"{path}/move", data=form | {"name": "shop.test"})
+        moved = await browser.post(f"{path}/move", data=form | {"name": "data.shop.test"})
+        new = await browser.get(moved.headers["location"])
+        old = await browser.get(path)
+
+    assert too_early.status_code == 409
+    assert "never live" in text_of(too_early)
+    assert "Choose a subdomain" in field_of(refused.text, "name")
+    assert "Takes the place of cdp.shop.test" in text_of(new)
+    assert "Moving to data.shop.test" in text_of(old)
+
+
+async def test_records_are_shown_in_the_words_of_a_dns_provider(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    view = world.domain(shop, "cdp.shop.test", world.source(shop))
+    async with world.browser() as browser:
+        await sign_in(browser)
+        page = await browser.get(f"/workspaces/{shop.id}/domains/{view.domain.id}")
+
+    shown = text_of(page)
+    assert "Cloudflare dashboard > shop.test > DNS > Records > Add record." in shown
+    assert "Azure portal > DNS zones > shop.test" in shown

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from cryptography import x509
@@ -26,7 +27,7 @@ from firstparty.store.work import list_history
 def show_domain(visit: Visit) -> Response:
     """The whole page."""
     values = workspace_values(visit, area="domains")
-    facts = _facts(visit, _load(visit))
+    facts = _facts(visit, load_domain(visit))
     return render_page(visit, "domain.html", **values | facts)
 
 
@@ -37,7 +38,7 @@ def watch_domain(visit: Visit) -> Response:
     and of nothing else.
     """
     values = workspace_values(visit, area="domains")
-    facts = _facts(visit, _load(visit))
+    facts = _facts(visit, load_domain(visit))
     differs = {
         "is_fragment": True,
         "is_changed": facts["digest"] != visit.query.get("seen"),
@@ -49,7 +50,7 @@ def watch_domain(visit: Visit) -> Response:
 def ask_to_remove(visit: Visit) -> Response:
     """What removing it will do, with a button."""
     values = workspace_values(visit, area="domains")
-    view = _load(visit)
+    view = load_domain(visit)
     workspace_id = visit.path["workspace_id"]
     require_role(visit.caller, workspace_id, Role.EDITOR, kind="domain", identifier=view.domain.id)
     if view.domain.intent is Intent.REMOVED:
@@ -83,11 +84,12 @@ def resume_domain(visit: Visit) -> Response:
 
 def remove_domain(visit: Visit) -> Response:
     """Remove it, after the page that says what happens."""
-    return _act(visit, domains.remove_domain, flash="domain-removed")
+    at_once = visit.form.text("at_once") == "yes"
+    return _act(visit, partial(domains.remove_domain, drains=not at_once), flash="domain-removed")
 
 
 def _act(visit: Visit, change: Callable[..., DomainView], *, flash: str) -> Response:
-    view = _load(visit)
+    view = load_domain(visit)
     change(
         visit.place.store,
         visit.caller,
@@ -98,7 +100,8 @@ def _act(visit: Visit, change: Callable[..., DomainView], *, flash: str) -> Resp
     return redirect(visit, _here(visit), flash=flash)
 
 
-def _load(visit: Visit) -> DomainView:
+def load_domain(visit: Visit) -> DomainView:
+    """The domain that the address names; raises NotFound, also for another workspace's."""
     domain_id = visit.path["domain_id"]
     view = domains.show_domain(visit.place.store, visit.caller, domain_id, rules=visit.place.rules)
     if view.domain.workspace_id != visit.path["workspace_id"]:
@@ -136,6 +139,7 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
         "is_all_found": found == len(view.records),
         "parent": domain_page.relative_name(domain.name)[1],
         "zone_file": domain_page.zone_file(view.records),
+        "providers": domain_page.provider_forms(view),
         "certificate": certificate and _certificate(certificate),
         "history": history,
         "snippet_groups": [

@@ -6,6 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from firstparty.console.words import CERTIFICATE, DNS, EDGE, PROBE, STEPS, say_duration
+from firstparty.control.dns_providers import (
+    ZONE_FILE,
+    WrittenRecords,
+    list_dns_providers,
+    write_records,
+)
 from firstparty.control.views import DomainView, RecordView
 from firstparty.model.findings import DnsRecord
 from firstparty.model.names import registrable_domain
@@ -111,6 +117,16 @@ def zone_file(records: tuple[RecordView, ...]) -> str:
     return "\n".join(
         f"{view.record.name} {view.record.ttl} IN {view.record.type} {view.record.value}"
         for view in records
+    )
+
+
+def provider_forms(view: DomainView) -> tuple[WrittenRecords, ...]:
+    """The records in the words of every DNS provider that we know."""
+    records = [one.record for one in view.records]
+    return tuple(
+        write_records(records, domain=view.domain.name, provider=provider)
+        for provider in list_dns_providers()
+        if provider != ZONE_FILE
     )
 
 

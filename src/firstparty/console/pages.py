@@ -108,7 +108,8 @@ def render_text(template: str, **values: Any) -> str:
 
 def render_fragment(visit: Visit, template: str, **values: Any) -> HTMLResponse:
     """A part of a page, for htmx."""
-    return HTMLResponse(_templates().get_template(template).render(now=visit.now, **values))
+    common = {"now": visit.now, "csrf": visit.csrf}
+    return HTMLResponse(_templates().get_template(template).render(common | values))
 
 
 def workspace_values(visit: Visit, *, area: str, at_top: bool = False) -> dict[str, Any]:
