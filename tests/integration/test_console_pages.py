@@ -58,7 +58,8 @@ async def test_the_rule_that_a_name_breaks_is_said_by_its_field_and_nothing_type
         ({"source_ids": []}, "source_ids", "source"),
         ({"description": "x" * 2_001}, "description", "2,000 is the most"),
         ({"name": "*.shop.test"}, "name", "wildcard"),
-        ({"mode": "proxy"}, "mode", "delegation or CNAME"),
+        ({"mode": "magic"}, "mode", "delegation, CNAME or your own proxy"),
+        ({"mode": "proxy", "cdn_host": "https://x"}, "cdn_host", "without https://"),
         ({"name": "<script>alert(1)</script>"}, "name", "without https://"),
     ],
 )

@@ -17,10 +17,12 @@ from firstparty.model.domains import Mode
 from firstparty.model.names import parse_domain_name
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType
+from firstparty.proxies.causes import PROVIDERS
 from firstparty.store.domains import DomainFilter
 
 _PAGE: Final = 100
 _SOURCES_TO_CHOOSE: Final = 500
+_OF_PROXY: Final = ("cdn_host", "api_host", "provider", "target")
 _WORDS: Final = (
     Word.WAITING,
     Word.VERIFYING,
@@ -115,23 +117,24 @@ def add_domain(visit: Visit) -> Response:
 
 
 def parse_domain_form(form: Form) -> DomainRequest:
-    """The request as typed; the rules are control's."""
+    """The request as typed; the rules are control's. A proxy's fields count in its mode alone."""
+    mode = _parse_mode(form.text("mode"))
+    of_proxy = {name: form.text(name) for name in _OF_PROXY} if mode is Mode.PROXY else {}
     return DomainRequest(
         name=form.text("name"),
-        mode=_parse_mode(form.text("mode")),
+        mode=mode,
         source_ids=form.texts("source_ids"),
         cdn_label=form.text("cdn_label"),
         api_label=form.text("api_label"),
         has_csp=form.text("has_csp") == "yes",
         description=form.text("description"),
+        **of_proxy,
     )
 
 
 def _parse_mode(typed: str) -> Mode:
     if typed not in set(Mode) | {""}:
-        raise Refused(
-            "mode-unknown", "Choose delegation or CNAME: there is no other way yet.", field="mode"
-        )
+        raise Refused("mode-unknown", "Choose delegation, CNAME or your own proxy.", field="mode")
     return Mode(typed or Mode.DELEGATION)
 
 
@@ -162,6 +165,7 @@ def _render_form(
         chosen_sources=chosen,
         sources_to_choose=free,
         has_sources=bool(sources),
+        providers=[("", "I do not know"), *((name, name) for name in PROVIDERS)],
         has_javascript=any(source.type is SourceType.JAVASCRIPT for source in free),
         wrong=wrong,
     )
