@@ -18,6 +18,7 @@ from firstparty.control.tokens import add_token
 from firstparty.model.workspaces import Role
 from firstparty.store import tables
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 from tests.fakes.doctor import FakeDoctor
 
 READY_SECONDS = 20
@@ -62,7 +63,12 @@ def serve_api(directory: Path, settings: Settings | None = None) -> Iterator[Ser
         store, SYSTEM, workspace_id=None, name="operator", role=Role.OWNER, now=datetime.now(UTC)
     )
     listener = socket.create_server(("127.0.0.1", 0))
-    app = build_app(store=store, settings=settings or Settings(), doctor_in_use=FakeDoctor())
+    app = build_app(
+        store=store,
+        settings=settings or Settings(),
+        sealer=Sealer(bytes(32)),
+        doctor_in_use=FakeDoctor(),
+    )
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -8,6 +8,7 @@ from firstparty.api.app import build_app
 from firstparty.cli.main import app
 from firstparty.config.settings import Settings
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 
 DOCS = Path(__file__).parents[2] / "docs"
 METHODS = {"get", "post", "delete", "put", "patch"}
@@ -34,7 +35,7 @@ def test_every_command_is_on_its_page() -> None:
 def test_every_operation_is_on_its_page(tmp_path: Path) -> None:
     page = (DOCS / "api.md").read_text()
     store = Store(f"sqlite:///{tmp_path / 'store.db'}")
-    paths = build_app(store=store, settings=Settings()).openapi()["paths"]
+    paths = build_app(store=store, settings=Settings(), sealer=Sealer(bytes(32))).openapi()["paths"]
     names = [
         f"`{method.upper()} {path}`"
         for path, operations in paths.items()

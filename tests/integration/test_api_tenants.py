@@ -20,7 +20,13 @@ NEEDS_AN_OPERATOR = {"add_workspace", "reset_password"}
 NEEDS_NO_TOKEN = {"accept_invitation"}  # the link's secret says who it is
 IS_FOR_OWNERS = {"list_invitations"}
 IS_FOR_EDITORS = {"examine_address"}  # it sends requests to where it is told
-IS_FOR_ADMINS = {"list_tokens", "list_audit"}
+IS_FOR_ADMINS = {
+    "list_tokens",
+    "list_audit",
+    "list_channels",
+    "show_channel",
+    "list_deliveries",
+}
 ASKS_BY_POST = {"check_policy"}  # it changes nothing: a policy is too long for a query
 HOSTS = {"cdn_host": "cdn.shop.com", "api_host": "api.shop.com"}
 # Nothing outside is asked: another site, and an address that is not public.
@@ -91,7 +97,9 @@ def build_operations(served: Served, operator: httpx.Client, theirs: str) -> lis
     accepted = {"secret": made["path"].rpartition("/")[2], "password": "four random words"}
     person = operator.post("/invitations/accept", json=accepted).json()["id"]
     invitation = operator.post("/invitations", json={"email": "bob@shop.test", **where}).json()
+    mail = {"name": "On call", "kind": "email", "target": "on@call.test", **where}
     ids = {
+        "channel_id": operator.post("/channels", json=mail).json()["id"],
         "person_id": person,
         "invitation_id": invitation["id"],
         "workspace_id": theirs,
@@ -145,6 +153,7 @@ def test_the_matrix_has_every_noun(tenants: Tenants) -> None:
         "invitations",
         "audit",
         "doctor",
+        "channels",
     }
     assert len(tenants.operations) >= 38
 

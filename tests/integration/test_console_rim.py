@@ -15,6 +15,7 @@ from firstparty.console.pages import DIRECTORY
 from firstparty.model.certificates import Certificate
 from firstparty.store import tables
 from firstparty.store.certificates import add_certificate
+from firstparty.store.sealing import Sealer
 from tests.console_forms import sign_in, text_of
 from tests.console_world import ConsoleWorld, running_console
 
@@ -27,7 +28,7 @@ async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
 
 async def test_over_https_cookies_belong_to_this_host_alone(world: ConsoleWorld) -> None:
     world.person()
-    app = build_console(store=world.store, settings=world.settings)
+    app = build_console(store=world.store, settings=world.settings, sealer=Sealer(bytes(32)))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="https://console.test"
     ) as browser:

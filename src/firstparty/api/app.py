@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 import firstparty
 from firstparty.api import (
     audit,
+    channels,
     csp,
     dns_links,
     doctor,
@@ -39,6 +40,7 @@ from firstparty.config.settings import Settings
 from firstparty.control.rules import build_rules
 from firstparty.doctor.checks import Doctor
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 
 _DESCRIPTION = """
 Everything that the console does. Authenticate with `Authorization: Bearer TOKEN`.
@@ -62,12 +64,14 @@ def build_app(
     *,
     store: Store,
     settings: Settings,
+    sealer: Sealer,
     clock: Clock | None = None,
     doctor_in_use: Doctor | None = None,
 ) -> FastAPI:
     """The application under the console's address. Pages may be mounted at its root.
 
-    ``clock`` answers the time, aware UTC. Without a doctor, its operations answer 503.
+    ``sealer`` seals secrets of channels. ``clock`` answers the time, aware UTC. Without a
+    doctor, its operations answer 503.
     """
     app = FastAPI(
         title="Firstparty",
@@ -87,6 +91,7 @@ def build_app(
         rates=Rates(settings.console.requests_per_minute),
         examinations=asyncio.Semaphore(doctor.MAX_AT_ONCE),
         doctor=doctor_in_use,
+        sealer=sealer,
     )
     api = APIRouter(prefix="/api/v1")
     nouns = (
@@ -106,6 +111,7 @@ def build_app(
         invitations,
         audit,
         doctor,
+        channels,
     )
     api.include_router(invitations.open_router)
     for noun in nouns:

@@ -21,6 +21,7 @@ from firstparty.doctor.checks import Doctor
 from firstparty.events.whose import find_source, list_sources
 from firstparty.model.workspaces import Role, Source, Workspace
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 
 Clock = Callable[[], datetime]
 
@@ -44,6 +45,7 @@ class Installation:
     rates: Rates
     examinations: asyncio.Semaphore
     doctor: Doctor | None
+    sealer: Sealer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Context:
     now: datetime
     caller: Caller
     log_url: str
+    sealer: Sealer
 
     def choose_workspace(self, workspace_id: str | None) -> Workspace:
         """The workspace named, or the only one that the caller sees."""
@@ -90,6 +93,7 @@ def get_context(
         now=now,
         caller=caller,
         log_url=installation.log_url,
+        sealer=installation.sealer,
     )
 
 

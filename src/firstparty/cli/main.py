@@ -11,6 +11,7 @@ from typer.main import get_command
 
 import firstparty
 from firstparty.cli import (
+    alerts,
     audit,
     doctor,
     domains,
@@ -46,6 +47,7 @@ app.add_typer(workspaces.app, name="workspaces")
 app.add_typer(events.app, name="events")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(people.app, name="people")
+app.add_typer(alerts.app, name="alerts")
 app.command()(audit.audit)
 app.command()(doctor.doctor)
 

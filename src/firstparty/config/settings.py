@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -119,6 +119,24 @@ class ConsoleSettings(Group, frozen=True, kw_only=True):
     requests_per_minute: int = 1_200
 
 
+class SmtpSettings(Group, frozen=True, kw_only=True):
+    """The mail server that alerts go out by; no host: none."""
+
+    host: str = ""
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = ""
+    sender: str = "firstparty@localhost"
+    ca_bundle: str = ""
+
+
+class AlertsSettings(Group, frozen=True, kw_only=True):
+    """How people are told."""
+
+    smtp: SmtpSettings = msgspec.field(default_factory=SmtpSettings)
+
+
 class ResolverSettings(Group, frozen=True, kw_only=True):
     """How the public DNS is asked."""
 
@@ -174,7 +192,10 @@ class CertificatesSettings(Group, frozen=True, kw_only=True):
 class ProcessesSettings(Group, frozen=True, kw_only=True):
     """Which roles share a process: each entry is one process."""
 
-    together: tuple[tuple[str, ...], ...] = (("control", "reconciler"), ("cdn", "forward"))
+    together: tuple[tuple[str, ...], ...] = (
+        ("control", "reconciler", "alerts"),
+        ("cdn", "forward"),
+    )
 
 
 class Settings(Group, frozen=True, kw_only=True):
@@ -192,6 +213,7 @@ class Settings(Group, frozen=True, kw_only=True):
     forward: ForwardSettings = msgspec.field(default_factory=ForwardSettings)
     cdn: CdnSettings = msgspec.field(default_factory=CdnSettings)
     console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
+    alerts: AlertsSettings = msgspec.field(default_factory=AlertsSettings)
     resolver: ResolverSettings = msgspec.field(default_factory=ResolverSettings)
     certificates: CertificatesSettings = msgspec.field(default_factory=CertificatesSettings)
     processes: ProcessesSettings = msgspec.field(default_factory=ProcessesSettings)

@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from datetime import datetime
 from typing import Final
 
 BASE62: Final = string.ascii_letters + string.digits
@@ -11,6 +12,11 @@ _DNS_ALPHABET: Final = string.ascii_lowercase + string.digits
 def new_identifier(kind: str) -> str:
     """``"dom_…"``: the kind of thing, then 119 random bits that nobody guesses."""
     return f"{kind}_{random_base62(20)}"
+
+
+def new_timed_identifier(kind: str, now: datetime) -> str:
+    """As ``new_identifier``, and sorts by time: milliseconds first, then 71 random bits."""
+    return f"{kind}_{int(now.timestamp() * 1000):012x}{random_base62(12)}"
 
 
 def random_base62(length: int) -> str:

@@ -22,6 +22,7 @@ class Role(StrEnum):
     NAMESERVER = "nameserver"  # DNS
     CONTROL = "control"  # REST, console
     RECONCILER = "reconciler"  # drives domains live
+    ALERTS = "alerts"  # tells people and programs
     ENVOY = "envoy"  # TLS and HTTP
 
 

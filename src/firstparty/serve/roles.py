@@ -146,6 +146,7 @@ async def _control(here: Surroundings) -> None:
         behind_edge=here.sockets["console"],
         store=here.store,
         settings=here.settings,
+        sealer=here.control_sealer(),
     )
 
 
@@ -162,6 +163,15 @@ async def _reconciler(here: Surroundings) -> None:
     )
 
 
+async def _alerts(here: Surroundings) -> None:
+    from firstparty.alerts.send import Sender
+    from firstparty.alerts.serve import serve_alerts
+    from firstparty.outbound.http import SafeClient
+
+    sender = Sender(smtp=here.settings.alerts.smtp, client=lambda: SafeClient(allow_private=False))
+    await serve_alerts(store=here.store, sealer=here.control_sealer(), sender=sender)
+
+
 STARTERS: Final[Mapping[Role, Callable[[Surroundings], Coroutine[None, None, None]]]] = (
     MappingProxyType(
         {
@@ -172,6 +182,7 @@ STARTERS: Final[Mapping[Role, Callable[[Surroundings], Coroutine[None, None, Non
             Role.NAMESERVER: _nameserver,
             Role.CONTROL: _control,
             Role.RECONCILER: _reconciler,
+            Role.ALERTS: _alerts,
         }
     )
 )

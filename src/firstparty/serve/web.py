@@ -13,6 +13,7 @@ from firstparty.config.settings import Settings
 from firstparty.console.app import build_console
 from firstparty.serve.doctor import InstalledDoctor
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 
 
 class _Server(uvicorn.Server):
@@ -23,7 +24,12 @@ class _Server(uvicorn.Server):
 
 
 async def serve_control(
-    *, listener: socket.socket, behind_edge: socket.socket, store: Store, settings: Settings
+    *,
+    listener: socket.socket,
+    behind_edge: socket.socket,
+    store: Store,
+    settings: Settings,
+    sealer: Sealer,
 ) -> None:
     """Serve REST and console until cancelled.
 
@@ -31,7 +37,7 @@ async def serve_control(
     whose word for scheme and address is believed.
     """
     doctor = InstalledDoctor(store, settings)
-    app = build_app(store=store, settings=settings, doctor_in_use=doctor)
+    app = build_app(store=store, settings=settings, sealer=sealer, doctor_in_use=doctor)
     app.mount("/", build_console(store=store, settings=settings))
     # Believing the headers of anybody on this machine would let them choose the address that
     # sign-in is throttled by.

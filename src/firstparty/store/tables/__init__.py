@@ -1,5 +1,6 @@
 """Every table of the store, by who writes it; whoever imports this has them all in ``metadata``."""
 
+from firstparty.store.tables.alerts import alerts, channels
 from firstparty.store.tables.authorities import breakers, uses
 from firstparty.store.tables.columns import Instant, metadata
 from firstparty.store.tables.dns_links import dns_links
@@ -22,11 +23,13 @@ from firstparty.store.tables.people import (
 __all__ = [
     "Instant",
     "accounts",
+    "alerts",
     "answers",
     "audit",
     "breakers",
     "certificates",
     "changed_sources",
+    "channels",
     "claims",
     "dns_links",
     "domain_sources",

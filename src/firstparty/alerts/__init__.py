@@ -1,0 +1,1 @@
+"""Tells a workspace's people and programs what happens to its domains."""
