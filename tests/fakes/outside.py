@@ -61,6 +61,8 @@ class Parent:
     cnames: dict[str, tuple[str, ...]] = field(default_factory=dict)
     has_ds: bool = False
     is_silent: bool = False
+    dead: frozenset[str] = frozenset()  # "ns2": this one alone is silent
+    behind: frozenset[str] = frozenset()  # this one has nothing yet
     asked: int = 0
 
     def answer(self, name: str) -> ParentAnswer:
@@ -68,13 +70,16 @@ class Parent:
         parent = name.partition(".")[2]
         servers = tuple(
             ServerAnswer(
-                server=server,
+                server=f"{which}.{parent}",
                 address=SERVER,
-                nameservers=frozenset() if self.is_silent else self._nameservers(name),
+                nameservers=frozenset()
+                if is_silent or which in self.behind
+                else self._nameservers(name),
                 has_ds=self.has_ds,
-                trouble=Trouble.TIMEOUT if self.is_silent else None,
+                trouble=Trouble.TIMEOUT if is_silent else None,
             )
-            for server in (f"ns1.{parent}", f"ns2.{parent}")
+            for which in ("ns1", "ns2")
+            for is_silent in [self.is_silent or which in self.dead]
         )
         return ParentAnswer(name=name, parent=parent, servers=servers)
 

@@ -30,7 +30,8 @@ class Observation:
     that each step was reached. ``ca_refusals`` and ``ca_outages`` count the CA's in a row; it is
     not asked again before ``ca_not_before``. ``is_rehearsed``: after a refusal, its staging has
     issued since.
-    ``drain`` is there once the domain was removed.
+    ``agreed_since``: since when every server of the owner's zone that answers has the records,
+    while others are silent. ``drain`` is there once the domain was removed.
     """
 
     domain_id: str
@@ -44,4 +45,5 @@ class Observation:
     ca_outages: int = 0
     ca_not_before: datetime | None = None
     is_rehearsed: bool = False
+    agreed_since: datetime | None = None
     drain: Drain | None = None

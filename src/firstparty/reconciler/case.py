@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from firstparty.model.authorities import Breaker
 from firstparty.model.certificates import Certificate, Order
-from firstparty.model.claims import Claim
+from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain
 from firstparty.model.feed import Topic, Zone
 from firstparty.model.moves import Move
@@ -22,7 +22,7 @@ from firstparty.store.certificates import (
     load_next_revocation,
     load_open_order,
 )
-from firstparty.store.domains import load_claim, load_domain, load_other_homes
+from firstparty.store.domains import count_pending, load_claim, load_domain, load_other_homes
 from firstparty.store.feed import load_body
 from firstparty.store.moves import load_open_move
 from firstparty.store.uses import load_breakers
@@ -38,6 +38,7 @@ class Case:
     revoked next; ``zone`` is as the feed has it; ``breakers`` are those of authorities that failed.
     ``accounts`` has the URL of each account that a CA knows. ``lone_sources`` are, for a domain
     that is removed, the numbers of those that no other serves.
+    ``crowd``: so many names of the same registrable domain wait for their records.
     ``move`` is the open one, of which this is the old or the new domain.
     """
 
@@ -53,6 +54,7 @@ class Case:
     breakers: Mapping[str, Breaker] = field(default_factory=dict)
     accounts: Mapping[str, str] = field(default_factory=dict)
     lone_sources: tuple[int, ...] = ()
+    crowd: int = 1
     move: Move | None = None
     is_replacement_live: bool = False
 
@@ -76,11 +78,12 @@ def load_case(connection: Connection, domain_id: str) -> Case:
     assert workspace is not None
     zone = load_body(connection, Topic.ZONES, domain_id)
     move = load_open_move(connection, domain_id)
+    claim = load_claim(connection, domain_id)
     sources = tuple(load_sources(connection, domain.source_ids))
     return Case(
         workspace=workspace,
         domain=domain,
-        claim=load_claim(connection, domain_id),
+        claim=claim,
         sources=sources,
         observation=load_observation(connection, domain_id),
         order=load_open_order(connection, domain_id),
@@ -92,6 +95,7 @@ def load_case(connection: Connection, domain_id: str) -> Case:
         move=move,
         is_replacement_live=move is not None
         and is_live(load_observation(connection, move.new_id).statuses),
+        crowd=count_pending(connection, domain.name) if claim.state is ClaimState.PENDING else 1,
         lone_sources=_load_lone_sources(connection, domain, sources),
     )
 

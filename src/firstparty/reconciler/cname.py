@@ -8,7 +8,7 @@ from typing import Final
 
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.status import DnsStatus
-from firstparty.reconciler.judgement import Judgement, enumerate_names
+from firstparty.reconciler.judgement import Judgement, are_enough, enumerate_names
 from firstparty.reconciler.pointers import PointedHost, Pointers, Pointing
 
 _IS_THERE: Final = frozenset({Pointing.RIGHT, Pointing.PARTLY})
@@ -25,7 +25,16 @@ def judge_pointers(pointers: Pointers) -> Judgement:
             *host.surplus,
         )
     )
-    return Judgement(dns=_status(pointers, findings), findings=findings, seen=seen)
+    is_agreed = {finding.code for finding in findings} == {"could-not-check"} and all(
+        host.where is Pointing.RIGHT
+        and are_enough(
+            (one.server for one in host.found.heard), (one.server for one in host.found.unheard)
+        )
+        for host in pointers.hosts
+    )
+    return Judgement(
+        dns=_status(pointers, findings), findings=findings, seen=seen, is_agreed=is_agreed
+    )
 
 
 def _status(pointers: Pointers, findings: tuple[Finding, ...]) -> DnsStatus:

@@ -12,7 +12,7 @@ from firstparty.model.claims import nameserver_names
 from firstparty.model.domains import Domain, build_records
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.status import DnsStatus
-from firstparty.reconciler.judgement import Judgement, enumerate_names
+from firstparty.reconciler.judgement import Judgement, are_enough, enumerate_names
 from firstparty.resolver.observed import ParentAnswer
 
 _MAX_RECORDS: Final = 20
@@ -62,7 +62,18 @@ class Delegation:
 def judge_delegation(delegation: Delegation) -> Judgement:
     """The status of the delegation, and every finding that applies, the first one first."""
     findings = tuple(found for check in CHECKS if (found := check(delegation)) is not None)
-    return Judgement(dns=_status(delegation, findings), findings=findings, seen=delegation.seen)
+    answer = delegation.answer
+    is_agreed = (
+        {finding.code for finding in findings} == {"could-not-check"}
+        and all(one.nameservers == delegation.wanted for one in answer.heard)
+        and are_enough((one.server for one in answer.heard), (one.server for one in answer.unheard))
+    )
+    return Judgement(
+        dns=_status(delegation, findings),
+        findings=findings,
+        seen=delegation.seen,
+        is_agreed=is_agreed,
+    )
 
 
 def _status(delegation: Delegation, findings: tuple[Finding, ...]) -> DnsStatus:

@@ -12,11 +12,22 @@ _MAX_NAMES: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A status, why not yet, and the records found."""
+    """A status, why not yet, and the records found.
+
+    ``is_agreed``: the records are right at every server that answered, which are half of them or
+    more, and others did not answer.
+    """
 
     dns: DnsStatus
     findings: tuple[Finding, ...]
     seen: tuple[DnsRecord, ...]
+    is_agreed: bool = False
+
+
+def are_enough(heard: Iterable[str], silent: Iterable[str]) -> bool:
+    """Whether half of a zone's servers, by their names, or more gave their word."""
+    told = set(heard)
+    return bool(told) and len(told) >= len(set(silent) - told)
 
 
 def enumerate_names(names: Iterable[str]) -> str:

@@ -15,7 +15,12 @@ from firstparty.reconciler.cname import judge_pointers
 from firstparty.reconciler.delegation import Delegation, judge_delegation
 from firstparty.reconciler.judgement import Judgement
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
-from firstparty.reconciler.pauses import pause_for_broken, pause_for_own, pause_for_parent
+from firstparty.reconciler.pauses import (
+    SILENCE,
+    pause_for_broken,
+    pause_for_own,
+    pause_for_parent,
+)
 from firstparty.reconciler.pointers import read_pointers
 from firstparty.reconciler.ports import DnsProbe
 from firstparty.reconciler.publication import Service
@@ -61,14 +66,16 @@ def prove(case: Case, judgement: Judgement, *, service: Service, now: datetime) 
     was_paused = any(finding.code == PAUSED for finding in before.findings)
     since = now if was_paused else before.stopwatch.get(Step.ASKED, now)
     stopwatch = dict(before.stopwatch) | {Step.ASKED: since}
-    before = replace(before, seen=judgement.seen, stopwatch=stopwatch)
-    if judgement.dns is DnsStatus.PROVED:
+    agreed_since = (before.agreed_since or now) if judgement.is_agreed else None
+    before = replace(before, seen=judgement.seen, stopwatch=stopwatch, agreed_since=agreed_since)
+    is_settled = agreed_since is not None and now - agreed_since >= SILENCE
+    if judgement.dns is DnsStatus.PROVED or is_settled:
         return _proved(case, before, now)
     tries = before.tries + 1
     findings = judgement.findings
     again: timedelta | None = pause_for_broken(tries)
     if case.claim.state is ClaimState.PENDING:
-        again = pause_for_parent(now - since)
+        again = pause_for_parent(now - since, crowd=case.crowd)
     if again is None:
         findings = (_rests(case, service), *findings)
     # Not knowing is no news of a domain whose state was known.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, insert, null, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, null, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode, OwnProxy
@@ -232,6 +232,20 @@ def list_proved_claims_below(connection: Connection, name: str) -> list[Claim]:
         )
     )
     return [_claim(row) for row in rows]
+
+
+def count_pending(connection: Connection, name: str) -> int:
+    """How many names of this one's registrable domain, it among them, wait for their records."""
+    return connection.execute(
+        select(func.count())
+        .select_from(tables.domains)
+        .join(tables.claims, tables.claims.c.domain_id == tables.domains.c.id)
+        .where(
+            tables.domains.c.registrable == _registrable(name),
+            tables.domains.c.intent == Intent.ACTIVE,
+            tables.claims.c.state == ClaimState.PENDING,
+        )
+    ).scalar_one()
 
 
 def save_claim(connection: Connection, claim: Claim, *, now: datetime) -> None:

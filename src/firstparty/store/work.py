@@ -190,6 +190,7 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "ca_outages": observation.ca_outages,
                 "ca_not_before": observation.ca_not_before,
                 "is_rehearsed": observation.is_rehearsed,
+                "agreed_since": observation.agreed_since,
                 "drain": observation.drain,
             }
         ),
@@ -215,5 +216,6 @@ def _observation(row: Row[Any]) -> Observation:
         ca_outages=row.facts["ca_outages"],
         ca_not_before=msgspec.convert(row.facts["ca_not_before"], datetime | None),
         is_rehearsed=row.facts.get("is_rehearsed", False),  # not in rows of earlier versions
+        agreed_since=msgspec.convert(row.facts.get("agreed_since"), datetime | None),
         drain=msgspec.convert(row.facts.get("drain"), Drain | None),
     )
