@@ -22,7 +22,7 @@ from firstparty.demo.faults import Behaviour
 from firstparty.demo.received import ReceivedLog
 from firstparty.demo.upstream import Handler, build_app, serve_upstream
 from firstparty.forward.expand import expand
-from firstparty.forward.forwarder import MAX_OUTCOMES_BYTES
+from firstparty.forward.forwarder import DEFAULT_LIMITS
 from firstparty.forward.ledger import Ledger, OutcomeRecord, fold
 from firstparty.forward.letters import DeadLetter
 from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
@@ -130,7 +130,7 @@ class Forwarding:
     async def start(self) -> None:
         await self.nats.start()
         self.log = await open_log(self.nats.url, max_bytes=ROOM)
-        await open_outcomes(self.log, max_bytes=MAX_OUTCOMES_BYTES)
+        await open_outcomes(self.log, max_bytes=DEFAULT_LIMITS.outcomes_bytes)
 
     async def stop(self) -> None:
         for process in self._processes:

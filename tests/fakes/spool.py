@@ -1,6 +1,7 @@
 """The log and its outcomes in memory, for the forwarder."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,10 @@ class FakeLog:
         self._groups: list[bytes] = []
         self._first = 1
         self._arrivals: set[asyncio.Event] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        return self._first > len(self._groups)
 
     async def append(self, group: bytes) -> int:
         self._groups.append(group)
@@ -62,6 +67,7 @@ class FakeOutcomes:
         self._copies: dict[int, Copy] = {}
         self._sequence = 0
         self._last = 0
+        self.max_bytes = 1024**3
 
     async def read(self, *, after: int, max_records: int = 256) -> list[StoredGroup]:
         found = [
@@ -95,3 +101,16 @@ class FakeOutcomes:
             if sequence > after and (copy.shelf, copy.source) == (shelf, source)
         ]
         return found[:max_copies]
+
+    async def truncate_copies(self, shelf: Shelf, source: int, *, through: int) -> None:
+        self._copies = {
+            sequence: copy
+            for sequence, copy in self._copies.items()
+            if sequence > through or (copy.shelf, copy.source) != (shelf, source)
+        }
+
+    async def sources_on(self, shelf: Shelf) -> dict[int, int]:
+        return dict(Counter(c.source for c in self._copies.values() if c.shelf is shelf))
+
+    async def room(self) -> int:
+        return self.max_bytes - sum(len(copy.data) for copy in self._copies.values())

@@ -5,12 +5,14 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from firstparty.forward.forwarder import serve_forward
+from firstparty.forward.forwarder import DEFAULT_LIMITS, Limits, serve_forward
 from firstparty.spool.entries import encode_group
+from firstparty.spool.outcomes import Outcomes, Shelf
 from firstparty.store.reader import open_feed
 from tests.forwarding import Forwarding, OutsideUpstream, an_entry, first_sightings
 
@@ -44,12 +46,13 @@ async def other_upstream(stack: AsyncExitStack, tmp_path: Path) -> OutsideUpstre
 
 
 @asynccontextmanager
-async def running(forwarding: Forwarding) -> AsyncIterator[None]:
+async def running(forwarding: Forwarding, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[None]:
     task = asyncio.create_task(
         serve_forward(
             feed=open_feed(str(forwarding.store.engine.url)),
             snapshot=forwarding.folder / "forward.snapshot",
             log_url=forwarding.nats.url,
+            limits=limits,
         )
     )
     try:
@@ -294,3 +297,53 @@ async def test_a_stale_forwarder_that_wakes_up_is_fenced_off(
     assert first_sightings(upstream.ids()) == forwarding.appended[1]
     account = ledger.account(1)
     assert account.accepted == account.delivered == len(forwarding.appended[1])
+
+
+async def test_a_dead_upstream_keeps_nobodys_messages_in_the_log(
+    forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
+) -> None:
+    forwarding.publish(1, upstream.url)
+    forwarding.publish(2, other_upstream.url)
+    await upstream.control(mode="down")
+    outcomes = Outcomes(forwarding.log)
+    for _ in range(2):  # the second forwarder finds a shelf that the first one filled
+        async with running(forwarding, Limits(hold_after=timedelta(seconds=0.1))):
+            for _ in range(20):
+                await forwarding.append((1, 100), (2, 3))
+            async with asyncio.timeout(30):
+                while (state := await forwarding.log.state()).first <= state.last:
+                    await asyncio.sleep(0.05)
+            ledger = await forwarding.settled(2)
+        assert ledger.account(1).waiting == len(forwarding.appended[1])
+        assert (await outcomes.sources_on(Shelf.HELD))[1] > 0
+    await upstream.control(mode="ok")
+    async with running(forwarding):
+        await forwarding.append((1, 5))
+        ledger = await forwarding.settled(1, 2)
+        async with asyncio.timeout(20):
+            while await outcomes.sources_on(Shelf.HELD):
+                await asyncio.sleep(0.05)
+
+    assert first_sightings(upstream.ids()) == forwarding.appended[1]
+    assert other_upstream.ids() == forwarding.appended[2]
+    assert ledger.account(1).accepted == ledger.account(1).delivered == 4005
+
+
+async def test_what_is_older_than_the_limit_is_given_up_while_its_upstream_is_away(
+    forwarding: Forwarding, upstream: OutsideUpstream
+) -> None:
+    forwarding.publish(1, upstream.url)
+    await upstream.control(mode="down")
+    await forwarding.append((1, 7))
+    async with running(forwarding, Limits(expire_after=timedelta(seconds=0.5))):
+        async with asyncio.timeout(30):
+            while (account := (await forwarding.ledger()).account(1)).expired < 7:
+                await asyncio.sleep(0.05)
+        await upstream.control(mode="ok")
+        await forwarding.append((1, 2))
+        async with asyncio.timeout(30):
+            while (account := (await forwarding.ledger()).account(1)).delivered < 2:
+                await asyncio.sleep(0.05)
+
+    assert (account.accepted, account.expired, account.waiting, account.dead) == (9, 7, 0, 0)
+    assert upstream.ids() == forwarding.appended[1][7:]

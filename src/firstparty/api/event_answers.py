@@ -16,14 +16,15 @@ _SOURCE_ID = Field(examples=["src_8Qm2xT4nB7vK1cD5sW9e"])
 
 
 class AccountAnswer(BaseModel):
-    """One source's messages: `accepted = delivered + waiting + dead - replayed`."""
+    """One source's messages: `accepted = delivered + waiting + dead + expired - replayed`."""
 
     source_id: Annotated[str, _SOURCE_ID]
     source_name: Annotated[str, Field(examples=["Web shop"])]
     accepted: Annotated[int, Field(description="Answered with 200 and on disk")]
     delivered: Annotated[int, Field(description="The upstream took them")]
-    waiting: Annotated[int, Field(description="In the log, neither delivered nor dead yet")]
+    waiting: Annotated[int, Field(description="On disk, without an outcome yet")]
     dead: Annotated[int, Field(description="Became dead letters, whatever happened to them since")]
+    expired: Annotated[int, Field(description="Given up: older than the operator's limit")]
     replayed: Annotated[int, Field(description="Dead letters put in again; not accepted again")]
     refused: Annotated[
         int, Field(description="Requests that named this source and were not taken; not accepted")
@@ -46,6 +47,7 @@ class AccountAnswer(BaseModel):
             delivered=account.delivered,
             waiting=account.waiting,
             dead=account.dead,
+            expired=account.expired,
             replayed=account.replayed,
             refused=not_kept.refused,
             privacy_dropped=not_kept.privacy_dropped,

@@ -102,6 +102,7 @@ class ForwardSettings(Group, frozen=True, kw_only=True):
             "eu": "https://events.eu1.segmentapis.com",
         }
     )
+    expire_after_days: int = 0
 
 
 class CdnSettings(Group, frozen=True, kw_only=True):

@@ -75,6 +75,11 @@ class Dead:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """The upstream was away for longer than messages are kept."""
+
+
 Outcome = Delivered | Retry | Split | Park | Dead
 
 

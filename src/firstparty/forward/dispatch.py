@@ -1,11 +1,9 @@
 """Reads the log once and hands each source its own messages.
 
-The scheme, for now: *each source has its own position in the log*, and one outcome record holds
-the positions that moved (``ledger.py``). A source whose upstream is down keeps its position; the
-others go on; the log is truncated below the lowest position that something waits at. Nothing is
-copied, so nothing can be lost or doubled between two places. The price: a source that is down for
-days keeps everybody's messages on disk, and a restart reads the log again from there. Copies to
-``held.SOURCE`` will replace that (issue 5).
+Each source has its own position in the log, and one outcome record holds the positions that moved
+(``ledger.py``). The log is truncated below the lowest position that something waits at. A source
+that waits for long is moved to a shelf of its own (``held.py``), so that the log of the others can
+go on being truncated.
 
 After kill -9 at any point the forwarder starts from the last record: what was sent after it is
 sent again, with the same ``messageId``; nothing is skipped, and the totals are those of the record
@@ -14,14 +12,15 @@ plus what is counted in the log beyond it.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Final, Protocol
 
 from firstparty.forward.batch import Item, count_messages
-from firstparty.forward.directory import SourceDirectory
 from firstparty.forward.expand import BadMessage, Position
 from firstparty.forward.groups import UNREADABLE
+from firstparty.forward.held import Holder, ShelfReader, open_groups
 from firstparty.forward.journal import Journal
 from firstparty.forward.packing import (
     IndexedFrame,
@@ -30,13 +29,17 @@ from firstparty.forward.packing import (
     pack_frames,
     sort_frames,
 )
-from firstparty.forward.source import Room, SourceQueue, Upstream
+from firstparty.forward.sending import Means
+from firstparty.forward.source import Room, SourceQueue
 from firstparty.spool.direct import StoredGroup
 from firstparty.spool.log import LogState
+from firstparty.spool.outcomes import Shelf
 from firstparty.telemetry import Log
 
 _READ_GROUPS: Final = 256
 _READ_BYTES: Final = 1024**2  # so that one read never keeps the event loop for long
+HOLD_AFTER: Final = timedelta(seconds=30)
+_HOLD_EVERY: Final = timedelta(seconds=1)
 _LOOK_AGAIN_SECONDS: Final = 1.0  # a wake-up may be lost
 
 
@@ -47,6 +50,10 @@ class Reader(Protocol):
         self, *, after: int, max_groups: int = ..., max_bytes: int = ...
     ) -> list[StoredGroup]:
         """The groups that follow ``after``, in order; MUST bring one if there is one."""
+        ...
+
+    def append(self, group: bytes) -> Awaitable[int]:
+        """Store one more group."""
         ...
 
     async def state(self) -> LogState:
@@ -66,12 +73,14 @@ class Dispatcher:
     """The path from the log to every source's queue."""
 
     def __init__(
-        self, log: Reader, journal: Journal, directory: SourceDirectory, upstream: Upstream
+        self, log: Reader, journal: Journal, means: Means, *, hold_after: timedelta = HOLD_AFTER
     ) -> None:
+        """``hold_after`` is how long a source may be late before its messages leave the log."""
         self._log = log
         self._journal = journal
-        self._directory = directory
-        self._upstream = upstream
+        self._means = means
+        self._hold_after = hold_after
+        self._holder = Holder(journal, log)
         self._room = Room()
         self._queues: dict[int, SourceQueue] = {}
 
@@ -80,8 +89,15 @@ class Dispatcher:
         state = await self._log.state()
         if not await self._journal.open(log_first=state.first, log_last=state.last):
             Log("forward").error("forward.log_replaced", last=state.last)
+        await self._put_back_held()
         async with self._log.arrivals() as arrived, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._journal.run())
+            tasks.create_task(self._hold_for_ever())
+            for number, account in self._journal.ledger.accounts.items():
+                if account.held_through:
+                    queue = self._queue(number)
+                    queue.fall_behind(0)  # what is on its shelf comes first
+                    self._start(queue, tasks)
             while True:
                 arrived.clear()
                 groups = await self._log.read(
@@ -91,14 +107,38 @@ class Dispatcher:
                 )
                 for group in groups:
                     for queue in self._take(group):
-                        if not queue.is_running:
-                            queue.is_running = True
-                            tasks.create_task(queue.run())
+                        self._start(queue, tasks)
                         await queue.make_room(through=group.sequence)
                 if not groups:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
                             await arrived.wait()
+
+    def _start(self, queue: SourceQueue, tasks: asyncio.TaskGroup) -> None:
+        if not queue.is_running:
+            queue.is_running = True
+            tasks.create_task(queue.run())
+
+    async def _hold_for_ever(self) -> None:
+        """Move out of the log what waits there for long, so that others' can be truncated."""
+        while True:
+            await asyncio.sleep(min(_HOLD_EVERY, self._hold_after).total_seconds())
+            late = [n for n, queue in self._queues.items() if queue.is_late(self._hold_after)]
+            if late:
+                await self._holder.hold(late)
+            await self._holder.clear()
+
+    async def _put_back_held(self) -> None:
+        """Where the log was replaced, the places of held entries are gone: they come again."""
+        outcomes = self._journal.outcomes
+        for number in await outcomes.sources_on(Shelf.HELD):
+            if self._journal.ledger.account(number).held_through:
+                continue
+            while copies := await outcomes.read_copies(Shelf.HELD, number, after=0, max_copies=1):
+                for data in open_groups(copies[0].data):
+                    await self._log.append(data)
+                through = copies[0].sequence
+                await outcomes.truncate_copies(Shelf.HELD, number, through=through)
 
     async def messages_of(
         self, source: int, *, source_type: str, after: int
@@ -151,7 +191,7 @@ class Dispatcher:
         """What a group has of one source; left in the log where it could not be sent now."""
         ledger = self._journal.ledger
         resolved = ledger.account(number).resolved
-        source = self._directory.find(number)
+        source = self._means.directory.find(number)
         queue = self._queue(number)
         if source is not None and not queue.is_behind:
             items = pack_frames(frames, sequence=sequence, source_type=source.type, after=resolved)
@@ -185,9 +225,9 @@ class Dispatcher:
             self._queues[number] = SourceQueue(
                 number,
                 journal=self._journal,
-                directory=self._directory,
-                upstream=self._upstream,
+                means=self._means,
                 backlog=self,
+                shelf=ShelfReader(number, self._journal, self._holder),
                 room=self._room,
             )
         return self._queues[number]

@@ -1,14 +1,16 @@
 """The role: follow the feed, read the log, deliver; start over when the log was away."""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from firstparty.errors import Refused, Unavailable
 from firstparty.forward.directory import TOPICS, SourceDirectory
-from firstparty.forward.dispatch import Dispatcher
+from firstparty.forward.dispatch import HOLD_AFTER, Dispatcher
 from firstparty.forward.journal import Journal
-from firstparty.forward.source import Upstream
+from firstparty.forward.sending import Means
 from firstparty.forward.upstream import open_upstream
 from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
@@ -16,7 +18,6 @@ from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
 
-MAX_OUTCOMES_BYTES: Final = 1024**3  # records are truncated; this is room for dead letters
 _AWAY_SECONDS: Final = 1.0
 # Fenced off, or a log that loses messages: an operator must act. Two forwarders of one log would
 # take it from each other for ever, and this slowly they hardly hurt.
@@ -24,7 +25,24 @@ _REFUSED_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 10.0  # what stopped after that long is news, even if it happened before
 
 
-async def serve_forward(*, feed: FeedReader, snapshot: Path, log_url: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much and how long. ``outcomes_bytes`` is for records, dead letters and what is held.
+
+    Messages are given up when their upstream was away for ``expire_after``; None: never.
+    """
+
+    outcomes_bytes: int = 1024**3
+    expire_after: timedelta | None = None
+    hold_after: timedelta = HOLD_AFTER
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+async def serve_forward(
+    *, feed: FeedReader, snapshot: Path, log_url: str, limits: Limits = DEFAULT_LIMITS
+) -> None:
     """Deliver what is in the log at ``log_url``, until cancelled.
 
     ``snapshot`` is the file where the feed's last state is kept. While the log is away it is asked
@@ -33,17 +51,18 @@ async def serve_forward(*, feed: FeedReader, snapshot: Path, log_url: str) -> No
     directory = SourceDirectory()
     async with open_upstream() as upstream, asyncio.TaskGroup() as tasks:
         tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
-        tasks.create_task(_forward_for_ever(log_url, directory, upstream))
+        means = Means(directory=directory, upstream=upstream, expire_after=limits.expire_after)
+        tasks.create_task(_forward_for_ever(log_url, means, limits))
 
 
-async def _forward_for_ever(url: str, directory: SourceDirectory, upstream: Upstream) -> None:
+async def _forward_for_ever(url: str, means: Means, limits: Limits) -> None:
     clock = asyncio.get_running_loop().time
     told = ""
     while True:
         began = clock()
         pause = _AWAY_SECONDS
         try:
-            await _forward(url, directory, upstream)
+            await _forward(url, means, limits)
         except* (Unavailable, Refused) as group:
             error = _first(group)
             if isinstance(error, Refused):
@@ -58,11 +77,12 @@ async def _forward_for_ever(url: str, directory: SourceDirectory, upstream: Upst
         await asyncio.sleep(pause)
 
 
-async def _forward(url: str, directory: SourceDirectory, upstream: Upstream) -> None:
+async def _forward(url: str, means: Means, limits: Limits) -> None:
     durable = await join_log(url)
     try:
-        outcomes = await open_outcomes(durable, max_bytes=MAX_OUTCOMES_BYTES)
-        await Dispatcher(durable, Journal(outcomes, durable), directory, upstream).run()
+        outcomes = await open_outcomes(durable, max_bytes=limits.outcomes_bytes)
+        journal = Journal(outcomes, durable)
+        await Dispatcher(durable, journal, means, hold_after=limits.hold_after).run()
     finally:
         await durable.close()
 

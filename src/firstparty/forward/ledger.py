@@ -1,6 +1,6 @@
 """What became of each source's messages, and the records from which that is known again. Pure.
 
-For each source ``accepted = delivered + waiting + dead - replayed``, counted in messages: a dead
+For each source ``accepted = delivered + waiting + dead + expired - replayed``, in messages: a dead
 letter that is put into the log again is not accepted again, and has one fate more than it was
 accepted. Numbers only grow, but for ``waiting``. A record holds the totals of the sources that
 changed, and how far the log has been counted: totals, not steps, so that reading a record twice
@@ -23,7 +23,10 @@ NOWHERE: Final = Position(0, 0, 0)
 
 
 class SourceTotals(msgspec.Struct, frozen=True, array_like=True):
-    """One source in a record. Every message up to ``resolved`` is delivered or dead."""
+    """One source in a record. Every message up to ``resolved`` is delivered, dead or expired.
+
+    What waits in groups up to ``held_through`` lies on the source's own shelf.
+    """
 
     source: int
     accepted: int
@@ -31,6 +34,8 @@ class SourceTotals(msgspec.Struct, frozen=True, array_like=True):
     dead: int
     resolved: tuple[int, int, int]
     replayed: int = 0
+    expired: int = 0
+    held_through: int = 0
 
 
 class OutcomeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,14 +54,16 @@ class Account:
     accepted: int = 0
     delivered: int = 0
     dead: int = 0
+    expired: int = 0
     replayed: int = 0
     resolved: Position = NOWHERE
+    held_through: int = 0
     first_waiting: int | None = None
 
     @property
     def waiting(self) -> int:
-        """Messages in the log that are neither delivered nor dead."""
-        return self.accepted + self.replayed - self.delivered - self.dead
+        """Messages in the log, or held, that are neither delivered nor dead nor expired."""
+        return self.accepted + self.replayed - self.delivered - self.dead - self.expired
 
 
 class Ledger:
@@ -84,8 +91,10 @@ class Ledger:
                 accepted=totals.accepted,
                 delivered=totals.delivered,
                 dead=totals.dead,
+                expired=totals.expired,
                 replayed=totals.replayed,
                 resolved=Position(*totals.resolved),
+                held_through=totals.held_through,
             )
 
     def count(self, source: int, messages: int, *, replayed: int = 0) -> None:
@@ -102,16 +111,34 @@ class Ledger:
         """The group ``sequence`` has messages of this source that are not resolved."""
         account = self.account(source)
         if account.first_waiting is None:
-            account.first_waiting = sequence
+            account.first_waiting = max(sequence, account.held_through + 1)
 
-    def resolve(self, source: int, through: Position, *, delivered: int, dead: int) -> None:
-        """Everything of this source up to ``through`` is delivered or dead, so many each."""
+    def resolve(
+        self, source: int, through: Position, *, delivered: int, dead: int, expired: int = 0
+    ) -> None:
+        """Everything of this source up to ``through`` has its outcome, so many each."""
         account = self.account(source)
         account.delivered += delivered
         account.dead += dead
+        account.expired += expired
         account.resolved = through
-        # The next one that waits may lie later, never earlier.
-        account.first_waiting = through.sequence if account.waiting else None
+        # The next one that waits in the log may lie later, never earlier.
+        next_one = max(through.sequence, account.held_through + 1)
+        account.first_waiting = next_one if account.waiting else None
+        self._changed.add(source)
+
+    def kept_through(self, source: int, *, read_through: int) -> int:
+        """The last group that need not be kept in the log for this source."""
+        account = self.account(source)
+        first = account.first_waiting
+        return max(account.held_through, read_through if first is None else first - 1)
+
+    def hold(self, source: int, *, through: int) -> None:
+        """What waits of this source in groups up to ``through`` lies on its shelf."""
+        account = self.account(source)
+        account.held_through = max(account.held_through, through)
+        if account.first_waiting is not None:
+            account.first_waiting = max(account.first_waiting, through + 1)
         self._changed.add(source)
 
     def record(self, *, now: datetime, is_whole: bool = False) -> OutcomeRecord:
@@ -137,7 +164,8 @@ class Ledger:
         self.counted_through = 0
         for account in self.accounts.values():
             account.resolved = NOWHERE
-            account.accepted = account.delivered + account.dead - account.replayed
+            account.held_through = 0
+            account.accepted = account.delivered + account.dead + account.expired - account.replayed
 
 
 def fold(records: Iterable[OutcomeRecord]) -> Ledger:
@@ -186,4 +214,6 @@ def _totals(number: int, account: Account) -> SourceTotals:
         dead=account.dead,
         resolved=account.resolved,
         replayed=account.replayed,
+        expired=account.expired,
+        held_through=account.held_through,
     )

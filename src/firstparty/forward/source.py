@@ -7,7 +7,6 @@ itself, from its own position, until it has caught up.
 
 import asyncio
 import contextlib
-import random
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,35 +16,28 @@ from firstparty.forward.batch import (
     Item,
     Pack,
     Prepared,
-    build_batch,
     condemn,
     count_fitting,
     count_messages,
     measure,
 )
-from firstparty.forward.delivery import Answer, Dead, Delivered, Park, Retry, Split, judge
-from firstparty.forward.directory import SourceDirectory
+from firstparty.forward.delivery import Dead, Delivered, Expired, Split
 from firstparty.forward.expand import BadMessage, Position
 from firstparty.forward.groups import UNREADABLE
+from firstparty.forward.held import ShelfReader
 from firstparty.forward.journal import Journal
 from firstparty.forward.ledger import build_dead_letter
+from firstparty.forward.letters import DeadLetter
 from firstparty.forward.packing import unpack
-from firstparty.model.feed import EdgeSource
+from firstparty.forward.sending import Means, Sender
 from firstparty.spool.outcomes import MAX_COPIES
 from firstparty.telemetry import Log
 
 MAX_QUEUE_BYTES: Final = 1024**2  # of one source; two batches' worth
 MAX_QUEUES_BYTES: Final = 64 * 1024**2  # of all sources together
 # How long the others wait for one that is full: not worth reading its messages a second time.
+_FULL_SECONDS: Final = 30.0  # until somebody has replayed or exported some
 _PATIENCE: Final = timedelta(milliseconds=50)
-
-
-class Upstream(Protocol):
-    """Where batches go."""
-
-    async def send(self, origin: str, write_key: str, body: bytes) -> Answer:
-        """Deliver ``body``; MUST NOT raise for what the other side or the network does."""
-        ...
 
 
 class Backlog(Protocol):
@@ -76,23 +68,23 @@ class SourceQueue:
         number: int,
         *,
         journal: Journal,
-        directory: SourceDirectory,
-        upstream: Upstream,
+        means: Means,
         backlog: Backlog,
+        shelf: ShelfReader,
         room: Room,
     ) -> None:
         self.number = number
         self.is_running = False
         self._journal = journal
-        self._directory = directory
-        self._upstream = upstream
+        self._sender = Sender(number, means)
         self._backlog = backlog
+        self._shelf = shelf
         self._room = room
         self._queue: deque[Item] = deque()
         self._queued_bytes = 0
         self._read_through: int | None = None  # while behind: how far it has read by itself
         self._drained = asyncio.Event()
-        self._is_failing = False
+        self._late_since: float | None = None
         self._log = Log("forward")
 
     @property
@@ -112,6 +104,16 @@ class SourceQueue:
         """Read by itself what follows group ``through``; nothing happens if it does so already."""
         if self._read_through is None:
             self._read_through = through
+            self._note_late()
+
+    def is_late(self, hold_after: timedelta) -> bool:
+        """Whether it has been behind, or its upstream away, for so long without a break."""
+        if self._sender.is_failing:
+            self._note_late()
+        if self._late_since is None:
+            return False
+        late = asyncio.get_running_loop().time() - self._late_since
+        return late >= hold_after.total_seconds()
 
     async def make_room(self, *, through: int) -> None:
         """Return when there is room for more; that is after a moment, even if it falls behind.
@@ -122,7 +124,7 @@ class SourceQueue:
             # Whatever else runs, deliveries above all, has its turn between two groups.
             await asyncio.sleep(0)
             return
-        if not self._is_failing:
+        if not self._sender.is_failing:
             self._drained.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE.total_seconds()):
@@ -138,8 +140,14 @@ class SourceQueue:
                     await self._deliver(self._next_request())
                 else:
                     await self._catch_up()
+                if self._read_through is None and not self._sender.is_failing:
+                    self._late_since = None
         finally:
             self.is_running = False
+
+    def _note_late(self) -> None:
+        if self._late_since is None:
+            self._late_since = asyncio.get_running_loop().time()
 
     @property
     def _has_room(self) -> bool:
@@ -153,12 +161,21 @@ class SourceQueue:
 
     async def _catch_up(self) -> None:
         assert self._read_through is not None
-        source_type = "" if self.number == UNREADABLE else (await self._settings()).type
-        items, through, is_level = await self._backlog.messages_of(
+        source_type = "" if self.number == UNREADABLE else (await self._sender.settings()).type
+        if self._read_through < self._journal.shelved_through(self.number):
+            items, through = await self._shelf.read(
+                source_type=source_type, beyond=self._read_through
+            )
+            self.add(items)
+            self._read_through = max(through, self._read_through)
+            return
+        items, reached, is_level = await self._backlog.messages_of(
             self.number, source_type=source_type, after=self._read_through
         )
+        if self._read_through < self._journal.shelved_through(self.number):
+            return  # moved to the shelf meanwhile, and perhaps out of the log already
         self.add(items)
-        self._read_through = None if is_level else through
+        self._read_through = None if is_level else reached
 
     def _next_request(self) -> list[Item]:
         items = [self._queue.popleft() for _ in range(count_fitting(self._queue))]
@@ -171,9 +188,11 @@ class SourceQueue:
         if not good:
             await self._record(items)
             return
-        match await self._send([item.text for item in good], messages=count_messages(good)):
+        match await self._sender.send(good):
             case Delivered():
                 await self._record(items)
+            case Expired():
+                await self._record(items, is_expired=True)
             case Split():
                 singles = _unpack(items)
                 middle = _middle(singles)
@@ -182,66 +201,40 @@ class SourceQueue:
             case Dead(reason=reason):
                 await self._record([_condemned(item, reason) for item in _unpack(items)])
 
-    async def _send(self, texts: Sequence[bytes], *, messages: int) -> Delivered | Split | Dead:
-        """Send the messages until the upstream has decided, however long that takes."""
-        failures = 0
-        while True:
-            source = await self._settings()
-            now = datetime.now(UTC)
-            body = build_batch(texts, sent_at=now, write_key=source.write_key)
-            answer = await self._upstream.send(source.upstream, source.write_key, body)
-            outcome = judge(
-                answer,
-                messages=messages,
-                failures=failures,
-                jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
-                now=datetime.now(UTC),
-            )
-            self._is_failing = isinstance(outcome, Retry | Park)
-            if not isinstance(outcome, Retry | Park):
-                if failures:
-                    self._log.info("forward.upstream_back", source=source.id, tries=failures + 1)
-                return outcome
-            if failures == 0 or isinstance(outcome, Park):
-                event = "parked" if isinstance(outcome, Park) else "failing"
-                self._log.warning(f"forward.{event}", source=source.id, reason=outcome.reason)
-            failures += 1
-            # A corrected write key or upstream is tried at once.
-            await self._directory.wait_until_other(self.number, source, within=outcome.after)
-
-    async def _settings(self) -> EdgeSource:
-        """The source as the feed has it; waits, however long, for one that it does not have."""
-        source = self._directory.find(self.number)
-        if source is None:
-            self._log.warning("forward.source_unknown", number=self.number)
-        while source is None:
-            await self._directory.wait_until_other(self.number, None)
-            source = self._directory.find(self.number)
-        return source
-
-    async def _record(self, items: Sequence[Item]) -> None:
+    async def _record(self, items: Sequence[Item], *, is_expired: bool = False) -> None:
         """Have the outcome of these on disk before anything after them is sent."""
         for start in range(0, len(items), MAX_COPIES):
             part = items[start : start + MAX_COPIES]
-            now = datetime.now(UTC)
-            letters = [
-                build_dead_letter(item, source=self.number, now=now)
-                for item in part
-                if isinstance(item, BadMessage)
-            ]
-            for letter in letters:
-                self._log.warning(
-                    "forward.dead",
-                    number=self.number,
-                    position=tuple(letter.position),
-                    reason=letter.reason.partition(":")[0],
-                )
+            letters = self._write_letters(part)
+            size = sum(len(letter.message) for letter in letters)
+            while letters and await self._journal.room() < size:
+                # Nothing may be dropped, and only this source has to wait.
+                self._log.error("forward.shelves_full", number=self.number, needed_bytes=size)
+                await asyncio.sleep(_FULL_SECONDS)
+            others = count_messages(part) - len(letters)
             await self._journal.resolve(
                 self.number,
                 Position(*part[-1].position),
-                delivered=count_messages(part) - len(letters),
+                delivered=0 if is_expired else others,
+                expired=others if is_expired else 0,
                 letters=letters,
             )
+
+    def _write_letters(self, items: Sequence[Item]) -> list[DeadLetter]:
+        now = datetime.now(UTC)
+        letters = [
+            build_dead_letter(item, source=self.number, now=now)
+            for item in items
+            if isinstance(item, BadMessage)
+        ]
+        for letter in letters:
+            self._log.warning(
+                "forward.dead",
+                number=self.number,
+                position=tuple(letter.position),
+                reason=letter.reason.partition(":")[0],
+            )
+        return letters
 
 
 def _unpack(items: Sequence[Item]) -> list[Prepared | BadMessage]:

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -115,10 +116,17 @@ async def _cdn(here: Surroundings) -> None:
 
 
 async def _forward(here: Surroundings) -> None:
-    from firstparty.forward.forwarder import serve_forward
+    from firstparty.forward.forwarder import Limits, serve_forward
 
+    days = here.settings.forward.expire_after_days
     await serve_forward(
-        feed=here.open_feed(), snapshot=here.snapshot("forward"), log_url=here.log_url
+        feed=here.open_feed(),
+        snapshot=here.snapshot("forward"),
+        log_url=here.log_url,
+        limits=Limits(
+            outcomes_bytes=here.settings.spool.max_bytes,
+            expire_after=timedelta(days=days) if days else None,
+        ),
     )
 
 

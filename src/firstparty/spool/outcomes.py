@@ -135,6 +135,13 @@ class Outcomes:
             subject = f"{shelf}.{source}"
             await self._jetstream.purge_stream(STREAM, subject=subject, seq=through + 1)
 
+    async def room(self) -> int:
+        """How many bytes may still be added before the stream is full."""
+        with unavailable("state"):
+            info = await self._jetstream.stream_info(STREAM)
+        assert info.config.max_bytes is not None
+        return info.config.max_bytes - info.state.bytes
+
     async def remove_copy(self, sequence: int) -> None:
         """Forget one copy; nothing happens if it is gone already."""
         with unavailable("remove"), contextlib.suppress(nats.js.errors.NotFoundError):
