@@ -30,6 +30,7 @@ from firstparty.ingest.limits import (
     OVERLOADED,
     REQUEST_SECONDS,
     TOO_SLOW,
+    is_head_too_large,
 )
 from firstparty.telemetry import Log
 
@@ -53,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._arriving: Exchange | None = None  # its head is whole, its body not yet
         self._counted_chunks = 0
+        self._is_long_part = False  # a whole head that is too large may have come at once
         self._head_bytes = 0  # of a head that has begun in an earlier part of the stream
         self._skipped_bytes = 0
         self._waiting: deque[Exchange] = deque()
@@ -81,6 +83,7 @@ class Connection(asyncio.Protocol):
         """Parse what has come; handlers are called from in here."""
         if self._is_ending:
             return
+        self._is_long_part = len(data) > MAX_HEAD_BYTES
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -126,6 +129,9 @@ class Connection(asyncio.Protocol):
             headers = headers.copy()
         self._head_bytes = self._skipped_bytes = 0
         if self._is_ending:
+            return
+        if self._is_long_part and is_head_too_large(target, headers):
+            self._refuse_and_end(HEAD_TOO_LARGE)
             return
         exchange = Exchange(self._flush, self._parser.get_method(), target, headers)
         connections = self._connections

@@ -48,3 +48,9 @@ TOO_SLOW: Final = Refusal(
     code="request_timeout",
     message=f"The request took longer than {REQUEST_SECONDS} seconds to arrive.",
 )
+
+
+def is_head_too_large(target: bytes, headers: dict[bytes, bytes]) -> bool:
+    """Whether a head that has come whole is over the limit."""
+    size = len(target) + sum(len(name) + len(value) + 4 for name, value in headers.items())
+    return size > MAX_HEAD_BYTES
