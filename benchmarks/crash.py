@@ -2,7 +2,8 @@
 
 The whole demo runs; visitors post batches through the HTTPS edge over connections that they keep.
 Every few seconds one role, chosen by the seed, is killed, and killed again once it is back. In the
-end every acknowledged message must be with the upstream; those that are there twice are counted.
+end every acknowledged message must be with the upstream. Those that are there twice are counted,
+and how many of them the visitor had sent again itself, as an SDK does that gets no 200.
 """
 
 import argparse
@@ -41,6 +42,7 @@ class Load:
         self.acknowledged: list[int] = []
         self.refused: Counter[str] = Counter()
         self.broken = 0
+        self.sent_again: set[int] = set()  # by the visitor itself, who had no 200 for it
 
     async def visit(self) -> None:
         """One visitor, until all batches are sent; a batch that got no answer is sent again."""
@@ -57,6 +59,7 @@ class Load:
                 finally:
                     writer.close()
             if number is not None:
+                self.sent_again.add(number)
                 self.broken += 1
                 await asyncio.sleep(0.05)
 
@@ -130,11 +133,16 @@ async def crash(demo: RunningDemo, arguments: argparse.Namespace) -> dict[str, o
     while not wanted <= counts.keys() and time.monotonic() < deadline:
         await asyncio.sleep(2)
         counts = count_received(received)
+    twice = Counter({name: times - 1 for name, times in counts.items() if name in wanted})
+    by_visitors = sum(
+        times for name, times in twice.items() if int(name.partition(".")[0]) in load.sent_again
+    )
     return {
         "seed": arguments.seed,
         "acknowledged": len(wanted),
         "lost": len(wanted - counts.keys()),
-        "twice": sum(times - 1 for name, times in counts.items() if name in wanted),
+        "twice": twice.total(),
+        "twice_of_what_visitors_sent_again": by_visitors,
         "kills": sum(kills.values()),
         "kills_by_role": dict(sorted(kills.items())),
         "refused": dict(load.refused),

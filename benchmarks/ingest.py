@@ -6,11 +6,11 @@ that proxies to another one which answers ``return 200``, and stores nothing. Ro
 interleaved, for machines differ from minute to minute: compare only within one run. CPU is that of
 all server processes.
 
-    python benchmarks/ingest.py [--seconds 3] [--rounds 6] [--python PATH] [--flush-ms 5]
+    python benchmarks/ingest.py [--seconds 3] [--rounds 6] [--python PATH] [--flush-ms 5] [--batch]
 
 ``--python`` is the interpreter of the ingest process: how it was built is worth a tenth.
 ``--flush-ms`` delays each of nats-server's flushes (with strace), for disks of a laboratory flush
-faster than others.
+faster than others. ``--batch`` sends batches of 100 messages, 88 KB, instead of single ones.
 """
 
 import argparse
@@ -63,7 +63,7 @@ class Round(NamedTuple):
     """What one round of load showed."""
 
     rate: float  # requests answered 200 a second
-    cpu_us: float  # of all server processes, a request
+    cpu_us: list[float]  # of each server process, a request
     p50: str
     p99: str
 
@@ -93,12 +93,20 @@ def one_message() -> bytes:
     return json.dumps(message).encode()
 
 
-def write_load_script(file: Path) -> None:
+def one_batch() -> bytes:
+    """100 messages of a server, 88 KB."""
+    message = json.loads(one_message())
+    del message["writeKey"], message["sentAt"]
+    message["properties"]["note"] = "x" * (880 - len(json.dumps(message | {"properties": {}})) - 80)
+    batch = [message | {"messageId": f"{number:08}-{'x' * 40}"} for number in range(100)]
+    return json.dumps({"batch": batch, "writeKey": WRITE_KEY}).encode()
+
+
+def write_load_script(file: Path, path: str, body: str) -> None:
     """What wrk sends, as Lua: the head as Envoy would pass it on, names in lower case."""
     authorization = base64.b64encode(f"{WRITE_KEY}:".encode()).decode()
-    body = one_message().decode()
     head = (
-        "POST /v1/t HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"host: {HOST}",
         "content-type: text/plain",
         "origin: https://shop.example.test",
@@ -118,22 +126,20 @@ def measure(
     port: int, script: Path, servers: list[psutil.Process], seconds: int, connections: int
 ) -> Round:
     """One round of load; CPU is what the servers used meanwhile."""
-    before = cpu_seconds(servers)
+    before = [sum(server.cpu_times()[:2]) for server in servers]
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--latency", "-s", str(script), f"http://127.0.0.1:{port}/v1/t"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    used = cpu_seconds(servers) - before
+    used = [
+        sum(server.cpu_times()[:2]) - spent for server, spent in zip(servers, before, strict=True)
+    ]
     if "Non-2xx" in text or "Socket errors" in text:
         sys.exit(f"not every request was answered 200:\n{text}")
     requests = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
     percentiles = dict(re.findall(r"(50|99)%\s+(\S+)", text))
-    return Round(rate, used / requests * 1e6, percentiles["50"], percentiles["99"])
-
-
-def cpu_seconds(servers: list[psutil.Process]) -> float:
-    """User and system time of these processes so far."""
-    return sum(sum(server.cpu_times()[:2]) for server in servers)
+    cpu_us = [seconds / requests * 1e6 for seconds in used]
+    return Round(rate, cpu_us, percentiles["50"], percentiles["99"])
 
 
 def free_port() -> int:
@@ -204,27 +210,33 @@ def running_nginx(folder: Path) -> Iterator[tuple[int, list[psutil.Process]]]:
 def compare(folder: Path, arguments: argparse.Namespace, connections: int) -> None:
     """Run both sides in turn and print the figures."""
     script = folder / "load.lua"
-    write_load_script(script)
+    path, body = ("/v1/batch", one_batch()) if arguments.batch else ("/v1/t", one_message())
+    write_load_script(script, path, body.decode())
     with (
         running_nginx(folder) as (nginx_port, theirs),
         running_ingest(folder, arguments.python, arguments.flush_ms) as (port, ours),
     ):
         measure(port, script, ours, 1, connections)  # warm
         measure(nginx_port, script, theirs, 1, connections)
-        print(f"1 message of {len(one_message())} B a request, {connections} connections")
+        what = "a batch of 100 messages" if arguments.batch else "1 message"
+        print(f"{what}, {len(body)} B a request, {connections} connections")
         print(f"{'':9}{'req/s':>9} {'CPU us':>7} {'p50':>9} {'p99':>9}")
-        rates, costs = [], []
+        rates, costs, parts = [], [], []
         for _ in range(arguments.rounds):
             plain = measure(nginx_port, script, theirs, arguments.seconds, connections)
             durable = measure(port, script, ours, arguments.seconds, connections)
             for name, seen in (("nginx", plain), ("ingest", durable)):
-                print(f"{name:9}{seen.rate:9.0f} {seen.cpu_us:7.2f} {seen.p50:>9} {seen.p99:>9}")
+                cpu = sum(seen.cpu_us)
+                print(f"{name:9}{seen.rate:9.0f} {cpu:7.2f} {seen.p50:>9} {seen.p99:>9}")
             rates.append(durable.rate / plain.rate)
-            costs.append(durable.cpu_us / plain.cpu_us)
+            costs.append(sum(durable.cpu_us) / sum(plain.cpu_us))
+            parts.append(durable.cpu_us)
         print(
             "durable ingest to nginx proxy, medians of the rounds' ratios: "
-            f"rate {statistics.median(rates):.2f}, CPU {statistics.median(costs):.2f}\n"
+            f"rate {statistics.median(rates):.2f}, CPU {statistics.median(costs):.2f}"
         )
+        nats, ingest = (statistics.median(one) for one in zip(*parts, strict=True))
+        print(f"CPU us a request: {ingest:.1f} in ingest, {nats:.1f} in nats-server\n")
 
 
 def describe_python(python: str) -> str:
@@ -245,6 +257,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--flush-ms", type=int, default=0)
+    parser.add_argument("--batch", action="store_true")
     parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS)
     arguments = parser.parse_args()
     if (os.cpu_count() or 1) < 2:

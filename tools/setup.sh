@@ -14,8 +14,8 @@ say() { printf '%s\n' "setup: $*"; }
 wanted="node:nodejs npm:npm
   pebble:pebble chromium:chromium dig:bind9-dnsutils nsupdate:bind9-dnsutils curl:curl
   caddy:caddy haproxy:haproxy apache2:apache2 ruby:ruby php:php-cli
-  strace:strace mkfs.ext4:e2fsprogs nginx:nginx-light wrk:wrk knotd:knot dnsperf:dnsperf
-  pg_createcluster:postgresql"
+  strace:strace mkfs.ext4:e2fsprogs nginx:nginx-light wrk:wrk h2load:nghttp2-client
+  knotd:knot dnsperf:dnsperf pg_createcluster:postgresql"
 
 install_system_packages() {
   local missing="" each tool
