@@ -14,6 +14,8 @@ FACTS = SnippetFacts(
 # What each SDK must be told, as its source was read and, for those that could be, run.
 RECORDED = {
     "npm": ['cdnURL: "https://evs.S:8443"', 'apiHost: "api.S:8443/v1", protocol: "https"'],
+    "npm-settings": ["cdnSettings: settings", '"https://evs.S:8443/v1/projects/WK/settings"'],
+    "umd": ['_cdn = "https://evs.S:8443"', 'cdnURL: "https://evs.S:8443"', '"api.S:8443/v1"'],
     "node": ['{ writeKey: "WK", host: "https://api.S:8443" }'],
     "node-legacy": ['new Analytics("WK", { host: "https://api.S:8443" })'],
     "python": ['analytics.host = "https://api.S:8443"\n', 'analytics.write_key = "WK"'],
@@ -67,7 +69,13 @@ def test_every_type_of_source_has_a_form(source_type: SourceType) -> None:
 
 
 def test_the_snippet_for_a_page_comes_first_and_what_is_no_longer_developed_last() -> None:
-    assert [*list_forms_for(SourceType.JAVASCRIPT)] == ["html", "html-consent", "npm"]
+    assert [*list_forms_for(SourceType.JAVASCRIPT)] == [
+        "html",
+        "html-consent",
+        "npm",
+        "npm-settings",
+        "umd",
+    ]
     assert [*list_forms_for(SourceType.NODE)] == ["node", "node-legacy"]
     assert [*list_forms_for(SourceType.MOBILE)][-2:] == ["android-classic", "ios-classic"]
 

@@ -28,6 +28,7 @@ _TEXTS: Final = (
     "cdn_url",
     "track_url",
     "pixel_url",
+    "settings_url",
 )
 
 

@@ -74,6 +74,11 @@ class SnippetFacts:
         return f"{self.cdn_origin}/analytics.js/v1/{self.write_key}/analytics.min.js"
 
     @property
+    def settings_url(self) -> str:
+        """The source's settings, as they are served."""
+        return f"{self.cdn_origin}/v1/projects/{self.write_key}/settings"
+
+    @property
     def alias_url(self) -> str:
         """The script by its alias."""
         return f"{self.cdn_origin}/{self.alias}.min.js"
