@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 import firstparty
 from firstparty.api import (
+    aliases,
     audit,
     channels,
     csp,
@@ -98,6 +99,7 @@ def build_app(
         workspaces,
         sources,
         rollout,
+        aliases,
         site_checks,
         proxies,
         csp,

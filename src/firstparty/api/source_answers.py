@@ -49,6 +49,7 @@ class SourceAnswer(BaseModel):
             examples=["mU51AcorMiom6E8j2m1UJi/go18rexsDtdqGBkYKzwMqA"],
         ),
     ]
+    old_alias: Annotated[str | None, Field(description="The one before, while it is still served")]
     domain: Annotated[DomainOfSource | None, Field(description="null: no domain serves it")]
     script_url: Annotated[str | None, Field(description="The script, by its standard path")]
     alias_url: Annotated[str | None, Field(description="The script, by its alias")]
@@ -127,6 +128,7 @@ def _parts(view: SourceView) -> dict[str, Any]:
         "share": source.share,
         "write_key": source.write_key,
         "alias": view.alias_path,
+        "old_alias": view.old_alias_path or None,
         "domain": domain
         and DomainOfSource(
             id=domain.id, name=domain.name, cdn_host=domain.cdn_host, api_host=domain.api_host

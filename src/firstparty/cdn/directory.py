@@ -56,14 +56,20 @@ class EverySource:
         earlier = self._keys.get(entry.key)
         if earlier is not None:
             self.by_write_key.pop(earlier.write_key, None)
-            self.by_alias.pop(earlier.alias, None)
+            for alias in aliases_of(earlier):
+                self.by_alias.pop(alias, None)
         self._keys[entry.key] = fresh
         self.by_write_key[fresh.write_key] = fresh
-        self.by_alias[fresh.alias] = fresh
+        self.by_alias.update(dict.fromkeys(aliases_of(fresh), fresh))
         self.code_upstream = fresh.cdn_upstream or self.code_upstream
         if is_mirrored(fresh):
             self.bundle_upstream = fresh.cdn_upstream
         self.revision = max(self.revision, entry.revision)
+
+
+def aliases_of(source: EdgeSource) -> tuple[str, ...]:
+    """The aliases that its script is served by: the one it has, and the one before."""
+    return tuple(filter(None, (source.alias, source.old_alias)))
 
 
 def build_tenant(
@@ -78,7 +84,7 @@ def build_tenant(
         cdn_origin=f"https://{build_authority(domain.cdn_host, https_port)}",
         api_base=f"{build_authority(domain.api_host, https_port)}/v1",
         by_write_key={source.write_key: source for source in domain.sources},
-        by_alias={source.alias: source for source in domain.sources if source.alias},
+        by_alias={alias: one for one in domain.sources for alias in aliases_of(one)},
         code_upstream=next(filter(None, upstreams), ""),
         bundle_upstream=next((s.cdn_upstream for s in domain.sources if is_mirrored(s)), ""),
         meter=meter,

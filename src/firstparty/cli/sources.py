@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from firstparty.cli.aliases import alias
 from firstparty.cli.client import Client
 from firstparty.cli.csp import csp
 from firstparty.cli.options import AsJson, InWorkspace
@@ -18,6 +19,7 @@ from firstparty.model.workspaces import Origin, SourceType
 from firstparty.snippets.catalogue import list_forms
 
 app = typer.Typer(help="Sites and apps that send messages.", no_args_is_help=True)
+app.command()(alias)
 app.command()(csp)
 app.command()(privacy)
 app.command()(restore)

@@ -61,6 +61,12 @@ class SourceView:
     warnings: tuple[SettingsWarning, ...] = ()
 
     @property
+    def old_alias_path(self) -> str:
+        """The script's path by the alias before, while it is served; empty: there is none."""
+        workspace_alias = self.alias_path.partition("/")[0]
+        return f"{workspace_alias}/{self.source.old_alias}" if self.source.old_alias else ""
+
+    @property
     def device_mode(self) -> tuple[DeviceModeDestination, ...]:
         """The destinations that its settings load into the browser: they bypass the domain."""
         if self.source.type is not SourceType.JAVASCRIPT:

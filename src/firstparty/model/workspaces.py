@@ -78,6 +78,7 @@ class Source:
     upstream: str
     alias: str
     created_at: datetime
+    old_alias: str = ""  # still served: pages out there may name it
     settings: dict[str, Any] = field(default_factory=dict)
     origin: Origin = Origin.SELF_HOSTED
     privacy: PrivacyRules = NO_RULES

@@ -195,6 +195,7 @@ def build_source(workspace: Workspace, source: Source, service: Service) -> Edge
         type=source.type,
         write_key=source.write_key,
         alias=f"{workspace.alias}/{source.alias}",
+        old_alias=f"{workspace.alias}/{source.old_alias}" if source.old_alias else "",
         upstream=source.upstream,
         settings=source.settings,
         origin=source.origin,

@@ -81,6 +81,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             region=source.region,
             upstream=source.upstream,
             alias=source.alias,
+            old_alias=source.old_alias,
             settings=source.settings,
             origin=source.origin,
             privacy=msgspec.to_builtins(source.privacy),
@@ -101,6 +102,8 @@ def save_source(connection: Connection, source: Source) -> None:
         update(tables.sources)
         .where(tables.sources.c.id == source.id)
         .values(
+            alias=source.alias,
+            old_alias=source.old_alias,
             settings=source.settings,
             origin=source.origin,
             privacy=msgspec.to_builtins(source.privacy),
@@ -163,6 +166,7 @@ def _source(row: Row[Any]) -> Source:
         region=row.region,
         upstream=row.upstream,
         alias=row.alias,
+        old_alias=row.old_alias,
         created_at=row.created_at,
         settings=row.settings,
         origin=Origin(row.origin),

@@ -30,6 +30,7 @@ sources: Final = Table(
     Column("region", String(20), nullable=False),
     Column("upstream", String(500), nullable=False),
     Column("alias", String(80), nullable=False),
+    Column("old_alias", String(80), nullable=False, server_default=""),
     Column("settings", JSON, nullable=False),
     Column("origin", String(20), nullable=False, server_default="self-hosted"),
     Column("privacy", JSON, nullable=False, server_default="{}"),
