@@ -16,7 +16,7 @@ SEES_ONLY_THEIR_OWN = {"list_workspaces"}
 # Nothing runs here but the API: who may do these gets as far as the log, which is away.
 NEEDS_THE_LOG = {"show_ledger", "list_dead", "replay_dead", "replay_one", "tail_events"}
 NEEDS_A_LIVE_DOMAIN = {"move_domain"}
-NEEDS_AN_OPERATOR = {"add_workspace", "reset_password"}
+NEEDS_AN_OPERATOR = {"set_plan", "add_workspace", "reset_password"}
 NEEDS_NO_TOKEN = {"accept_invitation"}  # the link's secret says who it is
 IS_FOR_OWNERS = {"list_invitations"}
 IS_FOR_EDITORS = {"examine_address"}  # it sends requests to where it is told
@@ -84,11 +84,13 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
         yield Tenants(served, ours, theirs, build_operations(served, operator, theirs))
 
 
-def build_operations(served: Served, operator: httpx.Client, theirs: str) -> list[Operation]:
+def build_operations(  # noqa: C901 - one branch for each kind of body
+    served: Served, operator: httpx.Client, theirs: str
+) -> list[Operation]:
     """Each operation, aimed at things of one workspace, with the document's own examples."""
     where = {"workspace_id": theirs}
     web = {"name": "Web", "type": "javascript", **where}
-    sources = [operator.post("/sources", json=web).json()["id"] for _ in range(2)]
+    *sources, spare = (operator.post("/sources", json=web).json()["id"] for _ in range(3))
     asked = {"name": "cdp.shop.com", "source_ids": sources[:1], **where}
     domain = operator.post("/domains", json=asked).json()["id"]
     link = operator.post(f"/domains/{domain}/dns-links", json={}).json()["id"]
@@ -123,6 +125,9 @@ def build_operations(served: Served, operator: httpx.Client, theirs: str) -> lis
                 body = dict(BODIES.get(operation["operationId"], schema["examples"][0]))
                 if "source_ids" in body:
                     body |= {"source_ids": sources[1:], "name": "cdp.other.com"}
+                if "domains" in body:
+                    asked = {"name": "cdp.more.com", "source_ids": [spare], **where}
+                    body = {"domains": [asked]}
                 if "source_id" in body:
                     body |= {"source_id": sources[0]}
                 if "cdn" in body:

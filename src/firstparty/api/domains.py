@@ -73,6 +73,21 @@ class DomainRequest(BaseModel):
     ] = None
 
 
+class SeveralRequest(BaseModel):
+    """Domains to ask for at once."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"domains": [{"name": "cdp.shop.com", "source_ids": ["src_8Qm2xT4nB7vK1cD5sW9e"]}]}
+            ]
+        },
+    )
+
+    domains: Annotated[list[DomainRequest], Field(min_length=1, max_length=50)]
+
+
 class MoveRequest(BaseModel):
     """A domain that is to take another's place."""
 
@@ -124,23 +139,40 @@ def request_domain(here: Here, asked: DomainRequest) -> DomainAnswer:
         here.store,
         here.caller,
         workspace_id=here.choose_workspace(asked.workspace_id).id,
-        asked=Asked(
-            name=asked.name,
-            source_ids=tuple(asked.source_ids),
-            mode=asked.mode,
-            cdn_label=asked.cdn_label,
-            api_label=asked.api_label,
-            has_csp=asked.has_csp,
-            description=asked.description,
-            cdn_host=asked.cdn_host,
-            api_host=asked.api_host,
-            provider=asked.provider,
-            target=asked.target,
-        ),
+        asked=_read(asked),
         rules=here.rules,
         now=here.now,
     )
     return DomainAnswer.of(view)
+
+
+@router.post("/several", status_code=HTTPStatus.CREATED)
+def request_domains(here: Here, asked: SeveralRequest) -> list[DomainAnswer]:
+    """Ask for several domains, in one workspace or in each of several: all of them, or none."""
+    views = domains.request_domains(
+        here.store,
+        here.caller,
+        asked=[(here.choose_workspace(one.workspace_id).id, _read(one)) for one in asked.domains],
+        rules=here.rules,
+        now=here.now,
+    )
+    return [DomainAnswer.of(view) for view in views]
+
+
+def _read(asked: DomainRequest) -> Asked:
+    return Asked(
+        name=asked.name,
+        source_ids=tuple(asked.source_ids),
+        mode=asked.mode,
+        cdn_label=asked.cdn_label,
+        api_label=asked.api_label,
+        has_csp=asked.has_csp,
+        description=asked.description,
+        cdn_host=asked.cdn_host,
+        api_host=asked.api_host,
+        provider=asked.provider,
+        target=asked.target,
+    )
 
 
 @router.get("/{domain_id}")

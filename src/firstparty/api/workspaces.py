@@ -5,20 +5,22 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from firstparty.api.context import After, Here, Limit
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.problems import describe_problems
-from firstparty.control import workspaces
+from firstparty.control import plans, workspaces
+from firstparty.model.domains import Mode
+from firstparty.model.plans import Plan
 from firstparty.model.workspaces import Workspace
 
 router = APIRouter(
     prefix="/workspaces",
     tags=["workspaces"],
     route_class=IdempotentRoute,
-    responses=describe_problems(401, 403, 404, 422),
+    responses=describe_problems(401, 403, 404, 409, 422),
 )
 
 
@@ -28,6 +30,22 @@ class WorkspaceRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Shop"}]})
 
     name: Annotated[str, Field(description="What people call it, up to 100 characters")]
+
+
+class PlanBody(BaseModel):
+    """What a workspace may use."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"modes": ["delegation", "cname"], "max_domains": 5}]},
+    )
+
+    modes: Annotated[
+        list[Mode] | None, Field(description="Modes that its domains may have; null: all")
+    ] = None
+    max_domains: Annotated[
+        StrictInt | None, Field(description="How many domains it may have; null: no limit")
+    ] = None
 
 
 class WorkspaceAnswer(BaseModel):
@@ -42,6 +60,7 @@ class WorkspaceAnswer(BaseModel):
             examples=["mU51AcorMiom6E8j2m1UJi"],
         ),
     ]
+    plan: Annotated[PlanBody, Field(description="What it may use, as the operator set it")]
     created_at: datetime
 
 
@@ -64,10 +83,24 @@ def show_workspace(here: Here, workspace_id: str) -> WorkspaceAnswer:
     return _answer(workspaces.show_workspace(here.store, here.caller, workspace_id))
 
 
+@router.put("/{workspace_id}/plan")
+def set_plan(here: Here, workspace_id: str, asked: PlanBody) -> WorkspaceAnswer:
+    """Set what a workspace may use; domains that it has stay. Needs an operator's token."""
+    plan = Plan(
+        modes=None if asked.modes is None else tuple(dict.fromkeys(asked.modes)),
+        max_domains=asked.max_domains,
+    )
+    return _answer(plans.set_plan(here.store, here.caller, workspace_id, plan, now=here.now))
+
+
 def _answer(workspace: Workspace) -> WorkspaceAnswer:
     return WorkspaceAnswer(
         id=workspace.id,
         name=workspace.name,
         alias=workspace.alias,
+        plan=PlanBody(
+            modes=None if workspace.plan.modes is None else list(workspace.plan.modes),
+            max_domains=workspace.plan.max_domains,
+        ),
         created_at=workspace.created_at,
     )

@@ -9,6 +9,7 @@ from firstparty.cli.client import Client
 from firstparty.cli.cookies import cookies
 from firstparty.cli.domain_find import find_domain
 from firstparty.cli.domain_text import exit_code_of, print_domain
+from firstparty.cli.errors import CommandFailed, ExitCode
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_json, print_line, print_table
 from firstparty.cli.watch import watch_domain
@@ -46,6 +47,12 @@ def add(  # noqa: PLR0913 - one parameter for each option
     target: Annotated[
         str, typer.Option(metavar="HOST", help="Where a proxy's CNAME records lead.")
     ] = "",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ID[,ID]", help="One more domain with sources of its own; all or none."
+        ),
+    ] = None,
     csp: Annotated[bool, typer.Option("--csp", help="The site has a CSP.")] = False,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     watch: Watch = False,
@@ -54,24 +61,39 @@ def add(  # noqa: PLR0913 - one parameter for each option
 ) -> int:
     """Ask for a domain, and print the records to add."""
     client = Client.of_environment()
-    domain = client.post(
-        "domains",
-        body={
-            "workspace_id": workspace or client.workspace,
-            "name": name,
-            "source_ids": source,
-            "mode": mode,
-            "cdn_label": cdn_label,
-            "api_label": api_label,
-            "has_csp": csp,
-            "description": description,
-            "cdn_host": cdn_host,
-            "api_host": api_host,
-            "provider": provider,
-            "target": target,
-        },
-    )
-    return _show(client, domain, watch=watch, as_json=as_json)
+    asked = {
+        "workspace_id": workspace or client.workspace,
+        "name": name,
+        "source_ids": source,
+        "mode": mode,
+        "cdn_label": cdn_label,
+        "api_label": api_label,
+        "has_csp": csp,
+        "description": description,
+        "cdn_host": cdn_host,
+        "api_host": api_host,
+        "provider": provider,
+        "target": target,
+    }
+    if not also:
+        domain = client.post("domains", body=asked)
+        return _show(client, domain, watch=watch, as_json=as_json)
+    others = [asked | _parse_also(text) for text in also]
+    made = client.post("domains", "several", body={"domains": [asked, *others]})
+    if as_json:
+        print_json(made)
+    for domain in () if as_json else made:
+        print_domain(domain)
+        print_line()
+    return ExitCode.GOOD
+
+
+def _parse_also(text: str) -> dict[str, Any]:
+    """``NAME=ID[,ID]``: a domain and its sources."""
+    name, equals, sources = text.partition("=")
+    if not equals or not name or not sources:
+        raise CommandFailed(f"--also {text!r}: write the name and its sources: NAME=ID[,ID]")
+    return {"name": name, "source_ids": sources.split(",")}
 
 
 @app.command("list")

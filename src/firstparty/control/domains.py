@@ -4,6 +4,8 @@ Rules of who may have which name: ``model.names`` for the name itself, ``control
 is there already.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,11 +15,12 @@ from firstparty.control.callers import Caller, require_role
 from firstparty.control.clashes import refuse_name_clash, refuse_sources
 from firstparty.control.ending import end_move
 from firstparty.control.fields import parse_description
+from firstparty.control.plans import refuse_beyond_plan
 from firstparty.control.proxy_domains import parse_own_proxy
 from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.views import DomainView, load_views
-from firstparty.errors import Conflict, NotFound, Refused
+from firstparty.errors import Conflict, Forbidden, NotFound, Refused
 from firstparty.model.domains import Domain, Mode, OwnProxy
 from firstparty.model.identifiers import new_identifier, random_dns_token
 from firstparty.model.names import (
@@ -27,7 +30,7 @@ from firstparty.model.names import (
     parse_label,
 )
 from firstparty.model.status import Intent
-from firstparty.model.workspaces import Role
+from firstparty.model.workspaces import Role, Workspace
 from firstparty.store import domains, work, workspaces
 from firstparty.store.domains import DomainFilter
 from firstparty.store.engine import Store
@@ -69,26 +72,76 @@ def request_domain(
     Raises Refused with the field and the rule, Conflict where a name or a source is taken,
     NotFound for a workspace or source that is not there or not the caller's.
     """
-    require_role(caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
-    domain = parse_request(asked, workspace_id=workspace_id, rules=rules, now=now)
+    return request_domains(store, caller, asked=[(workspace_id, asked)], rules=rules, now=now)[0]
+
+
+def request_domains(
+    store: Store,
+    caller: Caller,
+    *,
+    asked: Sequence[tuple[str, DomainRequest]],
+    rules: Rules,
+    now: datetime,
+) -> list[DomainView]:
+    """Ask for several domains, each in a workspace: all of them or, if one is refused, none.
+
+    Raises what ``request_domain`` raises, with the name of the domain that it is about.
+    """
+    for workspace_id in dict.fromkeys(workspace_id for workspace_id, _ in asked):
+        require_role(caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
     with store.write() as connection:
         # One request of a workspace at a time: what is checked here stays true until it is stored.
-        if workspaces.lock_workspace(connection, workspace_id) is None:
-            raise NotFound("workspace", workspace_id)
-        refuse_name_clash(connection, domain)
-        refuse_sources(connection, domain)
-        domains.add_domain(connection, domain)
-        work.start_work(connection, domain.id, now=now)
-        add_audit(
-            connection,
-            at=now,
-            workspace_id=workspace_id,
-            actor=caller.actor,
-            action="domain.requested",
-            subject=domain.id,
-            detail={"name": domain.name, "mode": domain.mode, "sources": list(domain.source_ids)},
-        )
-        return load_views(connection, [domain], rules)[0]
+        # In their order, so that two requests never wait for each other.
+        homes = {
+            workspace_id: workspaces.lock_workspace(connection, workspace_id)
+            for workspace_id in sorted({workspace_id for workspace_id, _ in asked})
+        }
+        made = []
+        for number, (workspace_id, request) in enumerate(asked):
+            home = homes[workspace_id]
+            if home is None:
+                raise NotFound("workspace", workspace_id)
+            with _said_of(number if len(asked) > 1 else None, request.name):
+                made.append(_request(connection, caller, home, request, rules, now))
+        return load_views(connection, made, rules)
+
+
+@contextmanager
+def _said_of(number: int | None, name: str) -> Iterator[None]:
+    """Of several: say which one was refused."""
+    try:
+        yield
+    except Refused as refused:
+        if number is None or isinstance(refused, (NotFound, Forbidden)):
+            raise
+        field = f"domains.{number}.{refused.field or 'name'}"
+        raise type(refused)(refused.code, f"{name}: {refused.sentence}", field=field) from refused
+
+
+def _request(
+    connection: Connection,
+    caller: Caller,
+    workspace: Workspace,
+    asked: DomainRequest,
+    rules: Rules,
+    now: datetime,
+) -> Domain:
+    domain = parse_request(asked, workspace_id=workspace.id, rules=rules, now=now)
+    refuse_beyond_plan(connection, workspace, domain)
+    refuse_name_clash(connection, domain)
+    refuse_sources(connection, domain)
+    domains.add_domain(connection, domain)
+    work.start_work(connection, domain.id, now=now)
+    add_audit(
+        connection,
+        at=now,
+        workspace_id=workspace.id,
+        actor=caller.actor,
+        action="domain.requested",
+        subject=domain.id,
+        detail={"name": domain.name, "mode": domain.mode, "sources": list(domain.source_ids)},
+    )
+    return domain
 
 
 def parse_request(

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 from firstparty.control.callers import Caller, require_role
 from firstparty.control.clashes import refuse_name_clash
 from firstparty.control.domains import DomainRequest, parse_request
+from firstparty.control.plans import refuse_beyond_plan
 from firstparty.control.rules import Rules
 from firstparty.control.views import DomainView, load_views
-from firstparty.errors import Conflict, NotFound
+from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.domains import Domain, Mode
 from firstparty.model.moves import Move
 from firstparty.model.status import Intent
@@ -49,9 +50,11 @@ def move_domain(
         if old is None:
             raise NotFound("domain", domain_id)
         require_role(caller, old.workspace_id, Role.EDITOR, kind="domain", identifier=domain_id)
-        workspaces.lock_workspace(connection, old.workspace_id)
+        home = workspaces.lock_workspace(connection, old.workspace_id)
+        assert home is not None  # a foreign key holds it
         _refuse_immovable(connection, old)
         new = _parse_successor(old, asked, rules=rules, now=now)
+        refuse_beyond_plan(connection, home, new, instead_of=1)
         refuse_name_clash(connection, new)
         domains.add_domain(connection, new)
         work.start_work(connection, new.id, now=now)
@@ -83,6 +86,12 @@ def _refuse_immovable(connection: Connection, old: Domain) -> None:
             raise Conflict("domain-paused", f"{old.name} is paused: resume it, then move it.")
         case Intent.REMOVED:
             raise Conflict("domain-removed", f"{old.name} is removed: ask for a new domain.")
+    if old.mode is Mode.PROXY:
+        raise Conflict(
+            "proxy-not-moved",
+            f"{old.name} leads to a proxy of your own, whose traffic we do not see: add the new "
+            "domain with other sources, or remove this one first.",
+        )
     if not work.load_observation(connection, old.id).statuses.has_been_live:
         raise Conflict(
             "domain-never-live",
@@ -92,6 +101,12 @@ def _refuse_immovable(connection: Connection, old: Domain) -> None:
 
 
 def _parse_successor(old: Domain, asked: MoveRequest, *, rules: Rules, now: datetime) -> Domain:
+    if asked.mode is Mode.PROXY:
+        raise Refused(
+            "mode-not-movable",
+            "A domain is moved to one by delegation or by CNAME: choose one of the two.",
+            field="mode",
+        )
     request = DomainRequest(
         name=asked.name,
         source_ids=old.source_ids,

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from firstparty.model.plans import EVERYTHING, Plan
 from firstparty.model.privacy import NO_RULES, PrivacyRules
 
 EVERYBODY: Final = 100  # percent of visitors
@@ -57,6 +58,7 @@ class Workspace:
     name: str
     alias: str
     created_at: datetime
+    plan: Plan = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,6 +234,18 @@ def list_proved_claims_below(connection: Connection, name: str) -> list[Claim]:
     return [_claim(row) for row in rows]
 
 
+def count_wanted(connection: Connection, workspace_id: str) -> int:
+    """How many domains a workspace has that are not removed."""
+    return connection.execute(
+        select(func.count())
+        .select_from(tables.domains)
+        .where(
+            tables.domains.c.workspace_id == workspace_id,
+            tables.domains.c.intent != Intent.REMOVED,
+        )
+    ).scalar_one()
+
+
 def count_pending(connection: Connection, name: str) -> int:
     """How many names of this one's registrable domain, it among them, wait for their records."""
     return connection.execute(

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
+from firstparty.model.plans import EVERYTHING, Plan
 from firstparty.model.privacy import PrivacyRules
 from firstparty.model.service_domain import WORKSPACE_ID
 from firstparty.model.workspaces import Origin, Source, SourceType, Workspace
@@ -21,6 +22,12 @@ def add_workspace(connection: Connection, workspace: Workspace) -> None:
             name=workspace.name,
             alias=workspace.alias,
             created_at=workspace.created_at,
+            # The column's default is everything, and an older schema has no such column.
+            **(
+                {}
+                if workspace.plan == EVERYTHING
+                else {"plan": msgspec.to_builtins(workspace.plan)}
+            ),
         )
     )
 
@@ -39,6 +46,15 @@ def load_workspaces(connection: Connection, workspace_ids: Collection[str]) -> d
         select(tables.workspaces).where(tables.workspaces.c.id.in_(workspace_ids))
     )
     return {row.id: _workspace(row) for row in rows}
+
+
+def save_plan(connection: Connection, workspace_id: str, plan: Plan) -> None:
+    """Store what a workspace may use."""
+    connection.execute(
+        update(tables.workspaces)
+        .where(tables.workspaces.c.id == workspace_id)
+        .values(plan=msgspec.to_builtins(plan))
+    )
 
 
 def lock_workspace(connection: Connection, workspace_id: str) -> Workspace | None:
@@ -152,7 +168,13 @@ def list_sources(
 
 
 def _workspace(row: Row[Any]) -> Workspace:
-    return Workspace(id=row.id, name=row.name, alias=row.alias, created_at=row.created_at)
+    return Workspace(
+        id=row.id,
+        name=row.name,
+        alias=row.alias,
+        created_at=row.created_at,
+        plan=msgspec.convert(row.plan, Plan),
+    )
 
 
 def _source(row: Row[Any]) -> Source:

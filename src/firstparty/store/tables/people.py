@@ -23,6 +23,7 @@ workspaces: Final = Table(
     identifier(),
     Column("name", String(200), nullable=False),
     Column("alias", String(40), nullable=False, unique=True),
+    Column("plan", JSON, nullable=False, server_default="{}"),
     Column("created_at", Instant, nullable=False),
 )
 
