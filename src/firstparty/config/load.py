@@ -103,6 +103,7 @@ def _check(settings: Settings, name: str) -> None:
             ("edge.http", settings.edge.http),
             ("spool.listen", settings.spool.listen),
             ("console.listen", settings.console.listen),
+            ("metrics.listen", settings.metrics.listen or "127.0.0.1:0"),
             *(("nameserver.check", text) for text in settings.nameserver.check),
             *(("edge.probe", text) for text in settings.edge.probe),
             *(("edge.http_probe", text) for text in settings.edge.http_probe),

@@ -132,6 +132,12 @@ class SmtpSettings(Group, frozen=True, kw_only=True):
     ca_bundle: str = ""
 
 
+class MetricsSettings(Group, frozen=True, kw_only=True):
+    """Where metrics and health are told."""
+
+    listen: str = "127.0.0.1:9464"
+
+
 class AlertsSettings(Group, frozen=True, kw_only=True):
     """How people are told."""
 
@@ -214,6 +220,7 @@ class Settings(Group, frozen=True, kw_only=True):
     forward: ForwardSettings = msgspec.field(default_factory=ForwardSettings)
     cdn: CdnSettings = msgspec.field(default_factory=CdnSettings)
     console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
+    metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
     alerts: AlertsSettings = msgspec.field(default_factory=AlertsSettings)
     resolver: ResolverSettings = msgspec.field(default_factory=ResolverSettings)
     certificates: CertificatesSettings = msgspec.field(default_factory=CertificatesSettings)

@@ -27,6 +27,7 @@ from firstparty.errors import Refused
 from firstparty.serve.command import plan_installation
 from firstparty.serve.directories import prepare_directories
 from firstparty.serve.first_start import prepare_store
+from firstparty.serve.metrics.front import serve_metrics
 from firstparty.serve.processes import OUTSIDE_STOPS, Process, Role
 from firstparty.serve.sockets import bind_socket
 from firstparty.serve.supervisor import Supervisor
@@ -82,6 +83,7 @@ class Demo:
         supervisor = Supervisor(
             sockets, log_directory=self._state / "logs", on_change=report.set_pids
         )
+        metrics = asyncio.create_task(serve_metrics(settings, supervisor))
         try:
             supervisor.start((_plan_outside(self._state, ports),))
             if self._authority == "pebble":
@@ -89,6 +91,7 @@ class Demo:
             supervisor.start(processes)
             return await self._tell_and_stay(report, told, once=once)
         finally:
+            metrics.cancel()
             await supervisor.stop()
             report.set_pids({})
             for each in sockets.values():

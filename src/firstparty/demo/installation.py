@@ -29,6 +29,7 @@ class Ports:
     http: int
     nameserver: int
     console: int
+    metrics: int
     nats: int
     upstream: int
     parent: int
@@ -134,6 +135,7 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
         "ingest": {"processes": min(2, os.cpu_count() or 1)},  # a laptop has other work to do
         "spool": {"listen": f"{here}:{ports.nats}"},
         "console": {"listen": f"{here}:{ports.console}"},
+        "metrics": {"listen": f"{here}:{ports.metrics}"},
         "resolver": {
             "allow_private": True,
             "stub_zones": {SHOP_DOMAIN: [f"{here}:{ports.parent}"]},

@@ -13,6 +13,7 @@ from firstparty.errors import Refused
 from firstparty.serve.binaries import plan_envoy, plan_nats
 from firstparty.serve.directories import lock_roles, prepare_directories
 from firstparty.serve.first_start import FirstStart, prepare_store
+from firstparty.serve.metrics.front import serve_metrics
 from firstparty.serve.processes import Process, Role, parse_roles, plan_processes
 from firstparty.serve.profile import write_profile
 from firstparty.serve.sockets import bind_socket
@@ -75,7 +76,9 @@ async def _serve(settings: Settings, roles: Collection[Role], config: Path | Non
         state=settings.state,
         console=settings.console.listen,
     )
+    metrics = asyncio.create_task(serve_metrics(settings, supervisor))
     await told.wait()
+    metrics.cancel()
     await supervisor.stop()
     for lock in locks:
         lock.close()

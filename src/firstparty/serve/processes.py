@@ -28,6 +28,8 @@ class Role(StrEnum):
 
 _BINARIES: Final = frozenset({Role.NATS, Role.ENVOY})
 
+NAME_VARIABLE: Final = "FIRSTPARTY_PROCESS"  # what the supervisor calls a child, told to it
+
 EDGE_STOPS: Final = 0
 WORKERS_STOP: Final = 1
 LOG_STOPS: Final = 2

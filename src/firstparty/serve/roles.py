@@ -5,7 +5,7 @@ A role's modules are imported when it starts, so that a process loads its own ro
 
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Final
 import firstparty
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import Settings
+from firstparty.serve.metrics.child import Collect
+from firstparty.serve.metrics.process import EventCounter, collect_process
+from firstparty.serve.metrics.text import Sample
 from firstparty.serve.own_server import describe_own_server
 from firstparty.serve.processes import Role
 from firstparty.store.reader import FeedReader, open_feed
@@ -202,3 +205,21 @@ def find_npm_packages(settings: Settings) -> Path:
         return Path(settings.cdn.npm)
     here = Path.cwd() / "node_modules"
     return here if here.is_dir() else Path(firstparty.__file__).parents[2] / "node_modules"
+
+
+def list_collectors(
+    here: Surroundings, roles: Sequence[Role], events: EventCounter
+) -> list[Collect]:
+    """What a process of these roles tells of itself, for Prometheus."""
+
+    async def collect() -> list[Sample]:
+        return [*collect_process(), *events.collect()]
+
+    if Role.CONTROL not in roles:
+        return [collect]
+    from firstparty.serve.metrics.control import collect_control
+
+    async def collect_all() -> list[Sample]:
+        return await collect_control(here.store, here.log_url)
+
+    return [collect, collect_all]

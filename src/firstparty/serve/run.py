@@ -19,8 +19,10 @@ from firstparty.config.addresses import ConfigError
 from firstparty.config.load import load_settings
 from firstparty.config.settings import Settings
 from firstparty.errors import Refused
-from firstparty.serve.processes import Role, parse_roles
-from firstparty.serve.roles import STARTERS, Surroundings
+from firstparty.serve.metrics.child import tell_metrics
+from firstparty.serve.metrics.process import EventCounter, count_events
+from firstparty.serve.processes import NAME_VARIABLE, Role, parse_roles
+from firstparty.serve.roles import STARTERS, Surroundings, list_collectors
 from firstparty.serve.sockets import inherit_sockets
 from firstparty.telemetry import Log, configure_logs
 
@@ -42,16 +44,17 @@ def run_process(settings: Settings, roles: Sequence[Role]) -> int:
     """Run these roles in this process until SIGTERM or SIGINT; the exit code."""
     name = "+".join(roles)
     configure_logs(name, level=settings.log_level)
+    events = count_events()
     here = Surroundings(settings=settings, sockets=inherit_sockets(os.environ))
     try:
-        uvloop.run(_run_until_told(here, roles))
+        uvloop.run(_run_until_told(here, roles, events))
     except Exception:  # noqa: BLE001  # the rim: say it, and let the supervisor act
         Log(name).exception("role.failed")
         return 1
     return 0
 
 
-async def _run_until_told(here: Surroundings, roles: Sequence[Role]) -> None:
+async def _run_until_told(here: Surroundings, roles: Sequence[Role], events: EventCounter) -> None:
     current = asyncio.current_task()
     assert current is not None
     told = False
@@ -69,6 +72,10 @@ async def _run_until_told(here: Surroundings, roles: Sequence[Role]) -> None:
         async with asyncio.TaskGroup() as tasks:
             for role in roles:
                 tasks.create_task(STARTERS[role](here), name=role)
+            collectors = list_collectors(here, roles, events)
+            run = here.settings.run_directory
+            name = os.environ.get(NAME_VARIABLE, "+".join(roles))
+            tasks.create_task(tell_metrics(run, name, collectors))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from firstparty.serve import sockets as handed
-from firstparty.serve.processes import Process
+from firstparty.serve.processes import NAME_VARIABLE, Process
 from firstparty.telemetry import Log
 
 # Pause before the n-th restart in a row, in seconds. The first is at once: most deaths are one-off.
@@ -53,6 +53,11 @@ class Supervisor:
         self._is_stopping = False
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role that should be running."""
+        return tuple(role for process in self._processes.values() for role in process.roles)
+
+    @property
     def pids(self) -> dict[str, int]:
         """The pid of every role that is running; roles of one process share its pid."""
         return {
@@ -61,6 +66,12 @@ class Supervisor:
             if name in self._running
             for role in process.roles
         }
+
+    @property
+    def alive(self) -> dict[str, int]:
+        """As ``pids``, without those that have died and wait to be started again."""
+        dead = {child.pid for child in self._running.values() if child.returncode is not None}
+        return {role: pid for role, pid in self.pids.items() if pid not in dead}
 
     def start(self, processes: Sequence[Process]) -> None:
         """Start these processes and keep them running."""
@@ -144,6 +155,7 @@ class Supervisor:
     async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
         environment = {**_ENVIRONMENT, **os.environ, **process.environment}
         descriptors = [self._sockets[name].fileno() for name in process.sockets]
+        environment[NAME_VARIABLE] = process.name
         environment[handed.VARIABLE] = handed.describe_sockets(self._sockets, process.sockets)
         output = self._open_log(process)
         try:

@@ -1,0 +1,129 @@
+"""Every metric there is, once: its page, the dashboard and the alert rules are held against it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A metric as Prometheus knows it; ``told_by`` is the role that tells it."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    labels: tuple[str, ...] = ()
+    told_by: str = "every role"
+
+
+UP: Final = Metric(
+    name="firstparty_process_up",
+    kind="gauge",
+    help="1 while a process of this installation runs, 0 while it is being started again.",
+    labels=("role",),
+    told_by="supervisor",
+)
+STARTED: Final = Metric(
+    name="firstparty_process_start_time_seconds",
+    kind="gauge",
+    help="When the process started, in seconds since 1970.",
+)
+CPU: Final = Metric(
+    name="firstparty_process_cpu_seconds_total",
+    kind="counter",
+    help="CPU time that the process has used, user and system.",
+)
+MEMORY: Final = Metric(
+    name="firstparty_process_max_resident_memory_bytes",
+    kind="gauge",
+    help="The most memory that the process has had resident.",
+)
+EVENTS: Final = Metric(
+    name="firstparty_events_total",
+    kind="counter",
+    help="Events of the structured log: units of work done, by name and level.",
+    labels=("event", "level"),
+)
+STORE_UP: Final = Metric(
+    name="firstparty_store_up",
+    kind="gauge",
+    help="1 if the control database answers.",
+    told_by="control",
+)
+DOMAINS: Final = Metric(
+    name="firstparty_domains",
+    kind="gauge",
+    help="Domains by status, without those that are removed.",
+    labels=("status",),
+    told_by="control",
+)
+OVERDUE: Final = Metric(
+    name="firstparty_domains_overdue_seconds",
+    kind="gauge",
+    help="How long the domain that waits longest for the reconciler has been due.",
+    told_by="control",
+)
+EXPIRY: Final = Metric(
+    name="firstparty_certificate_next_expiry_timestamp_seconds",
+    kind="gauge",
+    help="When the first of the active domains' newest certificates ends; absent without any.",
+    told_by="control",
+)
+ALERTS: Final = Metric(
+    name="firstparty_alerts",
+    kind="gauge",
+    help="Alerts of the last 30 days by state: waiting, delivered, failed.",
+    labels=("state",),
+    told_by="control",
+)
+LOG_UP: Final = Metric(
+    name="firstparty_log_up",
+    kind="gauge",
+    help="1 if the durable log of messages answers.",
+    told_by="control",
+)
+ACCEPTED: Final = Metric(
+    name="firstparty_messages_accepted_total",
+    kind="counter",
+    help="Messages that are or were in the log.",
+    labels=("source",),
+    told_by="control",
+)
+DELIVERED: Final = Metric(
+    name="firstparty_messages_delivered_total",
+    kind="counter",
+    help="Messages that their upstream took.",
+    labels=("source",),
+    told_by="control",
+)
+DEAD: Final = Metric(
+    name="firstparty_messages_dead",
+    kind="gauge",
+    help="Dead letters that were not sent again.",
+    labels=("source",),
+    told_by="control",
+)
+WAITING: Final = Metric(
+    name="firstparty_messages_waiting",
+    kind="gauge",
+    help="Messages in the log that are neither delivered nor dead.",
+    labels=("source",),
+    told_by="control",
+)
+
+METRICS: Final = (
+    UP,
+    STARTED,
+    CPU,
+    MEMORY,
+    EVENTS,
+    STORE_UP,
+    DOMAINS,
+    OVERDUE,
+    EXPIRY,
+    ALERTS,
+    LOG_UP,
+    ACCEPTED,
+    DELIVERED,
+    DEAD,
+    WAITING,
+)
