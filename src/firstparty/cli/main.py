@@ -16,6 +16,7 @@ from firstparty.cli import (
     doctor,
     domains,
     events,
+    mcp,
     people,
     proxy,
     serving,
@@ -50,6 +51,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(alerts.app, name="alerts")
 app.command()(audit.audit)
 app.command()(doctor.doctor)
+app.command()(mcp.mcp)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - the parser calls it
