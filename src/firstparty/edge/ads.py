@@ -16,6 +16,7 @@ import grpc
 
 from firstparty.edge import xds
 from firstparty.edge.challenges import serve_challenges
+from firstparty.edge.hot import Hot, keep_hot
 from firstparty.edge.protobuf import Broken
 from firstparty.edge.resources import ResourceName, Resources
 from firstparty.edge.routes import STANDARD_HTTPS_PORT
@@ -47,12 +48,14 @@ async def serve_ads(
     snapshot: Path,
     sealer: Sealer,
     https_port: int = STANDARD_HTTPS_PORT,
+    cdn_socket: Path | None = None,
 ) -> None:
     """Serve Envoy on ``ads_socket`` and http-01 tokens on ``http_listener``, until cancelled.
 
     ``ads_socket`` is made here (its folder too, mode 0700), since it carries private keys;
     ``http_listener`` is bound and listening. ``snapshot`` is this role's copy of the feed.
-    ``sealer`` opens certificate keys. ``https_port`` is the port that visitors use.
+    ``sealer`` opens certificate keys. ``https_port`` is the port that visitors use. At
+    ``cdn_socket`` is asked what Envoy may answer by itself; without it that is nothing.
     """
     resources = Resources(sealer, https_port=https_port)
     service = _Service(resources)
@@ -64,6 +67,8 @@ async def serve_ads(
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(follow_feed(feed, TOPICS, snapshot, service.apply))
                 tasks.create_task(serve_challenges(http_listener, resources))
+                if cdn_socket is not None:
+                    tasks.create_task(keep_hot(cdn_socket, resources.list_hot, service.take_hot))
         finally:
             await server.stop(grace=None)
 
@@ -123,6 +128,12 @@ class _Service(grpc.GenericRpcHandler):  # type: ignore[misc]
     def apply(self, entries: Iterable[FeedEntry]) -> None:
         """Take entries of the feed in, and wake the streams that may have something to send."""
         changed = self._resources.apply(entries)
+        for stream in self._open:
+            stream.wake(changed)
+
+    def take_hot(self, hot: Hot) -> None:
+        """Have Envoy give these answers by itself."""
+        changed = self._resources.set_hot(hot)
         for stream in self._open:
             stream.wake(changed)
 

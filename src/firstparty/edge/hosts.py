@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from firstparty.edge.hot import list_hot_paths
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, HostKind
 
 # A lower-case name of two labels or more; Envoy would take "*" and "*.example.com" as patterns.
@@ -20,6 +21,7 @@ class ServedDomain:
     api_host: str
     certificate: EdgeCertificate | None
     is_console: bool = False
+    hot_paths: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -45,6 +47,7 @@ def parse_served_domain(domain: EdgeDomain, *, revision: int) -> ServedDomain | 
         api_host=api_host,
         certificate=domain.certificate,
         is_console=is_console,
+        hot_paths=list_hot_paths(domain),
     )
 
 
@@ -82,6 +85,12 @@ class HostTable:
     def api_hosts(self) -> Iterator[str]:
         """Hosts that are their owner's API host."""
         return (host for host, owner in self._tenants() if host == owner.api_host)
+
+    def hot_paths(self) -> Iterator[tuple[str, str]]:
+        """CDN hosts with the paths that may be hot there."""
+        for host, owner in self._tenants():
+            if host == owner.cdn_host:
+                yield from ((host, path) for path in owner.hot_paths)
 
     def console_hosts(self) -> Iterator[str]:
         """Hosts that are the console's."""

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from firstparty.edge.hosts import HostTable, parse_served_domain
+from firstparty.edge.hot import Hot, HotKey
 from firstparty.edge.pairs import check_pair
 from firstparty.edge.routes import HTTP_ROUTES, HTTPS_ROUTES, build_http_routes, build_https_routes
 from firstparty.edge.xds import ROUTES_TYPE, SECRET_TYPE, Resource, build_secret
@@ -42,6 +43,8 @@ class Resources:
         self._hosts = HostTable()
         self._challenges: dict[str, HttpChallenge] = {}
         self._routes: dict[str, Resource] = {}
+        self._hot: Hot = {}
+        self._changes = 0  # of domains, so far
 
     def apply(self, entries: Iterable[FeedEntry]) -> frozenset[ResourceName]:
         """Take entries in; the resources that may differ now. A bad entry changes nothing."""
@@ -79,7 +82,22 @@ class Resources:
                 return set()
             served = parsed
         hosts = self._hosts.replace(entry.key, served)
+        self._changes += 1
+        # What is hot may be another thing by now: the CDN role answers until it was asked again.
+        self._hot = {key: answer for key, answer in self._hot.items() if key[0] not in hosts}
         return {(SECRET_TYPE, host) for host in hosts} | _ROUTE_TABLES
+
+    def list_hot(self) -> tuple[int, list[HotKey]]:
+        """How often domains have changed, and what may be hot now."""
+        return self._changes, list(self._hosts.hot_paths())
+
+    def set_hot(self, hot: Hot) -> frozenset[ResourceName]:
+        """Have Envoy give these answers by itself; the resources that may differ now."""
+        if hot == self._hot:
+            return frozenset()
+        self._hot = hot
+        self._routes.clear()
+        return _ROUTE_TABLES
 
     def version(self, name: ResourceName) -> str | None:
         """The version of a resource, found without opening a key; None when there is none."""
@@ -132,7 +150,7 @@ class Resources:
             known = cdn_hosts + api_hosts + consoles
             tables = (
                 build_https_routes(
-                    cdn_hosts=cdn_hosts, api_hosts=api_hosts, console_hosts=consoles
+                    cdn_hosts=cdn_hosts, api_hosts=api_hosts, console_hosts=consoles, hot=self._hot
                 ),
                 build_http_routes(hosts=known, https_port=self._https_port),
             )

@@ -7,8 +7,10 @@ and api/envoy/config/core/v3/base.proto.
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final
 
+from firstparty.edge.hot import MAX_BODY_BYTES, Hot, HotAnswer
 from firstparty.edge.protobuf import Field, Kind, Table, encode
 from firstparty.edge.xds import ROUTES_TYPE, Resource
 
@@ -21,6 +23,7 @@ CONSOLE_CLUSTER: Final = "console"
 CHALLENGE_PREFIX: Final = "/.well-known/acme-challenge/"  # RFC 8555 §8.3
 STANDARD_HTTPS_PORT: Final = 443
 
+_NOTHING_HOT: Final[Hot] = MappingProxyType({})
 _OVERWRITE: Final = 2  # HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _PERMANENT_REDIRECT: Final = 4  # RedirectAction.PERMANENT_REDIRECT, status 308
 _TIMEOUT_SECONDS: Final = 30
@@ -56,13 +59,29 @@ _REDIRECT: Final[Table] = {
     "https_redirect": Field(4, Kind.BOOL),
     "port_redirect": Field(8, Kind.UNSIGNED),
 }
-_DIRECT_RESPONSE: Final[Table] = {"status": Field(1, Kind.UNSIGNED)}
-_MATCH: Final[Table] = {"prefix": Field(1, Kind.TEXT)}
+_DATA_SOURCE: Final[Table] = {"inline_bytes": Field(2, Kind.BYTES)}
+_DIRECT_RESPONSE: Final[Table] = {
+    "status": Field(1, Kind.UNSIGNED),
+    "body": Field(2, _DATA_SOURCE),
+}
+_STRING_MATCH: Final[Table] = {"exact": Field(1, Kind.TEXT), "contains": Field(7, Kind.TEXT)}
+_HEADER_MATCH: Final[Table] = {
+    "name": Field(1, Kind.TEXT),
+    "present_match": Field(7, Kind.BOOL),
+    "invert_match": Field(8, Kind.BOOL),
+    "string_match": Field(13, _STRING_MATCH),
+}
+_MATCH: Final[Table] = {
+    "prefix": Field(1, Kind.TEXT),
+    "path": Field(2, Kind.TEXT),
+    "headers": Field(6, _HEADER_MATCH, repeated=True),
+}
 _ROUTE: Final[Table] = {
     "match": Field(1, _MATCH),
     "route": Field(2, _ROUTE_ACTION),
     "redirect": Field(3, _REDIRECT),
     "direct_response": Field(7, _DIRECT_RESPONSE),
+    "response_headers_to_add": Field(10, _HEADER_OPTION, repeated=True),
     "name": Field(14, Kind.TEXT),
 }
 _VIRTUAL_HOST: Final[Table] = {
@@ -77,13 +96,20 @@ ROUTE_CONFIGURATION: Final[Table] = {
     "virtual_hosts": Field(2, _VIRTUAL_HOST, repeated=True),
     "response_headers_to_remove": Field(5, Kind.TEXT, repeated=True),
     "request_headers_to_add": Field(6, _HEADER_OPTION, repeated=True),
+    "max_direct_response_body_size_bytes": Field(11, _UINT32_VALUE),
 }
 
 
 def build_https_routes(
-    *, cdn_hosts: Iterable[str], api_hosts: Iterable[str], console_hosts: Iterable[str] = ()
+    *,
+    cdn_hosts: Iterable[str],
+    api_hosts: Iterable[str],
+    console_hosts: Iterable[str] = (),
+    hot: Hot = _NOTHING_HOT,
 ) -> Resource:
     """Where a request over TLS goes. A host MUST be in one of the lists, once.
+
+    ``hot`` are answers for CDN hosts that Envoy gives by itself.
 
     Envoy refuses a whole table in which a host comes twice.
     """
@@ -104,10 +130,25 @@ def build_https_routes(
         {"cluster": cluster, "timeout": {"seconds": _TIMEOUT_SECONDS}, "retry_policy": retry}
         for cluster in (CDN_CLUSTER, INGEST_CLUSTER)
     )
+    of_nobody = (*_SECRETS, "authorization")
+    known = set(cdn_hosts := list(cdn_hosts))
+    by_host: dict[str, list[dict[str, Any]]] = {}
+    for (host, path), answer in hot.items():
+        if host in known:
+            by_host.setdefault(host, []).append(_hot_route(path, answer))
     console = {"cluster": CONSOLE_CLUSTER, "timeout": {"seconds": _STREAM_SECONDS}}
     hosts = [
         # The script needs no credentials of anybody.
-        _virtual_host("cdn", cdn_hosts, [{"route": cdn}], remove=(*_SECRETS, "authorization")),
+        _virtual_host(
+            "cdn",
+            (host for host in cdn_hosts if host not in by_host),
+            [{"route": cdn}],
+            remove=of_nobody,
+        ),
+        *(
+            _virtual_host(f"cdn {host}", [host], [*routes, {"route": cdn}], remove=of_nobody)
+            for host, routes in by_host.items()
+        ),
         _virtual_host("api", api_hosts, [{"route": api}]),
         # Its pages need their cookies, and have streams that last.
         _virtual_host("console", console_hosts, [{"route": console}], keeps_cookies=True),
@@ -139,6 +180,33 @@ def build_http_routes(*, hosts: Iterable[str], https_port: int) -> Resource:
     )
 
 
+def _hot_route(path: str, answer: HotAnswer) -> dict[str, Any]:
+    """For a GET that takes gzip and has no copy yet; the CDN role answers the others."""
+    return {
+        "match": {
+            "path": path,
+            "headers": [
+                {"name": ":method", "string_match": {"exact": "GET"}},
+                {"name": "accept-encoding", "string_match": {"contains": "gzip"}},
+                {
+                    "name": "accept-encoding",
+                    "string_match": {"contains": "gzip;q=0"},
+                    "invert_match": True,
+                },
+                {"name": "if-none-match", "present_match": True, "invert_match": True},
+            ],
+        },
+        "direct_response": {"status": 200, "body": {"inline_bytes": answer.body}},
+        "response_headers_to_add": [
+            {
+                "header": {"key": name, "value": value.replace("%", "%%")},
+                "append_action": _OVERWRITE,
+            }
+            for name, value in answer.headers
+        ],
+    }
+
+
 def _not_found() -> dict[str, Any]:
     return {"direct_response": {"status": 404}}
 
@@ -168,6 +236,7 @@ def _route_configuration(name: str, virtual_hosts: Iterable[Mapping[str, Any]]) 
             "name": name,
             # Envoy refuses a virtual host without names.
             "virtual_hosts": [host for host in virtual_hosts if host["domains"]],
+            "max_direct_response_body_size_bytes": {"value": MAX_BODY_BYTES},
             "response_headers_to_remove": ("server", "x-powered-by"),
             "request_headers_to_add": [
                 {"header": {"key": header, "value": peer}, "append_action": _OVERWRITE}

@@ -79,6 +79,7 @@ async def _ads(here: Surroundings) -> None:
         snapshot=here.snapshot("ads"),
         sealer=here.edge_sealer(),
         https_port=here.https_port,
+        cdn_socket=here.settings.run_directory / "cdn.sock",
     )
 
 
