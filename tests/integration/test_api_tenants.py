@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from firstparty.config.settings import Settings, SpoolSettings
+from firstparty.config.settings import ResolverSettings, Settings, SpoolSettings
 from firstparty.model.workspaces import Role
 from tests.served import Served, serve_api
 
@@ -72,7 +72,10 @@ class Tenants:
 
 @pytest.fixture(scope="module")
 def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
-    settings = Settings(spool=SpoolSettings(url="nats://127.0.0.1:1"))
+    settings = Settings(
+        spool=SpoolSettings(url="nats://127.0.0.1:1"),
+        resolver=ResolverSettings(public=("127.0.0.1:9",)),
+    )
     with (
         serve_api(Path(tmp_path_factory.mktemp("api")), settings) as served,
         served.call() as operator,

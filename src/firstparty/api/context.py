@@ -42,6 +42,7 @@ class Installation:
     log_url: str
     tails: asyncio.Semaphore
     proxy_checks: BoundedSemaphore
+    propagations: BoundedSemaphore
     rates: Rates
     examinations: asyncio.Semaphore
     doctor: Doctor | None

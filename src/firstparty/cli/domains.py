@@ -12,6 +12,7 @@ from firstparty.cli.domain_text import exit_code_of, print_domain
 from firstparty.cli.errors import CommandFailed, ExitCode
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_json, print_line, print_table
+from firstparty.cli.propagation import propagation
 from firstparty.cli.watch import watch_domain
 from firstparty.model.domains import Mode
 from firstparty.model.status import Word
@@ -19,6 +20,7 @@ from firstparty.model.status import Word
 app = typer.Typer(help="Customers' subdomains.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
 app.command()(cookies)
+app.command()(propagation)
 Watch = Annotated[
     bool, typer.Option("--watch", help="Go on showing what changes, until it is live or failing.")
 ]

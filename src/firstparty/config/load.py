@@ -107,6 +107,7 @@ def _check(settings: Settings, name: str) -> None:
             *(("nameserver.check", text) for text in settings.nameserver.check),
             *(("edge.probe", text) for text in settings.edge.probe),
             *(("edge.http_probe", text) for text in settings.edge.http_probe),
+            *(("resolver.public", text) for text in settings.resolver.public),
             *(("resolver.stub_zones", text) for texts in zones.values() for text in texts),
         ):
             parse_address(text, key=key)

@@ -149,6 +149,7 @@ class ResolverSettings(Group, frozen=True, kw_only=True):
 
     stub_zones: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     allow_private: bool = False
+    public: tuple[str, ...] = ("1.1.1.1:53", "8.8.8.8:53", "9.9.9.9:53")
 
 
 class LimitSettings(Group, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firstparty.config.addresses import parse_address
+from firstparty.config.addresses import Address, parse_address
 from firstparty.config.settings import Settings
 from firstparty.model.names import NamePolicy
 
@@ -19,6 +19,7 @@ class Rules:
     names: NamePolicy
     upstreams: Mapping[str, str]
     https_port: int
+    public_resolvers: tuple[Address, ...] = ()
 
 
 def build_rules(settings: Settings) -> Rules:
@@ -36,4 +37,7 @@ def build_rules(settings: Settings) -> Rules:
         ),
         upstreams=settings.forward.upstreams,
         https_port=parse_address(settings.edge.https, key="edge.https").port,
+        public_resolvers=tuple(
+            parse_address(text, key="resolver.public") for text in settings.resolver.public
+        ),
     )

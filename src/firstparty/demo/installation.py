@@ -138,6 +138,7 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
         "metrics": {"listen": f"{here}:{ports.metrics}"},
         "resolver": {
             "allow_private": True,
+            "public": [],  # nobody outside knows these names
             "stub_zones": {SHOP_DOMAIN: [f"{here}:{ports.parent}"]},
         },
         "forward": {

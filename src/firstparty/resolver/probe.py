@@ -41,11 +41,17 @@ class Prober:
     """
 
     def __init__(
-        self, budget: Budget, *, trusted: frozenset[Address], allow_private: bool = False
+        self,
+        budget: Budget,
+        *,
+        trusted: frozenset[Address],
+        allow_private: bool = False,
+        wants_recursion: bool = False,
     ) -> None:
         self.budget = budget
         self._trusted = trusted
         self._allow_private = allow_private
+        self._wants_recursion = wants_recursion
 
     async def ask(
         self,
@@ -89,7 +95,7 @@ class Prober:
         transport: Transport,
     ) -> Reply:
         self.budget.spend_query()
-        query = build_query(name, rdtype)
+        query = build_query(name, rdtype, wants_recursion=self._wants_recursion)
         exchange = _ask_udp if transport is Transport.UDP else _ask_tcp
         try:
             async with asyncio.timeout(min(EXCHANGE_SECONDS, self.budget.seconds_left)):
@@ -102,12 +108,15 @@ class Prober:
             return _trouble_of(error)
 
 
-def build_query(name: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> dns.message.Message:
-    """An iterative query (RD=0) with EDNS, DO (a referral then has the DS) and random case."""
+def build_query(
+    name: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, wants_recursion: bool = False
+) -> dns.message.Message:
+    """A query with EDNS, DO (a referral then has the DS) and random case; RD=0 unless told."""
     query = dns.message.make_query(
         _with_random_case(name), rdtype, use_edns=0, want_dnssec=True, payload=_PAYLOAD
     )
-    query.flags &= ~dns.flags.RD
+    if not wants_recursion:
+        query.flags &= ~dns.flags.RD
     query.id = secrets.randbelow(1 << 16)
     return query
 
