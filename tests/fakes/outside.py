@@ -59,7 +59,7 @@ class Parent:
 
     nameservers: dict[str, frozenset[str]] = field(default_factory=dict)
     cnames: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    has_ds: bool = False
+    ds: frozenset[str] = frozenset()
     is_silent: bool = False
     dead: frozenset[str] = frozenset()  # "ns2": this one alone is silent
     behind: frozenset[str] = frozenset()  # this one has nothing yet
@@ -75,7 +75,7 @@ class Parent:
                 nameservers=frozenset()
                 if is_silent or which in self.behind
                 else self._nameservers(name),
-                has_ds=self.has_ds,
+                ds=self.ds,
                 trouble=Trouble.TIMEOUT if is_silent else None,
             )
             for which in ("ns1", "ns2")

@@ -15,6 +15,7 @@ from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.loop import LEASE
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.reconcile import Reconciler
+from firstparty.reconciler.signing import Signing
 from firstparty.store import domains, tables, work, workspaces
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
@@ -23,6 +24,7 @@ from tests.fakes.outside import Outside
 
 SERVICE = Service(domain="fp.test", edge_addresses=("127.0.0.1",))
 EDGE_SEALER = Sealer(b"e" * 32)
+CONTROL_SEALER = Sealer(b"c" * 32)
 
 
 @cache
@@ -64,6 +66,7 @@ class World:
             ports=self.outside.ports(),
             service=SERVICE,
             edge_sealer=EDGE_SEALER,
+            signing=Signing(CONTROL_SEALER, SERVICE.domain),
             clock=self.outside.clock,
         )
 

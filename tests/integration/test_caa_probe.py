@@ -10,10 +10,10 @@ import pytest
 
 from firstparty.config.addresses import Address
 from firstparty.model.feed import CaaRecord
-from firstparty.nameserver.zone import RecordType, build_target_owner
 from firstparty.resolver.budget import Budget
 from firstparty.resolver.caa import CaaFound, probe_caa
 from firstparty.resolver.observed import Trouble
+from firstparty.zones.contents import RecordType, build_target_owner
 from tests.fakes.dns_server import DnsServer, Manner, by_the_rules, listening
 
 HOST = "evs.cdp.shop.test"

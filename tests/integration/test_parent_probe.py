@@ -165,7 +165,7 @@ async def test_a_ds_is_seen_in_a_referral(world: World) -> None:
     await world.add(1, {"shop.test": PARENT + DELEGATED + ds})
     answer = await world.probe(1)
 
-    assert only(answer).has_ds
+    assert only(answer).ds
     assert only(answer).nameservers == OURS
 
 
@@ -176,7 +176,7 @@ async def test_a_server_of_both_zones_is_asked_for_the_ds_above(world: World) ->
     answer = await world.probe(1)
 
     assert only(answer).nameservers == OURS
-    assert only(answer).has_ds
+    assert only(answer).ds
 
 
 async def test_a_zone_in_between_on_the_same_server_is_found(world: World) -> None:

@@ -55,7 +55,7 @@ def test_exactly_this_claims_records_at_every_server_prove_it() -> None:
         ([says(nameservers=OURS | THEIRS)], DnsStatus.PARTIAL, ["delegated-to-others-too"]),
         ([says(nameservers=THEIRS)], DnsStatus.PARTIAL, ["delegated-elsewhere"]),
         ([says(nameservers=OLD)], DnsStatus.PARTIAL, ["delegated-elsewhere"]),
-        ([says(nameservers=OURS, has_ds=True)], DnsStatus.PARTIAL, ["stale-ds"]),
+        ([says(nameservers=OURS, ds=frozenset({"1 13 2 00"}))], DnsStatus.PARTIAL, ["stale-ds"]),
         ([says(cname="edge.test")], DnsStatus.PARTIAL, ["cname-at-the-cut"]),
         ([says(trouble=Trouble.TIMEOUT)], DnsStatus.UNKNOWN, ["could-not-check"]),
         (
@@ -112,7 +112,7 @@ def test_findings_name_the_records_to_add_and_to_delete() -> None:
             says,
             server=st.sampled_from(["ns1", "ns2", "ns3"]),
             nameservers=st.frozensets(st.sampled_from(sorted(OURS | OLD | THEIRS))),
-            has_ds=st.booleans(),
+            ds=st.sampled_from([frozenset(), frozenset({"1 13 2 00"})]),
             cname=st.sampled_from([None, None, "edge.test"]),
             trouble=st.sampled_from([None, None, Trouble.TIMEOUT, Trouble.LAME]),
         ),
@@ -126,7 +126,7 @@ def test_nothing_but_the_exact_set_everywhere_proves_and_whatever_does_not_has_a
 ) -> None:
     judgement = judge(*servers, was_proved=was_proved)
     is_exact = bool(servers) and all(
-        one.nameservers == OURS and not (one.has_ds or one.cname or one.trouble) for one in servers
+        one.nameservers == OURS and not (one.ds or one.cname or one.trouble) for one in servers
     )
 
     assert (judgement.dns is DnsStatus.PROVED) == is_exact

@@ -15,7 +15,7 @@ from firstparty.nameserver.answers import Answers, compile_zone
 from firstparty.nameserver.cookies import Cookies
 from firstparty.nameserver.limits import RateLimiter, RateLimits
 from firstparty.nameserver.responder import Responder
-from firstparty.nameserver.zone import build_contents
+from firstparty.zones.contents import build_contents
 
 COUNT = int(os.environ.get("FIRSTPARTY_MUTATED_PACKETS", "20000"))
 READ_BY_DNSPYTHON = 50  # every so many-th answer

@@ -12,7 +12,7 @@ from firstparty.nameserver.answers import Answers, compile_zone
 from firstparty.nameserver.cookies import Cookies
 from firstparty.nameserver.limits import RateLimiter, RateLimits
 from firstparty.nameserver.responder import Responder
-from firstparty.nameserver.zone import build_contents
+from firstparty.zones.contents import build_contents
 
 APEX = "cdp.shop.test"
 SHOP = Zone(

@@ -239,7 +239,9 @@ async def test_parents_that_do_not_answer_do_not_make_a_live_domain_fail(world: 
     assert world.codes(domain) == ["could-not-check"]
 
 
-async def test_a_paused_domain_stays_published_and_nothing_is_due(world: World) -> None:
+async def test_a_paused_domain_stays_published_with_only_its_signatures_due(
+    world: World,
+) -> None:
     domain = world.ask_for()
     world.delegate(domain)
     await world.until(domain, Word.LIVE)
@@ -249,7 +251,7 @@ async def test_a_paused_domain_stays_published_and_nothing_is_due(world: World) 
     world.change_intent(domain, Intent.ACTIVE)
     await world.step()
 
-    assert paused == (Word.PAUSED, None, 1)
+    assert paused == (Word.PAUSED, timedelta(days=7), 1)
     assert world.word(domain) is Word.LIVE
     assert world.words(domain)[-2:] == ["paused", "live"]
 

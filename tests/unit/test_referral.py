@@ -40,7 +40,7 @@ def test_a_ds_in_the_referral_is_seen() -> None:
     told = read_cut(reply(authority=f"{OURS}\n{ds}"), zone=ZONE, name=NAME)
 
     assert isinstance(told, Cut)
-    assert told.has_ds
+    assert told.ds
 
 
 def test_an_authoritative_answer_is_a_cut_without_a_referral() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from firstparty.api.source_answers import SourceAnswer
-from firstparty.control.views import DomainView, MoveView
+from firstparty.control.views import DomainView, MoveView, RecordView
 from firstparty.model.domains import Mode
 from firstparty.model.drains import Drain
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
@@ -35,6 +35,11 @@ class WantedRecord(Record):
     found: Annotated[
         bool, Field(description="Whether the zone's own servers had it when last asked")
     ]
+
+    @classmethod
+    def of_view(cls, view: RecordView) -> Self:
+        """The answer for this record."""
+        return cls(**Record.of(view.record).model_dump(), found=view.found)
 
 
 class FindingAnswer(BaseModel):
@@ -133,6 +138,10 @@ class DomainAnswer(BaseModel):
     probe: Annotated[ProbeStatus, Field(description="What a request over HTTPS got")]
     findings: list[FindingAnswer]
     records: Annotated[list[WantedRecord], Field(description="Exactly the records to add")]
+    ds: Annotated[
+        WantedRecord | None,
+        Field(description="The DS record to add for DNSSEC, if you like; null: not signed (yet)"),
+    ]
     cdn_host: Annotated[str, Field(examples=["evs.cdp.shop.com"])]
     api_host: Annotated[str, Field(examples=["api.cdp.shop.com"])]
     provider: Annotated[str | None, Field(description="What a proxy runs on, where that was said")]
@@ -169,10 +178,8 @@ class DomainAnswer(BaseModel):
             edge=seen.statuses.edge,
             probe=seen.statuses.probe,
             findings=[FindingAnswer.of(finding) for finding in seen.findings],
-            records=[
-                WantedRecord(**Record.of(one.record).model_dump(), found=one.found)
-                for one in view.records
-            ],
+            records=[WantedRecord.of_view(one) for one in view.records],
+            ds=None if view.ds is None else WantedRecord.of_view(view.ds),
             cdn_host=domain.cdn_host,
             api_host=domain.api_host,
             provider=(domain.own_proxy.provider or None) if domain.own_proxy else None,

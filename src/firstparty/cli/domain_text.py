@@ -41,10 +41,10 @@ def print_domain(domain: Mapping[str, Any]) -> None:
         _print_drain(domain["drain"])
     print_line("\nRecords to add at your DNS provider:")
     for record in domain["records"]:
-        mark = "found" if record["found"] else "not found"
-        print_line(
-            f"  {record['name']} {record['ttl']} IN {record['type']} {record['value']}  ; {mark}"
-        )
+        print_line(_describe_record(record))
+    if domain["ds"] is not None:
+        print_line("\nFor DNSSEC, if you like, beside them:")
+        print_line(_describe_record(domain["ds"]))
     for line in describe_reasons(domain):
         print_line(line)
 
@@ -61,6 +61,11 @@ def _print_drain(drain: Mapping[str, Any]) -> None:
             ("undelivered", "not known" if waiting is None else str(waiting)),
         )
     )
+
+
+def _describe_record(record: Mapping[str, Any]) -> str:
+    mark = "found" if record["found"] else "not found"
+    return f"  {record['name']} {record['ttl']} IN {record['type']} {record['value']}  ; {mark}"
 
 
 def describe_reasons(domain: Mapping[str, Any]) -> Iterator[str]:

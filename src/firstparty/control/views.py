@@ -6,16 +6,18 @@ from sqlalchemy import Connection
 
 from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceView, build_source_view
+from firstparty.model.dnssec import build_ds_record, ds_texts
 from firstparty.model.domains import Domain, Mode, build_records
 from firstparty.model.findings import DnsRecord
 from firstparty.model.moves import Move
 from firstparty.model.names import TRACKERISH_LABELS
 from firstparty.model.observations import Observation
-from firstparty.model.status import Word, derive_word
+from firstparty.model.status import Intent, Word, derive_word
 from firstparty.store.domains import load_names
 from firstparty.store.moves import load_open_moves
 from firstparty.store.work import load_observations
 from firstparty.store.workspaces import load_sources, load_workspaces
+from firstparty.store.zone_keys import load_dnskeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +47,16 @@ class MoveView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainView:
-    """Intent, what was observed, and what follows from both. ``sources`` are in their order."""
+    """Intent, what was observed, and what follows from both. ``sources`` are in their order.
+
+    ``ds`` is the record that the owner may add once the zone is signed (DNSSEC).
+    """
 
     domain: Domain
     observation: Observation
     word: Word
     records: tuple[RecordView, ...]
+    ds: RecordView | None = None
     sources: tuple[SourceView, ...]
     warnings: tuple[Advice, ...]
     move: MoveView | None = None
@@ -62,6 +68,7 @@ def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> l
     wanted = {source_id for domain in domains for source_id in domain.source_ids}
     sources = {source.id: source for source in load_sources(connection, wanted)}
     moves = _load_moves(connection, [domain.id for domain in domains])
+    keys = load_dnskeys(connection, [domain.id for domain in domains])
     homes = load_workspaces(connection, {domain.workspace_id for domain in domains})
     return [
         build_view(
@@ -73,6 +80,7 @@ def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> l
             ),
             rules,
             moves.get(domain.id),
+            dnskey=keys.get(domain.id),
         )
         for domain in domains
     ]
@@ -94,9 +102,16 @@ def build_view(
     sources: tuple[SourceView, ...],
     rules: Rules,
     move: MoveView | None = None,
+    *,
+    dnskey: bytes | None,
 ) -> DomainView:
-    """Put together what people see of a domain."""
+    """Put together what people see of a domain; ``dnskey`` is what its zone is signed with."""
     seen = {_canonical(record) for record in observation.seen}
+    ds = None
+    if dnskey is not None and domain.intent is not Intent.REMOVED:
+        others = {value for _, kind, value in seen if kind == "DS"}
+        is_there = not others.isdisjoint(ds_texts(domain.name, dnskey))
+        ds = RecordView(record=build_ds_record(domain.name, dnskey), found=is_there)
     return DomainView(
         domain=domain,
         observation=observation,
@@ -105,6 +120,7 @@ def build_view(
             RecordView(record=record, found=_canonical(record) in seen)
             for record in build_records(domain, rules.service_domain)
         ),
+        ds=ds,
         sources=sources,
         warnings=advise(domain),
         move=move,

@@ -128,11 +128,22 @@ class CaaRecord(msgspec.Struct, frozen=True, kw_only=True):
     value: str
 
 
+class SignedZone(msgspec.Struct, frozen=True, kw_only=True):
+    """All records of a zone with their signatures, as ``zones/packing.py`` packs them.
+
+    They are answered as they are, until ``expires_at``. ``dnskey`` is the rdata of the key.
+    """
+
+    records: bytes
+    dnskey: bytes
+    expires_at: datetime
+
+
 class Zone(msgspec.Struct, frozen=True, kw_only=True):
     """A zone as the nameserver answers it: facts, not records.
 
     Names have no trailing dot. ``txt`` maps owner names to the TXT values there (dns-01).
-    ``addresses`` are the edge's, for the hosts.
+    ``addresses`` are the edge's, for the hosts. ``signed`` has the records of just these facts.
     """
 
     apex: str
@@ -142,6 +153,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     caa: tuple[CaaRecord, ...] = ()
     txt: dict[str, tuple[str, ...]] = {}
+    signed: SignedZone | None = None
 
 
 class Targets(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,16 +7,18 @@ so tails do not depend on the query, and making one never involves a DNS library
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from firstparty.nameserver.names import ancestors
-from firstparty.nameserver.zone import Contents, Owner, RecordType, Rrset
+from firstparty.nameserver.denial import Denial
+from firstparty.zones.contents import Contents, Owner, RecordType, Rrset
+from firstparty.zones.names import ancestors
 
 IXFR: Final = b"\x00\xfb"
 AXFR: Final = b"\x00\xfc"
 ANY: Final = b"\x00\xff"
+RRSIG: Final = b"\x00\x2e"
 _QUESTION_OFFSET: Final = 12  # right behind the header
 _POINTER: Final = 0xC000  # RFC 1035 §4.1.4
 # By how far into the question they point.
@@ -36,37 +38,54 @@ class Tail(NamedTuple):
 
 
 class Node(NamedTuple):
-    """All answers at one name: by type in wire form; how long another type's absence is kept."""
+    """All answers at one name: by type in wire form; how long another type's absence is kept.
+
+    ``signed`` are those for who asks for signatures; without any they are the same.
+    """
 
     tails: Mapping[bytes, Tail]
+    signed: Mapping[bytes, Tail]
     negative_ttl: int
 
 
 class Entry(NamedTuple):
-    """What a name is answered with: its tails by type, and the one for every other type."""
+    """What a name is answered with: its tails by type, and the one for every other type.
+
+    Then the same with signatures.
+    """
 
     tails: Mapping[bytes, Tail]
     nodata: Tail
+    signed: Mapping[bytes, Tail]
+    signed_nodata: Tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledZone:
-    """A zone's nodes by name in wire form."""
+    """A zone's nodes by name in wire form. ``denial``: it is signed."""
 
     apex: bytes
     nodes: Mapping[bytes, Node]
-    soa: bytes
+    soa: Rrset
     negative_ttl: int
+    denial: Denial | None = None
 
     def find(self, qname: bytes) -> Entry | None:
         """What is at a name of this zone; None: there is no such name."""
         node = self.nodes.get(qname)
         if node is None:
             return None
-        return Entry(node.tails, self._build_negative(qname, node.negative_ttl))
+        nodata = signed_nodata = self._build_negative(qname, node.negative_ttl)
+        if self.denial is not None:
+            proof = self.denial.deny_type(qname)
+            signed_nodata = self._build_signed_negative(qname, node.negative_ttl, proof)
+        return Entry(node.tails, nodata, node.signed, signed_nodata)
 
-    def build_nxdomain(self, qname: bytes) -> Tail:
+    def build_nxdomain(self, qname: bytes, *, is_signed: bool) -> Tail:
         """The tail for a name of this zone that is not there."""
+        if is_signed and self.denial is not None:
+            proofs = self.denial.deny_name(qname)
+            return self._build_signed_negative(qname, self.negative_ttl, *proofs)
         return self._build_negative(qname, self.negative_ttl)
 
     def _build_negative(self, qname: bytes, ttl: int) -> Tail:
@@ -74,40 +93,78 @@ class CompiledZone:
 
         RFC 2308 §3: the TTL is how long the absence may be remembered.
         """
-        pointer = _POINTERS[len(qname) - len(self.apex)]
-        return Tail(_ONE_AUTHORITY, _ONE_AUTHORITY_AND_OPT, pointer + _build_soa(self.soa, ttl))
+        pointer = self._point_to_apex(qname)
+        records = pointer + _build_soa(self.soa.rdatas[0], ttl)
+        return Tail(_ONE_AUTHORITY, _ONE_AUTHORITY_AND_OPT, records)
+
+    def _build_signed_negative(self, qname: bytes, ttl: int, *proofs: tuple[bytes, Rrset]) -> Tail:
+        """The SOA, and NSEC records that show what is not there, each with its signature."""
+        pointer = self._point_to_apex(qname)
+        sets = [(pointer, RecordType.SOA, replace(self.soa, ttl=ttl))]
+        for owner, nsec in proofs:
+            start = owner[: -len(self.apex)] + pointer
+            sets.append((start, RecordType.NSEC, replace(nsec, ttl=min(ttl, nsec.ttl))))
+        count = sum(len(rrset.rdatas) + len(rrset.signatures) for _, _, rrset in sets)
+        records = b"".join(_build_set(*one, is_signed=True) for one in sets)
+        return Tail(struct.pack(">4H", 1, 0, count, 0), struct.pack(">4H", 1, 0, count, 1), records)
+
+    def _point_to_apex(self, qname: bytes) -> bytes:
+        return _POINTERS[len(qname) - len(self.apex)]
 
 
 def compile_zone(contents: Contents) -> CompiledZone:
     """Make every answer of a zone."""
+    soa = contents.owners[contents.apex].rrsets[RecordType.SOA]
     return CompiledZone(
         apex=contents.apex,
         nodes={name: compile_owner(owner) for name, owner in contents.owners.items()},
-        soa=contents.soa,
+        soa=soa,
         negative_ttl=contents.negative_ttl,
+        denial=Denial(contents.owners) if soa.signatures else None,
     )
 
 
 def compile_owner(owner: Owner) -> Node:
     """The answers at one name; they do not depend on which name it is."""
-    tails = {
-        rdtype.to_bytes(2, "big"): _answer(rdtype, rrset) for rdtype, rrset in owner.rrsets.items()
-    }
-    if tails:
-        # RFC 8482 §4.1: one RRset is a complete answer to ANY.
-        tails[ANY] = next(iter(tails.values()))
-    return Node(tails, owner.negative_ttl)
+    sets = owner.rrsets
+    tails = {rdtype.to_bytes(2, "big"): _answer(rdtype, sets[rdtype]) for rdtype in sets}
+    if not tails:
+        return Node(tails, tails, owner.negative_ttl)
+    # RFC 8482 §4.1: one RRset is a complete answer to ANY.
+    tails[ANY] = next(iter(tails.values()))
+    first = next(iter(sets.values()))
+    if not first.signatures:
+        return Node(tails, tails, owner.negative_ttl)
+    tails[RRSIG] = _answer(RecordType.RRSIG, Rrset(ttl=first.ttl, rdatas=first.signatures))
+    signed = {rdtype.to_bytes(2, "big"): _answer_signed(rdtype, sets[rdtype]) for rdtype in sets}
+    signed[ANY], signed[RRSIG] = next(iter(signed.values())), tails[RRSIG]
+    return Node(tails, signed, owner.negative_ttl)
 
 
 @lru_cache(maxsize=1024)
 def _answer(rdtype: int, rrset: Rrset) -> Tail:
     """One tail for all names with the same records: nearly all hosts have the same addresses."""
-    records = b"".join(
-        _AT_QUESTION + struct.pack(">HHIH", rdtype, _IN, rrset.ttl, len(rdata)) + rdata
-        for rdata in rrset.rdatas
-    )
     count = len(rrset.rdatas)
+    records = _build_set(_AT_QUESTION, rdtype, rrset, is_signed=False)
     return Tail(struct.pack(">4H", 1, count, 0, 0), struct.pack(">4H", 1, count, 0, 1), records)
+
+
+def _answer_signed(rdtype: int, rrset: Rrset) -> Tail:
+    """With the signatures, which are of one name alone."""
+    count = len(rrset.rdatas) + len(rrset.signatures)
+    records = _build_set(_AT_QUESTION, rdtype, rrset, is_signed=True)
+    return Tail(struct.pack(">4H", 1, count, 0, 0), struct.pack(">4H", 1, count, 0, 1), records)
+
+
+def _build_set(owner: bytes, rdtype: int, rrset: Rrset, *, is_signed: bool) -> bytes:
+    """The records of one set; ``owner`` as it is written in front of each."""
+    typed = [(rdtype, rdata) for rdata in rrset.rdatas]
+    if is_signed:
+        typed += [(RecordType.RRSIG, signature) for signature in rrset.signatures]
+    return b"".join(
+        owner + struct.pack(">HHIH", kind, _IN, rrset.ttl, len(rdata)) + rdata
+        for kind, rdata in typed
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -44,7 +44,7 @@ class Form(NamedTuple):
 
     Flags of the answer where the name exists, where it does not, and where the answer does not fit
     into ``limit`` octets; the OPT, up to where the cookie begins if there is one; the octets of the
-    query's cookie.
+    query's cookie; whether it wants signatures.
     """
 
     flags: bytes
@@ -53,19 +53,21 @@ class Form(NamedTuple):
     limit: int
     opt: bytes
     cookie_octets: int
+    is_signed: bool
 
 
-def _build_ends() -> Iterator[tuple[bytes, int, bytes, int]]:
-    """Counts, class and OPT of a query; the limit, the answer's OPT, octets of the cookie."""
-    yield ONE_QUESTION + CLASS_IN, MIN_UDP_PAYLOAD, b"", 0
+def _build_ends() -> Iterator[tuple[bytes, int, bytes, int, bool]]:
+    """Counts, class and OPT of a query; then the last four fields of its form."""
+    yield ONE_QUESTION + CLASS_IN, MIN_UDP_PAYLOAD, b"", 0, False
     for payload in _COMMON_PAYLOADS:
         start = ONE_QUESTION_AND_OPT + CLASS_IN + OPT_START + payload.to_bytes(2, "big")
         limit = min(payload, MAX_UDP_PAYLOAD)
-        for flags, opt in ((b"\x00\x00\x00\x00", OPT), (b"\x00\x00\x80\x00", OPT_DO)):
-            yield start + flags + NO_OPTIONS, limit, opt + NO_OPTIONS, 0
+        for opt in (OPT, OPT_DO):
+            bare, is_signed = start + opt[5:], opt == OPT_DO
+            yield bare + NO_OPTIONS, limit, opt + NO_OPTIONS, 0, is_signed
             with_cookie = opt + COOKIE_OPTION
-            yield start + flags + _CLIENT_COOKIE_OPTION, limit, with_cookie, CLIENT_COOKIE
-            yield start + flags + COOKIE_OPTION, limit, with_cookie, FULL_COOKIE
+            yield bare + _CLIENT_COOKIE_OPTION, limit, with_cookie, CLIENT_COOKIE, is_signed
+            yield bare + COOKIE_OPTION, limit, with_cookie, FULL_COOKIE, is_signed
 
 
 def _build_forms() -> dict[bytes, Form]:
@@ -81,10 +83,11 @@ def _build_forms() -> dict[bytes, Form]:
             limit,
             opt,
             cookie_octets,
+            is_signed,
         )
         for rd in (0, RD)
         for low in (0x00, 0x10, 0x20, 0x30)  # CD, AD
-        for end, limit, opt, cookie_octets in _build_ends()
+        for end, limit, opt, cookie_octets, is_signed in _build_ends()
     }
 
 

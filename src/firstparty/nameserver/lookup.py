@@ -84,9 +84,12 @@ def _find(answers: Answers, query: Query) -> Reply:
     found = answers.index.get(qname) or answers.find(qname)
     if found is None:
         return Reply(question, 0, REFUSED, NOTHING, edns, b"")
+    is_signed = edns is not None and edns.is_dnssec_ok
     if isinstance(found, CompiledZone):
-        return Reply(question, AA, NXDOMAIN, found.build_nxdomain(qname), edns, found.apex)
-    return Reply(question, AA, 0, found.tails.get(qtype, found.nodata), edns, qname)
+        tail = found.build_nxdomain(qname, is_signed=is_signed)
+        return Reply(question, AA, NXDOMAIN, tail, edns, found.apex)
+    tails, nodata = (found.signed, found.signed_nodata) if is_signed else found[:2]
+    return Reply(question, AA, 0, tails.get(qtype, nodata), edns, qname)
 
 
 def build_answer(wire: bytes, reply: Reply, *, cookie: bytes, is_udp: bool) -> bytes:

@@ -24,7 +24,7 @@ from firstparty.nameserver.lookup import (
     build_truncated,
     look_up,
 )
-from firstparty.nameserver.names import is_well_formed
+from firstparty.zones.names import is_well_formed
 
 _NAME: Final = 12  # where the question begins
 
@@ -53,14 +53,14 @@ class Responder:
         form = FORMS.get(query[2:_NAME] + query[end + 2 : end + 2 + KEY_END])
         if form is None:
             return self._answer_by_rules(query, address)
-        flags, _, _, limit, opt, cookie_octets = form
+        flags, _, _, limit, opt, cookie_octets, is_signed = form
         # A zero byte inside a label ends the name too early; what is left is then no name of ours.
         # Lower-casing the length bytes does no harm: at most 63, they are below "A".
         name = query[_NAME:end].lower()
         entry = self._index.get(name)
         qtype = query[end : end + 2]
         if entry is not None and qtype in entry[0]:
-            tail = entry[0][qtype]
+            tail = entry[2][qtype] if is_signed else entry[0][qtype]
         else:
             found = None if qtype in ZONE_TRANSFERS else self._find(name, form)
             if found is None:
@@ -96,10 +96,11 @@ class Responder:
         """
         entry = self._index.get(name)
         if entry is not None:
-            return form.flags, entry.nodata, name
+            return form.flags, entry.signed_nodata if form.is_signed else entry.nodata, name
         found = self.answers.find(name) if is_well_formed(name) else None
         if isinstance(found, CompiledZone):
-            return form.flags_nxdomain, found.build_nxdomain(name), found.apex
+            tail = found.build_nxdomain(name, is_signed=form.is_signed)
+            return form.flags_nxdomain, tail, found.apex
         return None
 
     def _answer_by_rules(self, query: bytes, address: bytes) -> bytes | None:

@@ -15,14 +15,14 @@ from firstparty.config.addresses import ConfigError
 from firstparty.model.feed import FeedEntry, Topic
 from firstparty.nameserver.cookies import Cookies
 from firstparty.nameserver.limits import DEFAULT_LIMITS, RateLimiter, RateLimits
-from firstparty.nameserver.names import BadName
 from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.tcp import TcpListener
 from firstparty.nameserver.udp import UdpListener
-from firstparty.nameserver.zone import BadZone
 from firstparty.nameserver.zones import Zones
 from firstparty.store.follow import FeedSnapshot, follow_feed
 from firstparty.store.reader import FeedReader
+from firstparty.zones.contents import BadZone
+from firstparty.zones.names import BadName
 
 
 async def serve_nameserver(

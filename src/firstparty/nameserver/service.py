@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from firstparty.model.feed import CaaRecord, Zone
 from firstparty.nameserver.answers import Answers, CompiledZone, Node, compile_owner, compile_zone
-from firstparty.nameserver.names import ancestors, is_below, parse_name
-from firstparty.nameserver.zone import (
+from firstparty.zones.contents import (
     SOON_THERE_TTL,
     Owner,
     build_nameserver_owner,
     build_service_contents,
     build_target_owner,
 )
+from firstparty.zones.names import ancestors, is_below, parse_name
 
 
 class ServiceZone:

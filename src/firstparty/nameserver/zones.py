@@ -12,10 +12,11 @@ import msgspec
 from firstparty.model.feed import FeedEntry, Targets, Topic, Zone
 from firstparty.model.service_domain import is_own
 from firstparty.nameserver.answers import Answers, CompiledZone, compile_zone
-from firstparty.nameserver.names import parse_name
 from firstparty.nameserver.service import ServiceZone
-from firstparty.nameserver.zone import BadZone, build_contents
 from firstparty.telemetry import Log
+from firstparty.zones.contents import BadZone, Contents, build_contents
+from firstparty.zones.names import parse_name
+from firstparty.zones.packing import unpack_contents
 
 # A zone of the snapshot is compiled when it is first asked for; a change, at once.
 _MANY: Final = 1_000
@@ -123,8 +124,16 @@ class Zones:
         self._owners[apex] = entry.key
 
     def _compile(self, body: bytes) -> CompiledZone:
-        zone = msgspec.json.decode(body, type=Zone)
-        return compile_zone(build_contents(zone, service_domain=self._service_domain))
+        return compile_zone(self._read(msgspec.json.decode(body, type=Zone)))
+
+    def _read(self, zone: Zone) -> Contents:
+        """The zone's records: as they were signed, or else as they follow from its facts."""
+        if zone.signed is None:
+            return build_contents(zone, service_domain=self._service_domain)
+        contents = unpack_contents(zone.signed.records)
+        if contents.apex != parse_name(zone.apex):
+            raise BadZone(f"zone {zone.apex}: the signed records are another zone's")
+        return contents
 
     def _compile_later(self, entry: FeedEntry, body: bytes) -> CompiledZone | None:
         try:

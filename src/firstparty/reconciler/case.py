@@ -64,6 +64,11 @@ class Case:
         return breaker is not None and breaker.is_open(now)
 
     @property
+    def dnskey(self) -> bytes | None:
+        """The key that the published zone is signed with."""
+        return None if self.zone is None or self.zone.signed is None else self.zone.signed.dnskey
+
+    @property
     def write_key(self) -> str | None:
         """The write key of the first javascript source: what a probe asks the CDN host for."""
         found = (one.write_key for one in self.sources if one.type is SourceType.JAVASCRIPT)

@@ -5,10 +5,11 @@ said with the records as they should be, and those that should go away.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from firstparty.model.claims import nameserver_names
+from firstparty.model.dnssec import build_ds_record, ds_texts
 from firstparty.model.domains import Domain, build_records
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.status import DnsStatus
@@ -20,12 +21,16 @@ _MAX_RECORDS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delegation:
-    """A domain, what the parent's servers said of it, and whether it was proved before."""
+    """A domain, what the parent's servers said of it, and whether it was proved before.
+
+    ``dnskey`` is the key that its zone is signed with, if there is one.
+    """
 
     domain: Domain
     service_domain: str
     answer: ParentAnswer
     was_proved: bool
+    dnskey: bytes | None = None
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -50,7 +55,23 @@ class Delegation:
             DnsRecord(name=f"{self.domain.name}.", type="CNAME", value=f"{target}.")
             for target in targets
         )
-        return (*self._ns_records(self.answer.nameservers), *cnames)
+        return (
+            *self._ns_records(self.answer.nameservers),
+            *cnames,
+            *self.ds_records(self.answer.ds),
+        )
+
+    @property
+    def own_ds(self) -> frozenset[str]:
+        """Every DS that means the key of our zone."""
+        return frozenset(() if self.dnskey is None else ds_texts(self.domain.name, self.dnskey))
+
+    def ds_records(self, values: frozenset[str]) -> tuple[DnsRecord, ...]:
+        """These DS records at the name."""
+        return tuple(
+            DnsRecord(name=f"{self.domain.name}.", type="DS", value=value)
+            for value in sorted(values)[:_MAX_RECORDS]
+        )
 
     def _ns_records(self, nameservers: frozenset[str]) -> tuple[DnsRecord, ...]:
         return tuple(
@@ -197,16 +218,26 @@ def delegated_to_others_too(delegation: Delegation) -> Finding | None:
 
 
 def stale_ds(delegation: Delegation) -> Finding | None:
-    """A DS without our signature: validating resolvers, and so every CA, get SERVFAIL."""
-    if not any(one.has_ds for one in delegation.answer.heard):
+    """A DS of another key than ours: validating resolvers, and so every CA, get SERVFAIL.
+
+    One of ours beside it is enough for them (RFC 4035 §5.3.1).
+    """
+    name, own = delegation.domain.name, delegation.own_ds
+    wrong = frozenset().union(
+        *(one.ds for one in delegation.answer.heard if one.ds and not one.ds & own)
+    )
+    if not wrong:
         return None
-    return _owner_finding(
+    ours = () if delegation.dnskey is None else (build_ds_record(name, delegation.dnskey),)
+    remedy = ", or replace it by ours" if ours else ""
+    finding = _owner_finding(
         delegation,
         code="stale-ds",
-        sentence=f"{delegation.domain.name} has a DS record from an earlier delegation: delete it, "
+        sentence=f"{name} has a DS record of another key than ours: delete it{remedy}, "
         "or no resolver that validates will find the domain.",
-        surplus=(DnsRecord(name=f"{delegation.domain.name}.", type="DS", value="(all of them)"),),
+        surplus=delegation.ds_records(wrong),
     )
+    return replace(finding, records=(*finding.records, *ours))
 
 
 def _owner_finding(

@@ -134,7 +134,7 @@ def _build_zone(case: Case, service: Service, serial: int) -> Zone:
     )
     if case.zone is None:
         return zone
-    if replace(zone, serial=case.zone.serial) == case.zone:
+    if replace(zone, serial=case.zone.serial, signed=case.zone.signed) == case.zone:
         return case.zone
     # RFC 1982: it only grows, also within one second or when the clock went back.
     return replace(zone, serial=max(serial, case.zone.serial + 1))

@@ -35,6 +35,7 @@ from firstparty.reconciler.resting import pause, yield_name
 from firstparty.reconciler.revocation import needs_revocation, revoke
 from firstparty.reconciler.saving import save_outcome
 from firstparty.reconciler.setbacks import wait_until_allowed
+from firstparty.reconciler.signing import Signing
 from firstparty.reconciler.verification import ask_owners_dns, check_own_servers, prove
 from firstparty.reconciler.watch import ask_hosts, first_probe, watch
 from firstparty.store.engine import Store
@@ -122,6 +123,7 @@ class Reconciler:
     ports: Ports
     service: Service
     edge_sealer: Sealer
+    signing: Signing
     clock: Clock
     limits: DrainLimits = field(default_factory=DrainLimits)
 
@@ -152,6 +154,7 @@ class Reconciler:
                 now=self.clock(),
                 service=self.service,
                 authorities=self.ports.authorities,
+                signing=self.signing,
             )
 
     async def _with_move(self, case: Case, outcome: Outcome) -> Outcome:

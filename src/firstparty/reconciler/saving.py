@@ -31,6 +31,7 @@ from firstparty.reconciler.publication import (
     challenge_keys,
 )
 from firstparty.reconciler.revocation import revocation_due_at
+from firstparty.reconciler.signing import Signing, sign_again_at
 from firstparty.reconciler.turns import settle, take_turn
 from firstparty.store import certificates, domains, work
 from firstparty.store.feed import lock_feed, publish
@@ -48,6 +49,7 @@ def save_outcome(
     now: datetime,
     service: Service,
     authorities: Authorities,
+    signing: Signing,
 ) -> Word | None:
     """Store an outcome and give the lease back; the word now, or None if the lease was lost."""
     if not work.is_held(connection, lease):
@@ -64,10 +66,13 @@ def save_outcome(
     outcome = _without_stale_move(stored, outcome)
     after = _apply(stored, outcome)
     publication = build_publication(after, service, serial=int(now.timestamp()))
+    if publication.zone is not None:
+        zone = signing.sign(connection, after.domain.id, publication.zone, now=now)
+        publication = replace(publication, zone=zone)
     observation = after.observation
     if after.domain.mode is not Mode.PROXY:  # whose edge is its owner's
         observation = _with_edge(observation, publication)
-    due_at = _when_due(after, outcome, now=now)
+    due_at = _when_due(after, outcome, publication, now=now)
     observation = replace(
         observation,
         findings=tuple(replace(one, look_again_at=due_at) for one in observation.findings),
@@ -81,9 +86,16 @@ def save_outcome(
     return _keep_history(connection, after, observation, now=now)
 
 
-def _when_due(after: Case, outcome: Outcome, *, now: datetime) -> datetime | None:
-    """When we look again: as the step says, and earlier for a revocation that waits."""
+def _when_due(
+    after: Case, outcome: Outcome, publication: Publication, *, now: datetime
+) -> datetime | None:
+    """When we look again: as the step says, and earlier for a revocation, or signatures that end.
+
+    A paused domain is not looked at, and its zone is signed again all the same.
+    """
     due = [revocation_due_at(after)]
+    if publication.zone is not None:
+        due.append(sign_again_at(publication.zone))
     if outcome.again is not None:
         due.append(now + outcome.again)
     newest = after.certificate

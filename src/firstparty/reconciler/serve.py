@@ -17,6 +17,7 @@ from firstparty.reconciler.proxy_probe import PublicProxies
 from firstparty.reconciler.public_dns import build_public_dns
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.reconcile import Reconciler
+from firstparty.reconciler.signing import Signing
 from firstparty.reconciler.source_feed import publish_sources
 from firstparty.reconciler.trust import Trust
 from firstparty.store.engine import Store
@@ -90,6 +91,7 @@ async def serve_reconciler(
         ports=ports,
         service=service,
         edge_sealer=edge_sealer,
+        signing=Signing(control_sealer, settings.service.domain),
         clock=clock,
         limits=DrainLimits(
             quiet=timedelta(seconds=settings.domains.drain_quiet_seconds),

@@ -31,14 +31,15 @@ class ServerAnswer:
     Without ``trouble`` it is the server's own word: ``nameservers`` is empty where it delegates
     nothing. ``cname`` is the target of a CNAME at the name itself. ``other_types`` are the types
     of records found at the name that a delegation would hide (``"A"``, ``"TXT"``); they are
-    asked for at one server only, and only where nothing is delegated.
+    asked for at one server only, and only where nothing is delegated. ``ds`` are the values of DS
+    records, in lower case.
     ``address`` is None only where the server's name has none (``Trouble.NO_ADDRESS``).
     """
 
     server: str
     address: Address | None
     nameservers: frozenset[str] = frozenset()
-    has_ds: bool = False
+    ds: frozenset[str] = frozenset()
     rcode: str | None = None
     cname: str | None = None
     other_types: tuple[str, ...] = ()
@@ -79,6 +80,11 @@ class ParentAnswer:
             if answer.trouble is not None
             and not (answer.trouble is Trouble.NO_ROUTE and answer.server in heard)
         )
+
+    @property
+    def ds(self) -> frozenset[str]:
+        """Every DS record that any of the parent's servers has."""
+        return frozenset().union(*(answer.ds for answer in self.heard))
 
     @property
     def nameservers(self) -> frozenset[str]:

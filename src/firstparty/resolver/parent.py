@@ -21,7 +21,7 @@ from firstparty.config.addresses import Address
 from firstparty.resolver.budget import Budget
 from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
 from firstparty.resolver.probe import Prober, Reply
-from firstparty.resolver.referral import Cut, Lame, NoCut, as_text, read_cut
+from firstparty.resolver.referral import Cut, Lame, NoCut, as_text, read_cut, read_ds
 from firstparty.resolver.roots import ROOT_SERVERS
 from firstparty.resolver.walk import NotFound, Walk, ZoneServers
 
@@ -113,14 +113,14 @@ class _Delegation:
             case NoCut():
                 return replace(answer, cname=cut.cname)
             case Cut(is_referral=True):
-                return replace(answer, nameservers=cut.nameservers, has_ds=cut.has_ds)
+                return replace(answer, nameservers=cut.nameservers, ds=cut.ds)
             case Cut():
                 # It has both zones, and answered from the lower one: the DS is in the upper.
                 ds = await self.prober.ask_surely(address, self.name, dns.rdatatype.DS)
                 if isinstance(ds, Trouble):
                     return replace(answer, trouble=ds)
-                has_ds = self._has(ds, dns.rdatatype.DS)
-                return replace(answer, nameservers=cut.nameservers, has_ds=has_ds)
+                seen = read_ds(ds.answer if ds.flags & dns.flags.AA else [], self.name)
+                return replace(answer, nameservers=cut.nameservers, ds=seen)
 
     async def _with_hidden(self, answers: list[ServerAnswer]) -> list[ServerAnswer]:
         """Add, at the first server that delegates nothing, what a delegation would hide."""

@@ -25,7 +25,7 @@ class Cut:
 
     nameservers: frozenset[str]
     glue: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    has_ds: bool = False
+    ds: frozenset[str] = frozenset()
     is_referral: bool = True
 
 
@@ -63,10 +63,20 @@ def read_cut(
         return Cut(
             nameservers=_names(referred),
             glue=_glue(reply, referred, zone),
-            has_ds=reply.get_rrset(reply.authority, name, _IN, dns.rdatatype.DS) is not None,
+            ds=read_ds(reply.authority, name),
         )
     # Without AA it is a referral to elsewhere (upwards, or to the zone itself), or a cache.
     return NoCut() if is_authoritative else Lame()
+
+
+def read_ds(section: list[dns.rrset.RRset], name: dns.name.Name) -> frozenset[str]:
+    """The values of the DS records of ``name``, in lower case."""
+    return frozenset(
+        record.to_text().lower()
+        for rrset in section
+        if (rrset.name, rrset.rdtype) == (name, dns.rdatatype.DS)
+        for record in rrset
+    )
 
 
 def read_addresses(reply: dns.message.Message, name: dns.name.Name) -> tuple[str, ...]:

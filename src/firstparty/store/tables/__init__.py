@@ -7,7 +7,14 @@ from firstparty.store.tables.dns_links import dns_links
 from firstparty.store.tables.domains import claims, domain_sources, domains, sources
 from firstparty.store.tables.feed import changed_sources, feed, revision
 from firstparty.store.tables.moves import moves
-from firstparty.store.tables.observed import accounts, certificates, history, orders, statuses
+from firstparty.store.tables.observed import (
+    accounts,
+    certificates,
+    history,
+    orders,
+    statuses,
+    zone_keys,
+)
 from firstparty.store.tables.people import (
     answers,
     audit,
@@ -50,4 +57,5 @@ __all__ = [
     "tries",
     "uses",
     "workspaces",
+    "zone_keys",
 ]

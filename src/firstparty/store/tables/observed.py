@@ -80,6 +80,15 @@ certificates: Final = Table(
     Index("ix_certificates_domain_id", "domain_id"),
 )
 
+zone_keys: Final = Table(
+    "zone_keys",
+    metadata,
+    Column("domain_id", ForeignKey("domains.id"), primary_key=True),
+    Column("dnskey", LargeBinary, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
 accounts: Final = Table(
     "accounts",
     metadata,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from firstparty.model.feed import CaaRecord, Zone
 from firstparty.nameserver.answers import compile_zone
-from firstparty.nameserver.zone import BadZone, build_contents, build_service_contents
+from firstparty.zones.contents import BadZone, build_contents, build_service_contents
 
 SHOP = Zone(
     apex="cdp.shop.test",
@@ -52,9 +52,13 @@ def test_there_is_no_address_at_the_apex() -> None:
 
 
 def test_places_of_challenges_are_there_before_the_challenge() -> None:
-    contents = build_contents(SHOP, service_domain="fp.test")
+    before = build_contents(SHOP, service_domain="fp.test")
+    zone = replace(SHOP, txt={"_acme-challenge.evs.cdp.shop.test": ("token",)})
+    there = build_contents(zone, service_domain="fp.test")
+    place = wire("_acme-challenge.evs.cdp.shop.test")
 
-    assert contents.owners[wire("_acme-challenge.evs.cdp.shop.test")].rrsets == {}
+    assert before.owners[place].rrsets[16].rdatas == (b"\x1ano challenge at the moment",)
+    assert there.owners[place].rrsets[16].rdatas == (b"\x05token",)
 
 
 def test_names_in_capitals_are_the_same_names() -> None:

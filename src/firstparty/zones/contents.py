@@ -1,7 +1,7 @@
 """From the facts of a zone to its records (pure): which owner names there are, and what is there.
 
-A name without records is there too, so that it is answered NODATA and not NXDOMAIN: empty
-non-terminals, and the places where a dns-01 challenge will appear.
+A name without records is there too, so that it is answered NODATA and not NXDOMAIN: those between
+a host and the apex.
 """
 
 import struct
@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from firstparty.model.feed import CaaRecord, Zone
-from firstparty.nameserver.names import BadName, ancestors, is_below, parse_name
+from firstparty.zones.names import BadName, ancestors, is_below, parse_name
 
 NS_TTL: Final = 3600
 SOA_TTL: Final = 3600
@@ -27,6 +27,9 @@ NEGATIVE_TTL: Final = 300
 # Where something is about to appear, nobody may remember for long that it was not there.
 SOON_THERE_TTL: Final = 5
 CHALLENGE_LABEL: Final = "_acme-challenge"
+# Stands where a dns-01 challenge will appear, with the TTL of one: its absence would be remembered
+# for as long as the zone's negative TTL, by secondaries and by whoever reads NSEC records.
+NO_CHALLENGE: Final = "no challenge at the moment"
 
 _MAX_STRING: Final = 255
 _MAX_OCTET: Final = 255
@@ -43,6 +46,11 @@ class RecordType(IntEnum):
     SOA = 6
     TXT = 16
     AAAA = 28
+    RRSIG = 46
+    NSEC = 47
+    DNSKEY = 48
+    CDS = 59
+    CDNSKEY = 60
     HTTPS = 65
     CAA = 257
 
@@ -53,10 +61,14 @@ class BadZone(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rrset:
-    """Records of one type at one name. ``rdatas`` are in wire form, without compression."""
+    """Records of one type at one name. ``rdatas`` are in wire form, without compression.
+
+    ``signatures`` are the rdatas of the RRSIG records that cover them.
+    """
 
     ttl: int
     rdatas: tuple[bytes, ...]
+    signatures: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +132,10 @@ def _add_hosts(records: "_Records", zone: Zone) -> None:
     for host in map(parse_name, zone.hosts):
         records.add_addresses(host, HOST_TTL, zone.addresses)
         records.add(host, RecordType.HTTPS, HOST_TTL, _HTTPS)
-    for text in zone.hosts:
-        records.expect(parse_name(f"{CHALLENGE_LABEL}.{text}"))
-    for text, values in zone.txt.items():
-        owner = parse_name(text)
-        records.expect(owner)
+    places = {f"{CHALLENGE_LABEL}.{text}": (NO_CHALLENGE,) for text in zone.hosts}
+    for text, values in (places | zone.txt).items():
         for value in values:
-            records.add(owner, RecordType.TXT, TXT_TTL, _strings(value))
+            records.add(parse_name(text), RecordType.TXT, TXT_TTL, _strings(value))
 
 
 def build_nameserver_owner(addresses: Iterable[str]) -> Owner:
@@ -157,7 +166,6 @@ class _Records:
     ) -> None:
         self.apex = parse_name(apex)
         self._rrsets: dict[bytes, dict[int, Rrset]] = {self.apex: {}}
-        self._expected: set[bytes] = set()
         names = [parse_name(text) for text in nameservers]
         if not names:
             raise BadZone(f"zone {apex}: it has no nameservers")
@@ -181,18 +189,10 @@ class _Records:
         """Add an A or AAAA record for each address."""
         self._rrsets_at(owner).update(_address_sets(tuple(addresses), ttl))
 
-    def expect(self, owner: bytes) -> None:
-        """Make the name exist, empty if need be, and its emptiness be forgotten soon."""
-        self._rrsets_at(owner)
-        self._expected.add(owner)
-
     def build(self, *, negative_ttl: int) -> Contents:
         """The zone with all that was added."""
         owners = {
-            name: Owner(
-                rrsets=rrsets,
-                negative_ttl=SOON_THERE_TTL if name in self._expected else negative_ttl,
-            )
+            name: Owner(rrsets=rrsets, negative_ttl=negative_ttl)
             for name, rrsets in self._rrsets.items()
         }
         return Contents(apex=self.apex, soa=self._soa, owners=owners, negative_ttl=negative_ttl)

@@ -56,3 +56,8 @@ def is_well_formed(name: bytes) -> bool:
             return False
         at += 1 + octets
     return False
+
+
+def canonical_key(name: bytes) -> tuple[bytes, ...]:
+    """What names are ordered by (RFC 4034 §6.1): labels from the root on. Lower-case wire form."""
+    return tuple(above[1 : 1 + above[0]] for above in ancestors(name))[::-1]

@@ -1,0 +1,1 @@
+"""What a zone holds: from facts to records, and their signatures. No I/O."""
