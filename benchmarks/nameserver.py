@@ -28,8 +28,8 @@ import msgspec
 import psutil
 import uvloop
 
+from firstparty.config.settings import NameserverSettings, RateLimitSettings
 from firstparty.model.feed import CaaRecord, FeedEntry, Topic, Zone
-from firstparty.nameserver.limits import RateLimits
 from firstparty.nameserver.server import serve_nameserver
 from firstparty.store.follow import FeedSnapshot
 from firstparty.store.reader import open_feed
@@ -128,9 +128,11 @@ def serve_ours(folder: Path, port: int) -> None:
             feed=open_feed(f"sqlite:///{folder}/no-such-folder/store.db"),
             snapshot=folder / "zones.snapshot",
             service_domain="fp.test",
-            nameserver_addresses=["192.0.2.53"],
-            # Counted, and never reached: what is measured are answers.
-            limits=RateLimits(same=MOST, all=MOST, exempt=()),
+            settings=NameserverSettings(
+                addresses=("192.0.2.53",),
+                # Counted, and never reached: what is measured are answers.
+                rate_limit=RateLimitSettings(same=MOST, all=MOST, exempt=()),
+            ),
         )
     )
 

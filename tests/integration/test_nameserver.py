@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from firstparty.config.addresses import Address, ConfigError
+from firstparty.config.settings import NameserverSettings
 from firstparty.model.feed import Topic, Zone
 from firstparty.nameserver.cookies import Cookies
 from firstparty.nameserver.limits import RateLimiter, RateLimits
@@ -87,7 +88,7 @@ async def test_settings_that_cannot_be_answered_are_named(
             feed=open_feed(str(store.engine.url)),
             snapshot=tmp_path / "zones.snapshot",
             service_domain=service_domain,
-            nameserver_addresses=[address],
+            settings=NameserverSettings(addresses=(address,)),
         )
 
 
@@ -120,7 +121,7 @@ async def running(
                 feed=open_feed(str(store.engine.url)),
                 snapshot=snapshot,
                 service_domain="fp.test",
-                nameserver_addresses=["192.0.2.53"],
+                settings=NameserverSettings(addresses=("192.0.2.53",)),
             )
         )
         try:
@@ -192,7 +193,7 @@ async def test_the_sockets_stay_open_for_the_next_process(store: Store, tmp_path
                     feed=open_feed(str(store.engine.url)),
                     snapshot=tmp_path / "zones.snapshot",
                     service_domain="fp.test",
-                    nameserver_addresses=["192.0.2.53"],
+                    settings=NameserverSettings(addresses=("192.0.2.53",)),
                 )
             )
             nameserver = Nameserver(store, Address("127.0.0.1", udp.getsockname()[1]))

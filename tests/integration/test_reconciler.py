@@ -115,7 +115,7 @@ async def run_installation(folder: Path, run_edge: RunEdge) -> AsyncIterator[Ins
                     feed=open_feed(str(store.engine.url)),
                     snapshot=folder / "nameserver.feed",
                     service_domain=SERVICE_DOMAIN,
-                    nameserver_addresses=["127.0.0.1"],
+                    settings=NameserverSettings(addresses=("127.0.0.1",)),
                 )
             ),
         ]

@@ -171,7 +171,7 @@ def test_beyond_the_limit_a_client_that_knows_cookies_is_told_badcookie_and_then
 
 
 def test_a_cookie_over_tcp_is_answered_too() -> None:
-    wire = new_responder().answer_tcp(a_query(CLIENT), ADDRESS)
+    wire = new_responder().answer_plainly(a_query(CLIENT), ADDRESS)
 
     assert wire is not None
     assert CLIENT in wire

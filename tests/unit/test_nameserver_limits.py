@@ -96,7 +96,7 @@ def test_a_slipped_answer_sends_the_client_to_tcp_where_there_is_no_limit() -> N
     responder = a_responder(limits(same=1, slip=1))
     query = dns.message.make_query("fp.test", "SOA").to_wire()
     over_udp = [responder.answer_udp(query, pack_address("192.0.2.1")) for _ in range(3)]
-    over_tcp = [responder.answer_tcp(query, pack_address("192.0.2.1")) for _ in range(3)]
+    over_tcp = [responder.answer_plainly(query, pack_address("192.0.2.1")) for _ in range(3)]
 
     slipped = dns.message.from_wire(over_udp[-1] or b"")
     assert slipped.flags & dns.flags.TC

@@ -7,7 +7,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstparty.model.feed import CaaRecord, Zone
@@ -48,7 +48,7 @@ def answers_of(*zones: Zone) -> Answers:
 
 def look_up(answers: Answers, query: bytes, *, is_udp: bool) -> bytes | None:
     responder = Responder(answers, cookies=COOKIES, limiter=RateLimiter(RateLimits()))
-    answer = responder.answer_udp if is_udp else responder.answer_tcp
+    answer = responder.answer_udp if is_udp else responder.answer_plainly
     return answer(query, b"\xc0\x00\x02\x63")
 
 
@@ -355,6 +355,7 @@ NEARLY_QUERIES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=80), NEARLY_QUERIES), st.booleans())
 def test_no_bytes_make_it_raise_or_answer_what_cannot_be_read(query: bytes, is_udp: bool) -> None:  # noqa: FBT001 -- drawn
     wire = look_up(ANSWERS, query, is_udp=is_udp)
@@ -372,6 +373,7 @@ def test_no_bytes_make_it_raise_or_answer_what_cannot_be_read(query: bytes, is_u
     assert not is_udp or len(wire) <= 1232
 
 
+@settings(deadline=None)
 @given(NEARLY_QUERIES)
 def test_the_quick_path_answers_as_the_slow_one(query: bytes) -> None:
     # The flag Z is meaningless and takes a query off the quick path.

@@ -80,7 +80,7 @@ def test_mutated_packets_get_a_well_formed_answer_or_none() -> None:
         is_udp = bool(number % 8)
         if not number % 1_000:
             responder.tick()
-        answer = (responder.answer_udp if is_udp else responder.answer_tcp)(
+        answer = (responder.answer_udp if is_udp else responder.answer_plainly)(
             query, bytes((198, 51, number % 256, 1))
         )
         if answer is None:

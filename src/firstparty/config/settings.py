@@ -44,6 +44,15 @@ class RateLimitSettings(Group, frozen=True, kw_only=True):
     exempt: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
 
 
+class TransferSettings(Group, frozen=True, kw_only=True):
+    """Zones for secondary nameservers; without a secret, for nobody."""
+
+    key: str = "firstparty"
+    secret: str = ""
+    allow: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+
+
 class NameserverSettings(Group, frozen=True, kw_only=True):
     """Our authoritative nameserver."""
 
@@ -51,6 +60,7 @@ class NameserverSettings(Group, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ("127.0.0.1",)
     check: tuple[str, ...] = ("127.0.0.1:53",)
     rate_limit: RateLimitSettings = msgspec.field(default_factory=RateLimitSettings)
+    transfer: TransferSettings = msgspec.field(default_factory=TransferSettings)
 
 
 class EdgeSettings(Group, frozen=True, kw_only=True):

@@ -45,9 +45,6 @@ class RateLimits:
     exempt: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
 
 
-DEFAULT_LIMITS: Final = RateLimits()
-
-
 class RateLimiter:
     """Counts answers. Two names that share a slot are counted together: rare, and harmless."""
 

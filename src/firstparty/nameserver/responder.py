@@ -4,7 +4,8 @@ The common query over UDP finds its answer with two look-ups; all else goes by `
 """
 
 import time
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from firstparty.nameserver.answers import Answers, CompiledZone, Tail
 from firstparty.nameserver.cookies import Cookies
@@ -27,12 +28,27 @@ from firstparty.nameserver.lookup import (
 from firstparty.zones.names import is_well_formed
 
 _NAME: Final = 12  # where the question begins
+# Type, class ANY and TTL of a TSIG record (RFC 8945 §4.2): where this is not, there is none.
+_TSIG: Final = b"\x00\xfa\x00\xff\x00\x00\x00\x00"
+
+
+class AnswerSigned(Protocol):
+    """Answers messages that are signed with a key of secondaries."""
+
+    def __call__(self, wire: bytes, address: bytes, *, is_udp: bool) -> Iterable[bytes]:
+        """The messages that answer ``wire``; over UDP there is one."""
+
+
+def has_tsig(wire: bytes) -> bool:
+    """Whether a message looks as if it were signed; quick, and may be wrong."""
+    return _TSIG in wire
 
 
 class Responder:
     """Answers queries from ``answers``. ``now`` is Unix time in whole seconds, kept by ``tick``.
 
-    A client with a valid cookie, or over TCP, has shown where it is: it has no rate limit.
+    A client with a valid cookie, or over TCP, has shown where it is: it has no rate limit. Without
+    ``answer_signed`` there are no secondaries, and messages they would sign are like all others.
     """
 
     def __init__(self, answers: Answers, *, cookies: Cookies, limiter: RateLimiter) -> None:
@@ -40,6 +56,7 @@ class Responder:
         self._index = answers.index
         self._cookies = cookies
         self._count = limiter.check
+        self.answer_signed: AnswerSigned | None = None
         self.now = 0
         self.tick()
 
@@ -81,8 +98,15 @@ class Responder:
         answer = query[:2] + flags + counts + query[_NAME : end + 4] + tail[2] + opt
         return answer if len(answer) <= limit else _cut_short(query, end, form, opt)
 
-    def answer_tcp(self, query: bytes, address: bytes) -> bytes | None:
-        """The answer to a message over TCP; None: there is none."""
+    def answer_tcp(self, query: bytes, address: bytes) -> Iterable[bytes]:
+        """The messages that answer one over TCP."""
+        if self.answer_signed is not None and has_tsig(query):
+            return self.answer_signed(query, address, is_udp=False)
+        answer = self.answer_plainly(query, address)
+        return () if answer is None else (answer,)
+
+    def answer_plainly(self, query: bytes, address: bytes) -> bytes | None:
+        """The answer to a message as it is over TCP; None: there is none."""
         reply = look_up(self.answers, query)
         if reply is None:
             return None
@@ -105,6 +129,8 @@ class Responder:
 
     def _answer_by_rules(self, query: bytes, address: bytes) -> bytes | None:
         """The same answer over UDP, by reading the message as the RFCs say."""
+        if self.answer_signed is not None and has_tsig(query):
+            return next(iter(self.answer_signed(query, address, is_udp=True)), None)
         reply = look_up(self.answers, query)
         if reply is None:
             return None

@@ -12,9 +12,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from firstparty.config.addresses import ConfigError
+from firstparty.config.settings import NameserverSettings
 from firstparty.model.feed import FeedEntry, Topic
 from firstparty.nameserver.cookies import Cookies
-from firstparty.nameserver.limits import DEFAULT_LIMITS, RateLimiter, RateLimits
+from firstparty.nameserver.limits import RateLimiter, RateLimits
 from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.tcp import TcpListener
 from firstparty.nameserver.udp import UdpListener
@@ -32,27 +33,28 @@ async def serve_nameserver(
     feed: FeedReader,
     snapshot: Path,
     service_domain: str,
-    nameserver_addresses: Sequence[str],
-    limits: RateLimits = DEFAULT_LIMITS,
+    settings: NameserverSettings,
 ) -> None:
     """Answer DNS queries on bound sockets until cancelled; the sockets stay open.
 
-    ``snapshot`` is the file of the last good zones. ``nameserver_addresses`` are what the
-    nameserver names under ``service_domain`` resolve to. Raises ConfigError where settings
-    cannot be used.
+    ``snapshot`` is the file of the last good zones. Raises ConfigError where settings cannot be
+    used.
     """
     try:
-        limiter = RateLimiter(limits)
-    except ValueError as error:
-        raise ConfigError(f"nameserver.rate_limit.exempt: {error}") from error
-    try:
-        zones = Zones(service_domain=service_domain, nameserver_addresses=nameserver_addresses)
+        zones = Zones(service_domain=service_domain, nameserver_addresses=settings.addresses)
     except (BadName, BadZone) as error:
         raise ConfigError(f"service.domain or nameserver.addresses: {error}") from error
+    cookies = Cookies(os.urandom(32))
+    responder = Responder(zones.answers, cookies=cookies, limiter=_build_limiter(settings))
+    notifier = None
+    if settings.transfer.secret:
+        from firstparty.nameserver.secondaries import (  # noqa: PLC0415 -- heavy, and seldom needed
+            serve_secondaries,
+        )
+
+        notifier = serve_secondaries(zones, responder, settings.transfer)
     # Before the first query is read: after a restart no name that is ours may be refused.
     zones.apply(await asyncio.to_thread(_load, snapshot))
-    cookies = Cookies(os.urandom(32))
-    responder = Responder(zones.answers, cookies=cookies, limiter=limiter)
     async with AsyncExitStack() as stack:
         for bound in udp:
             stack.callback(UdpListener(bound, responder).close)
@@ -60,7 +62,20 @@ async def serve_nameserver(
             listener = TcpListener(responder)
             stack.push_async_callback(listener.close)
             await listener.listen(bound)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        if notifier is not None:
+            group.create_task(notifier.run())
         await follow_feed(feed, [Topic.ZONES, Topic.TARGETS], snapshot, zones.apply)
+
+
+def _build_limiter(settings: NameserverSettings) -> RateLimiter:
+    limit = settings.rate_limit
+    try:
+        return RateLimiter(
+            RateLimits(same=limit.same, all=limit.all, slip=limit.slip, exempt=limit.exempt)
+        )
+    except ValueError as error:
+        raise ConfigError(f"nameserver.rate_limit.exempt: {error}") from error
 
 
 def _load(file: Path) -> list[FeedEntry]:

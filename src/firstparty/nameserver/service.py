@@ -36,6 +36,7 @@ class ServiceZone:
         self._nodes: dict[bytes, Node] = {}
         self._zones: dict[str, Zone] = {}  # of the service domain itself, by the feed's key
         self._own: set[bytes] = set()
+        self._before: dict[bytes, Node | None] = {}  # what changed since put_into(), as it was
 
     def add(self, nameservers: Iterable[str]) -> None:
         """One more claim uses these names."""
@@ -50,6 +51,7 @@ class ServiceZone:
     def _add(self, names: Iterable[str], node: Node) -> None:
         for name in self._parse(names):
             self._uses[name] += 1
+            self._before.setdefault(name, self._nodes.get(name))
             self._nodes[name] = node
             for above in ancestors(name):
                 if above == self.apex:
@@ -61,6 +63,7 @@ class ServiceZone:
         for name in self._parse(names):
             self._uses[name] -= 1
             if not self._uses[name]:
+                self._before.setdefault(name, self._nodes[name])
                 del self._uses[name], self._nodes[name]
 
     def set_hosts(self, key: str, zone: Zone | None) -> None:
@@ -74,18 +77,26 @@ class ServiceZone:
             self._build(zones, serial=0)
         self._zones = zones
 
-    def put_into(self, answers: Answers, *, serial: int) -> None:
-        """Answer the zone as it is now, under this serial."""
+    def put_into(
+        self, answers: Answers, *, serial: int
+    ) -> tuple[CompiledZone, Mapping[bytes, Node | None]]:
+        """Answer the zone as it is now, under this serial.
+
+        The zone; and the names that may have changed since the last time, as they were.
+        """
         own = self._build(self._zones, serial=serial)
+        before, self._before = self._before, {}
+        for name in self._own | own.nodes.keys():
+            before.setdefault(name, self._nodes.get(name))
         for name in self._own - own.nodes.keys():
             del self._nodes[name]
         self._own = set(own.nodes)
         self._nodes.update(own.nodes)
-        answers.put(
-            CompiledZone(
-                apex=own.apex, nodes=self._nodes, soa=own.soa, negative_ttl=own.negative_ttl
-            )
+        zone = CompiledZone(
+            apex=own.apex, nodes=self._nodes, soa=own.soa, negative_ttl=own.negative_ttl
         )
+        answers.put(zone)
+        return zone, before
 
     def _build(self, zones: Mapping[str, Zone], *, serial: int) -> CompiledZone:
         return compile_zone(

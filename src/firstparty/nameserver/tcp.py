@@ -92,8 +92,7 @@ class _Connection(asyncio.Protocol):
             if len(query) < HEADER_LENGTH:
                 self.abort()
                 return
-            answer = responder.answer_tcp(query, self._address)
-            if answer is not None:
+            for answer in responder.answer_tcp(query, self._address):
                 answers += (len(answer).to_bytes(_LENGTH_BYTES, "big"), answer)
         if has_queries and self._transport is not None:
             self._transport.write(b"".join(answers))

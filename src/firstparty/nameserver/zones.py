@@ -12,6 +12,7 @@ import msgspec
 from firstparty.model.feed import FeedEntry, Targets, Topic, Zone
 from firstparty.model.service_domain import is_own
 from firstparty.nameserver.answers import Answers, CompiledZone, compile_zone
+from firstparty.nameserver.published import Published
 from firstparty.nameserver.service import ServiceZone
 from firstparty.telemetry import Log
 from firstparty.zones.contents import BadZone, Contents, build_contents
@@ -35,6 +36,7 @@ class Zones:
 
     def __init__(self, *, service_domain: str, nameserver_addresses: Sequence[str]) -> None:
         self.answers = Answers()
+        self.published: Published | None = None
         self._log = Log("nameserver")
         self._service_domain = service_domain
         self._service = ServiceZone(service_domain, nameserver_addresses)
@@ -43,7 +45,13 @@ class Zones:
         self._zones: dict[str, _Head] = {}
         self._owners: dict[bytes, str] = {}  # apex on the wire to the key that put it in
         self._revision = 0
-        self._service.put_into(self.answers, serial=0)
+        self._service_zone, _ = self._service.put_into(self.answers, serial=0)
+
+    def publish(self) -> Published:
+        """Keep what secondaries need. MUST be called before the first ``apply``."""
+        self.published = Published(self.answers, self._service_domain)
+        self.published.note(self._service.apex, None, self._service_zone)
+        return self.published
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
         """Take in changes of ZONES and TARGETS. An entry that is here already costs nothing.
@@ -64,7 +72,11 @@ class Zones:
             except Exception as error:  # noqa: BLE001 -- whatever is wrong in it, the others go on
                 self._refuse(entry, error)
         # Its serial is the same on every nameserver, and it only grows.
-        self._service.put_into(self.answers, serial=self._revision)
+        old = self._service_zone
+        self._service_zone, before = self._service.put_into(self.answers, serial=self._revision)
+        if self.published is not None:
+            self.published.note(self._service.apex, old, self._service_zone, names=before)
+            self.published.finish(self._revision)
         self._log.info("nameserver.zones_changed", entries=len(fresh), zones=len(self._zones))
 
     def _apply_one(self, entry: FeedEntry, *, is_later: bool) -> None:
@@ -118,7 +130,11 @@ class Zones:
                 self._give_up(entry.key, earlier)
         if compiled is None:
             self.answers.put_later(apex, partial(self._compile_later, entry, body))
+            if self.published is not None:
+                self.published.note_later(apex)
         else:
+            if self.published is not None:
+                self.published.note(apex, self.published.find(apex), compiled)
             self.answers.put(compiled)
         self._zones[entry.key] = head
         self._owners[apex] = entry.key
@@ -154,3 +170,5 @@ class Zones:
         if self._owners.get(apex) == key:
             del self._owners[apex]
             self.answers.remove(apex)
+            if self.published is not None:
+                self.published.note(apex, None, None)

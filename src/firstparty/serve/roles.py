@@ -135,18 +135,15 @@ async def _forward(here: Surroundings) -> None:
 
 
 async def _nameserver(here: Surroundings) -> None:
-    from firstparty.nameserver.limits import RateLimits
     from firstparty.nameserver.server import serve_nameserver
 
-    limit = here.settings.nameserver.rate_limit
     await serve_nameserver(
         udp=[here.sockets["nameserver-udp"]],
         tcp=[here.sockets["nameserver-tcp"]],
         feed=here.open_feed(),
         snapshot=here.snapshot("nameserver"),
         service_domain=here.settings.service.domain,
-        nameserver_addresses=here.settings.nameserver.addresses,
-        limits=RateLimits(same=limit.same, all=limit.all, slip=limit.slip, exempt=limit.exempt),
+        settings=here.settings.nameserver,
     )
 
 

@@ -44,6 +44,7 @@ class RecordType(IntEnum):
     A = 1
     NS = 2
     SOA = 6
+    PTR = 12
     TXT = 16
     AAAA = 28
     RRSIG = 46
@@ -158,6 +159,12 @@ def build_target_owner(addresses: Iterable[str], caa: Iterable[CaaRecord] = ()) 
     return Owner(rrsets=rrsets)
 
 
+def build_soa(primary: bytes, service_domain: str, serial: int) -> bytes:
+    """The SOA rdata of any zone of ours; ``primary`` is a name in wire form. Raises BadName."""
+    contact = parse_name(f"hostmaster.{service_domain}")
+    return primary + contact + struct.pack(">5I", serial % 2**32, *SOA_TIMERS)
+
+
 class _Records:
     """Collects records by owner name; every owner must be in the zone."""
 
@@ -169,8 +176,7 @@ class _Records:
         names = [parse_name(text) for text in nameservers]
         if not names:
             raise BadZone(f"zone {apex}: it has no nameservers")
-        contact = parse_name(f"hostmaster.{service_domain}")
-        self._soa = names[0] + contact + struct.pack(">5I", serial % 2**32, *SOA_TIMERS)
+        self._soa = build_soa(names[0], service_domain, serial)
         self.add(self.apex, RecordType.SOA, SOA_TTL, self._soa)
         for name in names:
             self.add(self.apex, RecordType.NS, NS_TTL, name)
