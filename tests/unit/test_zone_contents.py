@@ -7,7 +7,12 @@ from msgspec.structs import replace
 
 from firstparty.model.feed import CaaRecord, Zone
 from firstparty.nameserver.answers import compile_zone
-from firstparty.zones.contents import BadZone, build_contents, build_service_contents
+from firstparty.zones.contents import (
+    BadZone,
+    build_contents,
+    build_service_contents,
+    spread_addresses,
+)
 
 SHOP = Zone(
     apex="cdp.shop.test",
@@ -102,3 +107,23 @@ def test_a_serial_beyond_32_bits_wraps() -> None:
 
     assert compile_zone(contents).apex == wire("cdp.shop.test")
     assert contents.soa[-20:-16] == (5).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "first", "second"),
+    [
+        (["192.0.2.1", "192.0.2.2"], ["192.0.2.1"], ["192.0.2.2"]),
+        (
+            ["192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2", "192.0.2.3"],
+            ["192.0.2.1", "192.0.2.3", "2001:db8::1"],
+            ["192.0.2.2", "2001:db8::2"],
+        ),
+        (["192.0.2.1"], ["192.0.2.1"], ["192.0.2.1"]),
+        (["192.0.2.1", "2001:db8::1"],) + (["192.0.2.1", "2001:db8::1"],) * 2,
+        ([], [], []),
+    ],
+)
+def test_two_nameserver_names_share_the_addresses_out(
+    addresses: list[str], first: list[str], second: list[str]
+) -> None:
+    assert spread_addresses(addresses) == (tuple(first), tuple(second))

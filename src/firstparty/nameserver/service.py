@@ -16,6 +16,7 @@ from firstparty.zones.contents import (
     build_nameserver_owner,
     build_service_contents,
     build_target_owner,
+    spread_addresses,
 )
 from firstparty.zones.names import ancestors, is_below, parse_name
 
@@ -30,7 +31,9 @@ class ServiceZone:
         self._domain = domain
         self._addresses = tuple(addresses)
         self.apex = parse_name(domain)
-        self._there = compile_owner(build_nameserver_owner(addresses))
+        self._there = [
+            compile_owner(build_nameserver_owner(some)) for some in spread_addresses(addresses)
+        ]
         self._between = compile_owner(Owner(rrsets={}, negative_ttl=SOON_THERE_TTL))
         self._uses: Counter[bytes] = Counter()
         self._nodes: dict[bytes, Node] = {}
@@ -39,8 +42,8 @@ class ServiceZone:
         self._before: dict[bytes, Node | None] = {}  # what changed since put_into(), as it was
 
     def add(self, nameservers: Iterable[str]) -> None:
-        """One more claim uses these names."""
-        self._add(nameservers, self._there)
+        """One more claim uses these names, each of which has a part of the addresses."""
+        self._add(nameservers, *self._there)
 
     def add_targets(
         self, names: Iterable[str], addresses: Iterable[str], caa: Iterable[CaaRecord] = ()
@@ -48,11 +51,11 @@ class ServiceZone:
         """The hosts of one more domain point at these names; raises BadZone and changes nothing."""
         self._add(names, compile_owner(build_target_owner(addresses, caa)))
 
-    def _add(self, names: Iterable[str], node: Node) -> None:
-        for name in self._parse(names):
+    def _add(self, names: Iterable[str], *nodes: Node) -> None:
+        for at, name in enumerate(self._parse(names)):
             self._uses[name] += 1
             self._before.setdefault(name, self._nodes.get(name))
-            self._nodes[name] = node
+            self._nodes[name] = nodes[at % len(nodes)]
             for above in ancestors(name):
                 if above == self.apex:
                     break
@@ -105,6 +108,6 @@ class ServiceZone:
             )
         )
 
-    def _parse(self, texts: Iterable[str]) -> set[bytes]:
-        names = set(map(parse_name, texts))
-        return {name for name in names if is_below(name, self.apex) and name != self.apex}
+    def _parse(self, texts: Iterable[str]) -> list[bytes]:
+        names = dict.fromkeys(map(parse_name, texts))
+        return [name for name in names if is_below(name, self.apex) and name != self.apex]

@@ -114,11 +114,10 @@ def build_service_contents(
     console, with their challenges. Raises BadZone.
     """
     own = (f"ns1.{service_domain}", f"ns2.{service_domain}")
-    spread = tuple(addresses)
     try:
         records = _Records(service_domain, serial, own, service_domain)
-        for name in map(parse_name, own):
-            records.add_addresses(name, NAMESERVER_TTL, spread)
+        for name, some in zip(map(parse_name, own), spread_addresses(addresses), strict=True):
+            records.add_addresses(name, NAMESERVER_TTL, some)
         for zone in zones:
             for caa in zone.caa:
                 records.add(records.apex, RecordType.CAA, CAA_TTL, _caa(caa))
@@ -137,6 +136,18 @@ def _add_hosts(records: "_Records", zone: Zone) -> None:
     for text, values in (places | zone.txt).items():
         for value in values:
             records.add(parse_name(text), RecordType.TXT, TXT_TTL, _strings(value))
+
+
+def spread_addresses(addresses: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The addresses of the first and of the second of two nameserver names.
+
+    Two names for the same address look like two servers and are one, so each gets every other
+    address of each family; all of them where there is only one.
+    """
+    together = tuple(addresses)
+    families = [[one for one in together if (":" in one) is is_ipv6] for is_ipv6 in (False, True)]
+    first, second = (tuple(one for each in families for one in each[at::2]) for at in (0, 1))
+    return (first, second) if second else (together, together)
 
 
 def build_nameserver_owner(addresses: Iterable[str]) -> Owner:
