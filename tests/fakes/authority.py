@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from firstparty.certs.local import LocalAuthority, new_local_root
+from firstparty.certs.local import LEAF_LIFETIME, LocalAuthority, new_local_root
 from firstparty.certs.progress import (
     Challenged,
     Issued,
@@ -19,6 +19,7 @@ from firstparty.certs.progress import (
     Revoked,
     TryLater,
 )
+from firstparty.certs.renewal import Advice, NoAdvice
 from firstparty.model.certificates import (
     Challenge,
     ChallengeMethod,
@@ -58,9 +59,16 @@ class AuthorityInMemory:
     refuse: bool = False
     revoked: list[tuple[str, RevocationReason]] = field(default_factory=list)
     is_away: bool = False
+    replaced: list[str] = field(default_factory=list)
+    advice: Advice | NoAdvice = field(
+        default_factory=lambda: NoAdvice(reason="none", again=timedelta(days=1))
+    )
+    lifetime: timedelta = LEAF_LIFETIME
 
     def __post_init__(self) -> None:
-        self._issuer = LocalAuthority(new_local_root(self.clock()), clock=self.clock)
+        self.issuer = LocalAuthority(
+            new_local_root(self.clock()), clock=self.clock, leaf_lifetime=self.lifetime
+        )
 
     async def begin(
         self,
@@ -68,8 +76,10 @@ class AuthorityInMemory:
         csr: bytes,
         *,
         method: ChallengeMethod = ChallengeMethod.DNS,
+        replaces: str = "",
     ) -> OrderProgress:
         del csr
+        self.replaced.append(replaces)
         await asyncio.sleep(0)
         if self.misbehave:
             return self.misbehave.pop(0)
@@ -109,7 +119,7 @@ class AuthorityInMemory:
         if self.refuse:
             return Rejected(problem="unauthorized", detail="Wrong TXT record.")
         if order.chain is None:
-            issued = await self._issuer.begin(order.names, csr)
+            issued = await self.issuer.begin(order.names, csr)
             assert isinstance(issued, Issued)
             order.chain = issued.chain
             public = x509.load_pem_x509_csr(csr).public_key()
@@ -128,6 +138,11 @@ class AuthorityInMemory:
         self.revoked.append((chain, reason))
         await asyncio.sleep(0)
         return Revoked()
+
+    async def fetch_advice(self, chain: str) -> Advice | NoAdvice:
+        del chain
+        await asyncio.sleep(0)
+        return self.advice
 
     def close(self) -> None:
         """Nothing is open."""

@@ -1,10 +1,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstparty.certs.keys import build_csr, load_private_key, new_private_key
+from firstparty.certs.keys import KeyType, build_csr, load_private_key, new_private_key
 from firstparty.certs.local import ROOT_NAME, LocalAuthority, new_local_root
 from firstparty.certs.pair import BadPair, GoodPair, check_pair
 from firstparty.certs.progress import Issued
@@ -81,3 +88,54 @@ def test_every_key_is_new() -> None:
     first, second = (load_private_key(new_private_key()) for _ in range(2))
 
     assert first.private_numbers() != second.private_numbers()
+
+
+@pytest.mark.parametrize("names", [("*.cdp.shop.test",), (*NAMES, "more.test")])
+async def test_a_pair_that_its_owner_brings_may_be_for_more_than_the_hosts(
+    names: tuple[str, ...],
+) -> None:
+    chain = await issue(authority(), names)
+    exact = check_pair(chain, KEY, names=NAMES, now=NOW)
+    brought = check_pair(chain, KEY, names=NAMES, now=NOW, is_exact=False)
+
+    assert isinstance(exact, BadPair)
+    assert isinstance(brought, GoodPair)
+
+
+@pytest.mark.parametrize("names", [("*.shop.test",), NAMES[:1], ("cdp.shop.test",)])
+async def test_a_pair_that_its_owner_brings_must_be_for_both_hosts(names: tuple[str, ...]) -> None:
+    chain = await issue(authority(), names)
+
+    assert isinstance(check_pair(chain, KEY, names=NAMES, now=NOW, is_exact=False), BadPair)
+
+
+async def test_a_pair_may_have_an_rsa_key() -> None:
+    key = new_private_key(KeyType.RSA)
+
+    assert isinstance(
+        check_pair(await issue(authority(), key=key), key, names=NAMES, now=NOW), GoodPair
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        b"",
+        b"no key",
+        _pem(ed25519.Ed25519PrivateKey.generate()),
+        _pem(rsa.generate_private_key(65537, 1024)),
+        _pem(ec.generate_private_key(ec.SECP256K1())),
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+        ),
+    ],
+)
+def test_a_private_key_that_no_edge_can_use_is_refused(pem: bytes) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        load_private_key(pem)
+
+    assert "secret" not in str(refused.value)

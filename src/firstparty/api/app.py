@@ -13,6 +13,7 @@ import firstparty
 from firstparty.api import (
     aliases,
     audit,
+    certificates,
     channels,
     csp,
     dns_links,
@@ -108,6 +109,7 @@ def build_app(
         domains,
         dns_links,
         propagation,
+        certificates,
         events,
         tail,
         proxy_checks,

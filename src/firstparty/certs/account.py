@@ -10,8 +10,9 @@ from typing import Any, Final, Protocol
 
 import josepy
 from acme import client, errors, messages
-from josepy.jwa import ES256
-from josepy.jwk import JWKEC
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from josepy.jwa import ES256, ES384, RS256, JWASignature
+from josepy.jwk import JWK, JWKEC, JWKRSA
 
 from firstparty.certs.keys import load_private_key, new_private_key
 
@@ -24,9 +25,18 @@ class Account:
     url: str = ""
 
     @property
-    def key(self) -> JWKEC:
+    def key(self) -> JWK:
         """The private key, for signing requests and for key authorizations."""
-        return JWKEC(key=load_private_key(self.key_pem))
+        key = load_private_key(self.key_pem)
+        return JWKRSA(key=key) if isinstance(key, RSAPrivateKey) else JWKEC(key=key)
+
+    @property
+    def algorithm(self) -> JWASignature:
+        """What it signs with (RFC 7518 §3.1). Accounts of ours have ES256 keys."""
+        key = load_private_key(self.key_pem)
+        if isinstance(key, RSAPrivateKey):
+            return RS256
+        return ES384 if key.curve.key_size == _P384 else ES256
 
 
 class AccountKeeper(Protocol):
@@ -64,7 +74,7 @@ class AccountRefused(errors.Error):
         self.wait = wait
 
 
-ALGORITHM: Final = ES256
+_P384: Final = 384
 
 
 def load_or_add_account(keeper: AccountKeeper) -> Account:

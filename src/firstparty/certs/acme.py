@@ -40,6 +40,14 @@ from firstparty.certs.progress import (
     Revoked,
     TryLater,
 )
+from firstparty.certs.renewal import (
+    ASK_AGAIN,
+    SOON,
+    Advice,
+    NoAdvice,
+    certificate_id,
+    read_advice,
+)
 from firstparty.certs.session import Session
 from firstparty.model.certificates import (
     ChallengeMethod,
@@ -49,6 +57,7 @@ from firstparty.telemetry import Log
 
 _LOG: Final = Log("certs")
 _SOON: Final = timedelta(milliseconds=200)
+_A_DAY: Final = timedelta(days=1)
 _MAX_SESSIONS: Final = 8
 _ALREADY_REVOKED: Final = "alreadyRevoked"
 _Progress = TypeVar("_Progress")
@@ -60,6 +69,7 @@ class AcmeServer:
     """Where a CA is and whom it may write to. ``ca_bundle``: PEM of roots; empty: the public's.
 
     ``profile`` is one of those that the CA's directory offers; empty: whatever it does by itself.
+    ``patience`` is how long one answer may take.
     """
 
     directory: str
@@ -67,6 +77,7 @@ class AcmeServer:
     ca_bundle: str = ""
     profile: str = ""
     external: ExternalAccount | None = None
+    patience: timedelta = timedelta(seconds=30)
 
 
 class AcmeAuthority:
@@ -74,7 +85,7 @@ class AcmeAuthority:
 
     def __init__(self, name: str, server: AcmeServer, accounts: AccountKeeper) -> None:
         self.name: Final = name
-        self._server = server
+        self.server: Final = server
         self._accounts = accounts
         self._idle: list[Session] = []
         # Its own threads: a CA that hangs must not keep the process's others from the store.
@@ -86,14 +97,15 @@ class AcmeAuthority:
         csr: bytes,
         *,
         method: ChallengeMethod = ChallengeMethod.DNS,
+        replaces: str = "",
     ) -> OrderProgress:
         """Make an order for exactly ``names``, which are those of the request (PEM)."""
         del csr  # wanted when the order is finalized
 
         def work(session: Session) -> OrderProgress:
-            if self._server.profile not in ("", *session.profiles):
-                return refuse_profile(self._server.profile, session.profiles)
-            url, order = session.order(names, profile=self._server.profile)
+            if self.server.profile not in ("", *session.profiles):
+                return refuse_profile(self.server.profile, session.profiles)
+            url, order = session.order(names, profile=self.server.profile, replaces=replaces)
             return read_new_order(
                 url,
                 order,
@@ -158,6 +170,27 @@ class AcmeAuthority:
             return Revoked()
         return progress
 
+    async def fetch_advice(self, chain: str) -> Advice | NoAdvice:
+        """When the CA wants the leaf of a PEM chain renewed (RFC 9773 §4.1)."""
+        wanted = certificate_id(x509.load_pem_x509_certificates(chain.encode())[0])
+        if wanted is None:
+            return NoAdvice(reason="the certificate has no key identifier", again=_A_DAY)
+
+        def work(session: Session) -> Advice | NoAdvice:
+            if session.renewal_info_url is None:
+                return NoAdvice(reason="the CA advises nothing", again=_A_DAY)
+            answer = session.network.get(f"{session.renewal_info_url}/{wanted}")
+            return read_advice(answer.json(), retry_after=session.network.last_retry_after)
+
+        answer = await self._in_thread(work)
+        match answer:
+            case Rejected():
+                return NoAdvice(reason=answer.detail, again=ASK_AGAIN)
+            case TryLater():
+                return NoAdvice(reason=answer.reason, again=answer.again or SOON)
+            case _:
+                return answer
+
     def close(self) -> None:
         """Close idle connections and let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -194,7 +227,10 @@ class AcmeAuthority:
     def _session_of(self, key_pem: bytes) -> Iterator[Session]:
         """A session that signs with this key, as the holder of its certificate."""
         session = Session(
-            self._server.directory, Account(key_pem=key_pem), ca_bundle=self._server.ca_bundle
+            self.server.directory,
+            Account(key_pem=key_pem),
+            ca_bundle=self.server.ca_bundle,
+            patience=self.server.patience,
         )
         try:
             yield session
@@ -217,10 +253,15 @@ class AcmeAuthority:
 
     def _open_session(self) -> Session:
         account = load_or_add_account(self._accounts)
-        session = Session(self._server.directory, account, ca_bundle=self._server.ca_bundle)
+        session = Session(
+            self.server.directory,
+            account,
+            ca_bundle=self.server.ca_bundle,
+            patience=self.server.patience,
+        )
         try:
             url = register(
-                session.acme, self._accounts, account, self._server.email, self._server.external
+                session.acme, self._accounts, account, self.server.email, self.server.external
             )
         except BaseException:
             session.close()

@@ -23,6 +23,7 @@ from firstparty.certs.progress import (
     RevocationProgress,
     Revoked,
 )
+from firstparty.certs.renewal import NoAdvice
 from firstparty.model.certificates import ChallengeMethod, RevocationReason
 
 ROOT_NAME: Final = "Firstparty local CA, for this machine only"
@@ -56,9 +57,18 @@ class LocalAuthority:
 
     name: Final = "local"
 
-    def __init__(self, root: bytes, *, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        root: bytes,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        leaf_lifetime: timedelta = LEAF_LIFETIME,
+    ) -> None:
         """``root`` is what ``new_local_root`` made."""
-        self._key = load_private_key(root)
+        self._leaf_lifetime = leaf_lifetime
+        key = load_private_key(root)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)  # as new_local_root makes it
+        self._key = key
         self._root = x509.load_pem_x509_certificate(root[root.index(b"-----BEGIN CERT") :])
         self._clock = clock or (lambda: datetime.now(UTC))
 
@@ -73,9 +83,10 @@ class LocalAuthority:
         csr: bytes,
         *,
         method: ChallengeMethod = ChallengeMethod.DNS,
+        replaces: str = "",
     ) -> OrderProgress:
         """Issue a certificate for ``names`` and the key of the request, PEM."""
-        del method  # nothing is validated
+        del method, replaces  # nothing is validated, and it advises nothing
         request = x509.load_pem_x509_csr(csr)
         if not request.is_signature_valid:
             return Rejected(problem="badCSR", detail="The request is not signed by its own key.")
@@ -101,6 +112,11 @@ class LocalAuthority:
         del chain, reason, key_pem
         return Revoked()
 
+    async def fetch_advice(self, chain: str) -> NoAdvice:
+        """None: it never needs one renewed early."""
+        del chain
+        return NoAdvice(reason="the local CA advises nothing", again=timedelta(days=30))
+
     def close(self) -> None:
         """It holds nothing open."""
 
@@ -110,7 +126,7 @@ class LocalAuthority:
         now = self._clock()
         key = request.public_key()
         alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-        not_after = min(now + LEAF_LIFETIME, self._root.not_valid_after_utc)
+        not_after = min(now + self._leaf_lifetime, self._root.not_valid_after_utc)
         return (
             _builder(x509.Name([]), self._root.subject, key, now - _CLOCK_SKEW, not_after)
             # RFC 5280 §4.2.1.6: critical, since the subject is empty.

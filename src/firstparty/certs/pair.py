@@ -37,9 +37,13 @@ class BadPair:
 
 
 def check_pair(
-    chain: str, key_pem: bytes, *, names: Iterable[str], now: datetime
+    chain: str, key_pem: bytes, *, names: Iterable[str], now: datetime, is_exact: bool = True
 ) -> GoodPair | BadPair:
-    """Judge a PEM chain, leaf first, and the private key that it was asked for with."""
+    """Judge a PEM chain, leaf first, and its private key, which ``load_private_key`` must take.
+
+    Its names must be exactly ``names``, or, not ``is_exact``, cover them, by wildcards too: a pair
+    that somebody else ordered.
+    """
     if len(chain) > _MAX_CHAIN_CHARACTERS:
         return BadPair(reason=f"has a chain of {len(chain)} characters")
     try:
@@ -52,7 +56,7 @@ def check_pair(
     try:
         reason = (
             _key_fault(leaf, key_pem)
-            or _names_fault(leaf, frozenset(names))
+            or _names_fault(leaf, frozenset(names), is_exact=is_exact)
             or _purpose_fault(leaf)
             or _dates_fault(certificates, now)
             or _chain_fault(certificates)
@@ -70,7 +74,7 @@ def _key_fault(leaf: x509.Certificate, key_pem: bytes) -> str | None:
     return None if leaf.public_key().public_bytes(*form) == ours else "is for another key"
 
 
-def _names_fault(leaf: x509.Certificate, names: frozenset[str]) -> str | None:
+def _names_fault(leaf: x509.Certificate, names: frozenset[str], *, is_exact: bool) -> str | None:
     try:
         extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -78,7 +82,14 @@ def _names_fault(leaf: x509.Certificate, names: frozenset[str]) -> str | None:
     found = extension.get_values_for_type(x509.DNSName)
     if frozenset(found) == names and len(extension) == len(found):
         return None
+    if not is_exact and all(_covers(found, name) for name in names):
+        return None
     return f"is for {', '.join(sorted(found)) or 'no host'} and not for {', '.join(sorted(names))}"
+
+
+def _covers(found: Sequence[str], name: str) -> bool:
+    """RFC 9525 §6.3: the name itself, or a wildcard for its first label."""
+    return any(one.lower() in {name, f"*.{name.partition('.')[2]}"} for one in found)
 
 
 def _purpose_fault(leaf: x509.Certificate) -> str | None:

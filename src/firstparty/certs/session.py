@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, cast
 
+import josepy
 import requests
-from acme import client, messages
+from acme import client, errors, messages
 
 from firstparty import __version__
-from firstparty.certs.account import ALGORITHM, Account
+from firstparty.certs.account import Account
+from firstparty.certs.bounded import BoundedAdapter
 
 _TIMEOUT_SECONDS: Final = 10
 _MAX_NONCE_TRIES: Final = 20  # with half of all nonces refused, one call in a million fails
@@ -23,14 +25,16 @@ _MAX_RETRY_AFTER: Final = timedelta(days=1)
 class Network(client.ClientNetwork):
     """Signed requests, as the library does them, with nonces retried and headers remembered."""
 
-    def __init__(self, account: Account, *, ca_bundle: str) -> None:
+    def __init__(self, account: Account, *, ca_bundle: str, patience: timedelta) -> None:
         super().__init__(
             account.key,
-            alg=ALGORITHM,
+            alg=account.algorithm,
             verify_ssl=cast("bool", ca_bundle or True),  # requests takes a path here too
             user_agent=f"firstparty/{__version__}",
             timeout=_TIMEOUT_SECONDS,
         )
+        self.session.mount("https://", BoundedAdapter(patience))
+        self.session.headers["Accept-Encoding"] = "identity"
         self.last_status = 0
         self.last_retry_after: timedelta | None = None
 
@@ -54,6 +58,12 @@ class Network(client.ClientNetwork):
         return response
 
 
+class NewOrder(messages.NewOrder):
+    """A new order, with what RFC 9773 §5 adds to it."""
+
+    replaces: str | None = josepy.json_util.field("replaces", omitempty=True)
+
+
 def parse_retry_after(text: str | None, *, now: datetime) -> timedelta | None:
     """A Retry-After (RFC 9110 §10.2.3), seconds or date, as a span of at most a day."""
     if not text:
@@ -72,10 +82,12 @@ def parse_retry_after(text: str | None, *, now: datetime) -> timedelta | None:
 class Session:
     """The CA's directory and a connection to it, signing as the account."""
 
-    def __init__(self, directory_url: str, account: Account, *, ca_bundle: str) -> None:
+    def __init__(
+        self, directory_url: str, account: Account, *, ca_bundle: str, patience: timedelta
+    ) -> None:
         """Fetches the directory; raises what the library raises."""
         self.account = account
-        self.network = Network(account, ca_bundle=ca_bundle)
+        self.network = Network(account, ca_bundle=ca_bundle, patience=patience)
         directory = client.ClientV2.get_directory(directory_url, self.network)
         self.acme = client.ClientV2(directory, self.network)
 
@@ -94,16 +106,32 @@ class Session:
         """The names of the profiles that the CA offers (draft-aaron-acme-profiles)."""
         return tuple(self.acme.directory["meta"].profiles or ())
 
-    def order(self, names: Sequence[str], *, profile: str) -> tuple[str, messages.Order]:
+    @property
+    def renewal_info_url(self) -> str | None:
+        """Where the CA says when to renew (RFC 9773), without a slash at its end; None: nowhere."""
+        found = self.acme.directory.to_partial_json().get("renewalInfo")
+        return found.rstrip("/") if isinstance(found, str) and found else None
+
+    def order(
+        self, names: Sequence[str], *, profile: str, replaces: str
+    ) -> tuple[str, messages.Order]:
         """A new order, or an earlier one reused: its URL, and what it is."""
         identifiers = [
             messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name) for name in names
         ]
-        wanted = messages.NewOrder(identifiers=identifiers, profile=profile or None)
-        directory = self.acme.directory
-        answer = self.network.post(
-            directory["newOrder"], wanted, new_nonce_url=directory["newNonce"]
+        wanted = NewOrder(
+            identifiers=identifiers, profile=profile or None, replaces=replaces or None
         )
+        directory = self.acme.directory
+        try:
+            answer = self.network.post(
+                directory["newOrder"], wanted, new_nonce_url=directory["newNonce"]
+            )
+        except errors.ConflictError:
+            if not replaces:
+                raise
+            # RFC 9773 §5: another order has replaced it already.
+            return self.order(names, profile=profile, replaces="")
         return answer.headers["Location"], messages.Order.from_json(answer.json())
 
     def fetch_order(self, url: str) -> messages.Order:

@@ -13,6 +13,7 @@ import firstparty
 from firstparty.cli import (
     alerts,
     audit,
+    certificates,
     doctor,
     domains,
     events,
@@ -41,6 +42,8 @@ app = typer.Typer(
 )
 app.command()(serving.serve)
 app.command()(serving.demo)
+domains.app.command()(certificates.certificates)
+domains.app.command("import-certificate")(certificates.import_certificate)
 app.add_typer(domains.app, name="domains")
 app.add_typer(sources.app, name="sources")
 app.add_typer(proxy.app, name="proxy")

@@ -191,6 +191,7 @@ class CertificatesSettings(Group, frozen=True, kw_only=True):
     """Who issues certificates: ``local`` or names of authorities, the first one first."""
 
     authority: str | tuple[str, ...] = LOCAL
+    key_type: Literal["ecdsa", "rsa"] = "ecdsa"
     authorities: Mapping[str, AuthoritySettings] = msgspec.field(
         default_factory=lambda: {
             "letsencrypt": AuthoritySettings(

@@ -17,7 +17,7 @@ from firstparty.control import domains
 from firstparty.control.callers import require_role
 from firstparty.control.views import DomainView
 from firstparty.errors import NotFound
-from firstparty.model.certificates import Certificate, renew_at
+from firstparty.model.certificates import Certificate
 from firstparty.model.status import Intent, Word
 from firstparty.model.workspaces import Role
 from firstparty.store.certificates import load_newest_certificate
@@ -178,6 +178,6 @@ def _certificate(certificate: Certificate) -> dict[str, Any]:
     return {
         "issuer": say_issuer(leaf.issuer),
         "not_after": certificate.not_after.astimezone(UTC),
-        "renew_at": renew_at(certificate.not_before, certificate.not_after),
+        "renew_at": certificate.due_at,
         "names": certificate.names,
     }

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from firstparty.certs.limits import Limits, read_limits
 from firstparty.config.addresses import Address, parse_address
-from firstparty.config.settings import Settings
+from firstparty.config.settings import LOCAL, Settings
 from firstparty.model.names import NamePolicy
 
 
@@ -12,7 +14,9 @@ from firstparty.model.names import NamePolicy
 class Rules:
     """``upstreams`` maps a region to the origin that its messages go to by default.
 
-    ``https_port`` is the edge's as the public sees it.
+    ``https_port`` is the edge's as the public sees it. ``authorities`` are the limits of the
+    certificate authorities in use, in their order. ``edge_key`` is the file of the key that seals
+    certificates' keys.
     """
 
     service_domain: str
@@ -20,6 +24,8 @@ class Rules:
     upstreams: Mapping[str, str]
     https_port: int
     public_resolvers: tuple[Address, ...] = ()
+    authorities: Mapping[str, Limits]
+    edge_key: Path
 
 
 def build_rules(settings: Settings) -> Rules:
@@ -28,6 +34,7 @@ def build_rules(settings: Settings) -> Rules:
     A special-use top-level domain is allowed where a stub zone says who answers for it: that is a
     laptop or a lab.
     """
+    certificates = settings.certificates
     zones = (zone.strip(".").lower() for zone in settings.resolver.stub_zones)
     return Rules(
         service_domain=settings.service.domain,
@@ -40,4 +47,10 @@ def build_rules(settings: Settings) -> Rules:
         public_resolvers=tuple(
             parse_address(text, key="resolver.public") for text in settings.resolver.public
         ),
+        authorities={
+            name: read_limits(certificates.authorities[name].limits)
+            for name in certificates.in_order
+            if name != LOCAL
+        },
+        edge_key=settings.state_directory / "keys" / "edge.key",
     )

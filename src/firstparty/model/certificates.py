@@ -1,5 +1,6 @@
 """Certificates and orders for them: states, when to renew, why to revoke."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,7 +10,12 @@ from typing import Final
 
 from firstparty.model.claims import IllegalTransition
 
+IMPORTED: Final = "imported"  # the authority of a pair that its owner brought
 _SHORT: Final = timedelta(days=10)
+_FALLBACK: Final = timedelta(days=7)
+_SPREAD: Final = 0.05  # of the lifetime: certificates made together are not renewed together
+_LATEST: Final = 0.05  # of the lifetime left: renewed then, whatever the CA advises
+_SOONEST: Final = timedelta(hours=12)  # of age: a CA that always advises "now" is not a loop
 
 
 class OrderState(StrEnum):
@@ -75,7 +81,10 @@ Challenge = DnsChallenge | HttpChallenge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One try at one certificate. The private key is stored, sealed, before the CA is asked."""
+    """One try at one certificate. The private key is stored, sealed, before the CA is asked.
+
+    ``replaces`` is the id (RFC 9773) of the certificate that it renews; ``reason`` why it failed.
+    """
 
     id: str
     domain_id: str
@@ -85,6 +94,8 @@ class Order:
     changed_at: datetime
     state: OrderState = OrderState.NEW
     url: str = ""
+    replaces: str = ""
+    reason: str = ""
     challenges: tuple[Challenge, ...] = ()
 
 
@@ -93,7 +104,8 @@ class Certificate:
     """An issued and checked pair. ``chain`` is PEM, leaf first; the key is sealed for the edge.
 
     ``revoke_at`` is set while it is to be revoked: when the CA is asked (again). ``revoked_at``
-    is when the CA did it.
+    is when the CA did it. ``renew_at`` is what the CA advised (RFC 9773), ``has_advice`` that it
+    knows the certificate, ``ask_at`` when it is asked again, ``advice_url`` where it explains.
     """
 
     id: str
@@ -108,6 +120,32 @@ class Certificate:
     revocation_reason: RevocationReason | None = None
     revoke_at: datetime | None = None
     revoked_at: datetime | None = None
+    renew_at: datetime | None = None
+    ask_at: datetime | None = None
+    has_advice: bool = False
+    advice_url: str = ""
+
+    @property
+    def lifetime(self) -> timedelta:
+        """From its first moment to its last."""
+        return self.not_after - self.not_before
+
+    @property
+    def share(self) -> float:
+        """A number from 0 up to 1 of its own, always the same: what spreads renewals."""
+        return int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:4]) / 2**32
+
+    @property
+    def due_at(self) -> datetime:
+        """When it is renewed: as the CA advises within bounds, otherwise by its lifetime."""
+        if self.authority == IMPORTED:  # its owner may bring the next one until then
+            return self.not_after - min(_FALLBACK, self.lifetime / 10)
+        if self.renew_at is None:
+            spread = self.lifetime * _SPREAD * self.share
+            return renew_at(self.not_before, self.not_after) - spread
+        latest = self.not_after - self.lifetime * _LATEST
+        soonest = self.created_at + min(_SOONEST, self.lifetime / 10)
+        return min(max(self.renew_at, soonest), latest)
 
 
 def move_order(order: Order, state: OrderState, *, at: datetime) -> Order:

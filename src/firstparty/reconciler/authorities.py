@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from firstparty.certs.account import Account, ExternalAccount
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
+from firstparty.certs.keys import KeyType
 from firstparty.certs.limits import earliest, read_limits
 from firstparty.certs.local import LocalAuthority, new_local_root
 from firstparty.config.addresses import ConfigError
@@ -45,6 +46,7 @@ def build_chosen(settings: Settings, store: Store, sealer: Sealer) -> Authoritie
     return build_authorities(
         tuple(_build_choice(name, settings, store, sealer) for name in chosen),
         *(_build_acme(name, settings, store, sealer) for name in sorted(unused)),
+        key_type=KeyType(settings.certificates.key_type),
     )
 
 

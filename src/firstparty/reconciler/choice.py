@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from firstparty.certs.keys import KeyType
 from firstparty.certs.limits import Limits
 from firstparty.certs.progress import OrderProgress, RevocationProgress
+from firstparty.certs.renewal import Advice, NoAdvice
 from firstparty.model.certificates import ChallengeMethod, RevocationReason
 
 
@@ -22,8 +24,12 @@ class CertificateAuthority(Protocol):
         csr: bytes,
         *,
         method: ChallengeMethod = ChallengeMethod.DNS,
+        replaces: str = "",
     ) -> OrderProgress:
-        """Order a certificate for ``names`` and the key of the request (PEM)."""
+        """Order a certificate for ``names`` and the key of the request (PEM).
+
+        ``replaces`` is the id of one that this CA has advised to renew (RFC 9773).
+        """
 
     async def answer(
         self, url: str, *, method: ChallengeMethod = ChallengeMethod.DNS
@@ -32,6 +38,9 @@ class CertificateAuthority(Protocol):
 
     async def advance(self, url: str, csr: bytes) -> OrderProgress:
         """Take the next move in an order whose challenges were answered."""
+
+    async def fetch_advice(self, chain: str) -> Advice | NoAdvice:
+        """When the CA wants the leaf of this chain renewed."""
 
     def close(self) -> None:
         """Give back what it holds open."""
@@ -66,6 +75,7 @@ class Authorities:
 
     in_order: tuple[Choice, ...]
     by_name: Mapping[str, CertificateAuthority]
+    key_type: KeyType = KeyType.ECDSA
 
     @property
     def names(self) -> frozenset[str]:
@@ -87,8 +97,13 @@ class Authorities:
             authority.close()
 
 
-def build_authorities(in_order: tuple[Choice, ...], *others: CertificateAuthority) -> Authorities:
+def build_authorities(
+    in_order: tuple[Choice, ...],
+    *others: CertificateAuthority,
+    key_type: KeyType = KeyType.ECDSA,
+) -> Authorities:
     """These in their order, with those that are only asked to revoke what they issued once."""
     known = [choice.authority for choice in in_order]
     known += [choice.staging for choice in in_order if choice.staging is not None]
-    return Authorities(in_order=in_order, by_name={one.name: one for one in (*others, *known)})
+    by_name = {one.name: one for one in (*others, *known)}
+    return Authorities(in_order=in_order, by_name=by_name, key_type=key_type)

@@ -5,6 +5,7 @@ certificate that was issued is never without its key. The CA is told to validate
 server of ours, or every edge, answers the challenges, and its chain is checked before it is stored.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,12 +21,12 @@ from firstparty.certs.progress import (
     TryLater,
 )
 from firstparty.model.certificates import (
+    IMPORTED,
     Certificate,
     ChallengeMethod,
     Order,
     OrderState,
     move_order,
-    renew_at,
     sealing_context,
 )
 from firstparty.model.domains import Mode
@@ -46,7 +47,7 @@ from firstparty.reconciler.ports import ChallengeProbe
 from firstparty.reconciler.setbacks import come_back, drop, fail, while_ordering
 from firstparty.store.sealing import SealBroken, Sealer
 
-_PATIENCE: Final = 40  # tries, about two seconds, before the operator is told
+_PATIENCE: Final = 40  # tries, about eight seconds, before the operator is told
 _METHODS: Final = {Mode.DELEGATION: ChallengeMethod.DNS, Mode.CNAME: ChallengeMethod.HTTP}
 
 
@@ -56,9 +57,9 @@ def needs_certificate(case: Case, *, authorities: frozenset[str], now: datetime)
     return (
         there is None
         or set(there.names) != set(case.domain.hosts)
-        or there.authority not in authorities
+        or there.authority not in authorities | {IMPORTED}
         or there.revocation_reason is not None
-        or now >= renew_at(there.not_before, there.not_after)
+        or now >= there.due_at
     )
 
 
@@ -73,9 +74,9 @@ class Issuance:
         self._challenges = challenges
         self._sealer = sealer
 
-    async def step(self, case: Case, *, now: datetime) -> Outcome:
+    async def step(self, case: Case, *, clock: Callable[[], datetime]) -> Outcome:
         """Take the move that is ours, or see how far the CA is."""
-        order = case.order
+        order, now = case.order, clock()
         if order is None:
             return self._start(case, now)
         key = self._open_key(order)
@@ -88,7 +89,9 @@ class Issuance:
         csr, method = build_csr(key, order.names), _METHODS[case.domain.mode]
         authority = self._authorities.by_name[order.authority]
         if order.state is OrderState.NEW:
-            progress = await authority.begin(order.names, csr, method=method)
+            progress = await authority.begin(
+                order.names, csr, method=method, replaces=order.replaces
+            )
         elif order.state is OrderState.VALIDATING:
             progress = await authority.advance(order.url, csr)
         elif await self._challenges.are_served(order.challenges):
@@ -96,6 +99,7 @@ class Issuance:
         else:
             return _wait_for_challenges(case, method, now)
         is_rehearsal = order.authority in self._authorities.stagings
+        now = clock()  # the CA may have taken its time: what it issued is younger than our question
         outcome = _apply(case, order, key, progress, is_rehearsal=is_rehearsal, now=now)
         is_up = not isinstance(progress, TryLater)
         return replace(outcome, ca=CaAnswered(authority=order.authority, is_up=is_up))
@@ -114,13 +118,14 @@ class Issuance:
     def _start(self, case: Case, now: datetime) -> Outcome:
         """A new order with a new key, stored before the CA hears of it."""
         identifier = new_identifier("crt")
+        key = new_private_key(self._authorities.key_type)
         authority = self._authorities.in_order[0].name  # until it is known whose turn it is
         order = Order(
             id=identifier,
             domain_id=case.domain.id,
             authority=authority,
             names=case.domain.hosts,
-            sealed_key=self._sealer.seal(new_private_key(), context=sealing_context(identifier)),
+            sealed_key=self._sealer.seal(key, context=sealing_context(identifier)),
             changed_at=now,
         )
         observation = observe(

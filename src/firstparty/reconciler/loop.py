@@ -14,7 +14,8 @@ from firstparty.reconciler.reconcile import Reconciler
 from firstparty.store import work
 from firstparty.telemetry import Log
 
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=10)  # what a worker that was killed had is taken up after this
+BEAT: Final = timedelta(seconds=3)  # leases are extended this often while their worker lives
 CONCURRENCY: Final = 32
 _POLL: Final = {"sqlite": timedelta(milliseconds=100)}  # a read of 0.2 ms
 _POLL_OF_A_SERVER: Final = timedelta(seconds=1)
@@ -41,6 +42,7 @@ class Loop:
     async def _work_for_ever(self) -> None:
         is_reachable = True
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_leases())
             while True:
                 self._freed.clear()
                 try:
@@ -57,6 +59,20 @@ class Loop:
                     group.create_task(self._work_on(lease))
                 if not leases:
                     await self._sleep(pause)
+
+    async def _keep_leases(self) -> None:
+        """A step may take long; a worker that is dead, or stopped, keeps nothing."""
+        while True:
+            await asyncio.sleep(BEAT.total_seconds())
+            held = frozenset(self._held)
+            if held:
+                with contextlib.suppress(SQLAlchemyError):  # then they run out, and are lost
+                    await asyncio.to_thread(self._extend, held)
+
+    def _extend(self, leases: frozenset[work.Lease]) -> None:
+        now = self._reconciler.clock()
+        with self._store.write() as connection:
+            work.extend(connection, leases, now=now, lease=LEASE)
 
     def _lease(self) -> tuple[list[work.Lease], timedelta]:
         """What to work on now, and if nothing, how long there is nothing to do."""

@@ -29,8 +29,9 @@ class Outcome:
     """What was found, what changed, and when to look again (None: when somebody asks).
 
     ``revoke`` marks every certificate of the domain that is still good for revocation: safe to
-    say again. ``revocation`` is a marked one after a try. ``rejected`` is why the order is over,
-    if its CA said so; ``ca`` is whether a CA that was asked answered.
+    say again. ``revocation`` is a marked one after a try. ``advised`` is the newest with its
+    CA's advice; ``rejected`` is why the order is over, if its CA said so; ``ca`` is whether a CA
+    that was asked answered.
     """
 
     observation: Observation
@@ -41,6 +42,7 @@ class Outcome:
     certificate: Certificate | None = None
     revoke: RevocationReason | None = None
     revocation: Certificate | None = None
+    advised: Certificate | None = None
     rejected: Rejected | None = None
     ca: CaAnswered | None = None
     move: Move | None = None

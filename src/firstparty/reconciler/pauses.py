@@ -35,8 +35,9 @@ CA_OUTAGE: Final = (
 
 # Waiting for something of ours that takes a moment: a nameserver or an edge that reads the feed.
 _OWN: Final = (
-    (40, timedelta(milliseconds=50)),
-    (80, timedelta(milliseconds=250)),
+    (6, timedelta(milliseconds=50)),
+    (12, timedelta(milliseconds=100)),
+    (40, timedelta(milliseconds=250)),
     (140, timedelta(seconds=1)),
 )
 _OWN_LATER: Final = timedelta(seconds=10)

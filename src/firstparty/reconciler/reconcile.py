@@ -6,7 +6,7 @@ twice, or die half way. What is most needed is decided by one pure function.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -14,7 +14,16 @@ from typing import Final
 from firstparty.model.claims import ClaimState
 from firstparty.model.domains import Mode
 from firstparty.model.moves import MoveState
-from firstparty.model.status import DnsStatus, Intent, Statuses, Word, derive_word
+from firstparty.model.status import (
+    CertificateStatus,
+    DnsStatus,
+    Intent,
+    Statuses,
+    Word,
+    derive_word,
+)
+from firstparty.reconciler.adoption import adopt
+from firstparty.reconciler.advice import ask_advice
 from firstparty.reconciler.caa_check import refuse_by_caa
 from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.drain import DrainLimits
@@ -60,6 +69,7 @@ class Need(StrEnum):
     PROOF = "proof"  # the owner's zone must have this claim's records
     SERVERS = "servers"  # our own servers must answer the zone
     CERTIFICATE = "certificate"  # there is none, or it is due
+    ADOPTION = "adoption"  # there is one, by another way than an order
     PATIENCE = "patience"  # it is due, and the CA is not to be asked yet
     PROBE = "probe"  # both hosts must answer over HTTPS
     WATCH = "watch"  # it has been live: is it still?
@@ -103,6 +113,12 @@ NEEDS: Final[tuple[tuple[Need, Callable[[Situation], bool]], ...]] = (
     (Need.SERVERS, lambda at: at.statuses.dns is DnsStatus.PROVED),
     (Need.PROOF, lambda at: at.statuses.dns is not DnsStatus.SERVING),
     (Need.CERTIFICATE, lambda at: at.needs_certificate and at.may_ask_ca),
+    (
+        Need.ADOPTION,
+        lambda at: (
+            not at.needs_certificate and at.statuses.certificate is not CertificateStatus.VALID
+        ),
+    ),
     (Need.PATIENCE, lambda at: at.case.certificate is None),
     (Need.PROBE, lambda at: not at.statuses.has_been_live),
     (Need.WATCH, lambda _: True),
@@ -172,7 +188,7 @@ class Reconciler:
         if refused is not None:
             return refused
         issuance = Issuance(ports.authorities, ports.challenges, self.edge_sealer)
-        return await issuance.step(case, now=now)
+        return await issuance.step(case, clock=self.clock)
 
     async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - one a need
         """The step that is most needed."""
@@ -200,9 +216,14 @@ class Reconciler:
                 return await check_own_servers(case, ports.dns, self.service, now=now)
             case Need.CERTIFICATE:
                 return await self._get_certificate(case)
+            case Need.ADOPTION:
+                return adopt(case, now=now)
             case Need.PATIENCE:
                 return wait_until_allowed(case, now=now)
             case Need.PROBE:
                 return first_probe(case, await ask_hosts(case, ports.edge), now=self.clock())
             case Need.WATCH:
-                return await watch(case, ports, self.service, now=now)
+                async with asyncio.TaskGroup() as group:
+                    advised = group.create_task(ask_advice(case, ports.authorities, now=now))
+                    watched = group.create_task(watch(case, ports, self.service, now=now))
+                return replace(watched.result(), advised=advised.result())

@@ -157,6 +157,10 @@ def _write(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
         save_move(connection, outcome.move)
         if outcome.move.state is MoveState.ENDED:  # as its owner asked when the move began
             domains.save_intent(connection, outcome.move.old_id, Intent.REMOVED)
+    _write_certificates(connection, outcome, now=now)
+
+
+def _write_certificates(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
     if outcome.new_order is not None:
         certificates.add_order(connection, outcome.new_order)
     if outcome.order is not None:
@@ -167,6 +171,8 @@ def _write(connection: Connection, outcome: Outcome, *, now: datetime) -> None:
     if outcome.revoke is not None:
         domain_id = outcome.observation.domain_id
         certificates.want_revocation(connection, domain_id, outcome.revoke, now=now)
+    if outcome.advised is not None:
+        certificates.save_advice(connection, outcome.advised)
     if outcome.revocation is not None:
         certificates.save_revocation(connection, outcome.revocation)
 

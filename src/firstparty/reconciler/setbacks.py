@@ -1,5 +1,6 @@
 """When an order does not go on: it is over, or waits, and visitors keep what they have. Pure."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from firstparty.certs.progress import TryLater
@@ -28,7 +29,7 @@ def fail(case: Case, order: Order, finding: Finding, *, now: datetime) -> Outcom
         },
         certificate=_while_failing(case, now),
     )
-    over = move_order(order, OrderState.FAILED, at=now)
+    over = move_order(replace(order, reason=finding.sentence), OrderState.FAILED, at=now)
     return Outcome(observation=observation, again=_meanwhile(case, again), order=over)
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from cryptography import x509
 from sqlalchemy import Connection
 
 from firstparty.certs.limits import next_turn, used_by_failure, used_by_order
 from firstparty.certs.progress import Rejected
+from firstparty.certs.renewal import certificate_id
 from firstparty.model.authorities import Counter, Promise, Use
 from firstparty.model.certificates import Order, OrderState
 from firstparty.model.status import CertificateStatus
@@ -38,6 +40,7 @@ class _Turn:
     authority: str
     at: datetime
     counters: tuple[Counter, ...]
+    replaces: str
     waits_for: Counter | None
 
 
@@ -56,6 +59,7 @@ def take_turn(
     for choice in _worth_asking(authorities, stored, now):
         turn = _find_turn(connection, stored, order, choice, promise, now)
         if turn.at <= now:
+            order = replace(order, replaces=turn.replaces)
             uses.drop_promise(connection, stored.domain.id)
             _prune(connection, choice, now)
             _count(connection, stored, turn, order_id=order.id, at=now)
@@ -121,18 +125,33 @@ def _find_turn(
         and set(there.names) == set(order.names)
         and there.authority == choice.name
     )
+    replaces = _find_replaced(stored) if is_renewal else ""
     counters = tuple(
         counter
-        for counter in used_by_order(order.names, is_renewal=is_renewal, replaces=False)
+        for counter in used_by_order(order.names, is_renewal=is_renewal, replaces=bool(replaces))
         if counter.use in choice.limits
     )
     if promise is not None and promise.authority == choice.name:
         return _Turn(
-            authority=choice.name, at=promise.at, counters=counters, waits_for=promise.counter
+            authority=choice.name,
+            at=promise.at,
+            counters=counters,
+            replaces=replaces,
+            waits_for=promise.counter,
         )
     counted = _load_counted(connection, choice, (*counters, *used_by_failure(order.names)), now)
     at, waits_for = next_turn(counted, choice.limits, now)
-    return _Turn(authority=choice.name, at=at, counters=counters, waits_for=waits_for)
+    return _Turn(
+        authority=choice.name, at=at, counters=counters, replaces=replaces, waits_for=waits_for
+    )
+
+
+def _find_replaced(stored: Case) -> str:
+    """The id of the certificate that its CA has advised to replace; empty after a refusal."""
+    there = stored.certificate
+    if there is None or not there.has_advice or stored.observation.ca_refusals:
+        return ""
+    return certificate_id(x509.load_pem_x509_certificate(there.chain.encode())) or ""
 
 
 def _load_counted(

@@ -8,13 +8,13 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
-from firstparty.model.certificates import renew_at
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.observations import Step
 from firstparty.model.service_domain import CONSOLE_ID
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
 from firstparty.reconciler import caa_check, issuance_findings
 from firstparty.reconciler.case import Case
+from firstparty.reconciler.expiry import judge_expiry
 from firstparty.reconciler.judgement import Judgement
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_own
@@ -138,7 +138,7 @@ def judge_watch(case: Case, records: Judgement, hosts: HostsAnswer, *, now: date
     observation = observe(
         before,
         at=now,
-        findings=(*records.findings, *faults, *_kept(case)),
+        findings=(*records.findings, *faults, *judge_expiry(case, now=now), *_kept(case)),
         tries=tries,
         facts={"seen": records.seen},
         dns=dns,
@@ -170,7 +170,7 @@ def _until_next_look(case: Case, now: datetime) -> timedelta:
     """The pause of the watch, shorter when something is due before."""
     due = [now + WATCH]
     if case.certificate is not None:
-        due.append(renew_at(case.certificate.not_before, case.certificate.not_after))
+        due.append(case.certificate.due_at)
     waits_until = case.observation.ca_not_before
     soonest = min(due)
     if waits_until is not None:

@@ -41,6 +41,8 @@ def add_order(connection: Connection, order: Order) -> None:
             names=list(order.names),
             sealed_key=order.sealed_key,
             challenges=msgspec.to_builtins(order.challenges),
+            replaces=order.replaces,
+            reason=order.reason,
             changed_at=order.changed_at,
         )
     )
@@ -55,6 +57,8 @@ def save_order(connection: Connection, order: Order) -> None:
             state=order.state,
             url=order.url,
             challenges=msgspec.to_builtins(order.challenges),
+            replaces=order.replaces,
+            reason=order.reason,
             changed_at=order.changed_at,
         )
     )
@@ -99,6 +103,28 @@ def load_newest_certificate(connection: Connection, domain_id: str) -> Certifica
     return None if row is None else _certificate(row)
 
 
+def list_certificates(connection: Connection, domain_id: str, *, limit: int) -> list[Certificate]:
+    """The certificates of this domain, the newest first."""
+    rows = connection.execute(
+        select(tables.certificates)
+        .where(tables.certificates.c.domain_id == domain_id)
+        .order_by(tables.certificates.c.created_at.desc())
+        .limit(limit)
+    )
+    return [_certificate(row) for row in rows]
+
+
+def list_orders(connection: Connection, domain_id: str, *, limit: int) -> list[Order]:
+    """The orders of this domain, whose certificates have the same ids, the newest first."""
+    rows = connection.execute(
+        select(tables.orders)
+        .where(tables.orders.c.domain_id == domain_id)
+        .order_by(tables.orders.c.changed_at.desc())
+        .limit(limit)
+    )
+    return [_order(row) for row in rows]
+
+
 def want_revocation(
     connection: Connection, domain_id: str, reason: RevocationReason, *, now: datetime
 ) -> bool:
@@ -138,6 +164,20 @@ def save_revocation(connection: Connection, certificate: Certificate) -> None:
         update(tables.certificates)
         .where(tables.certificates.c.id == certificate.id)
         .values(revoke_at=certificate.revoke_at, revoked_at=certificate.revoked_at)
+    )
+
+
+def save_advice(connection: Connection, certificate: Certificate) -> None:
+    """Store what its CA advises, and when it is asked again."""
+    connection.execute(
+        update(tables.certificates)
+        .where(tables.certificates.c.id == certificate.id)
+        .values(
+            renew_at=certificate.renew_at,
+            ask_at=certificate.ask_at,
+            has_advice=certificate.has_advice,
+            advice_url=certificate.advice_url,
+        )
     )
 
 
@@ -196,6 +236,8 @@ def _order(row: Row[Any]) -> Order:
         state=OrderState(row.state),
         url=row.url,
         challenges=tuple(map(_challenge, row.challenges)),
+        replaces=row.replaces,
+        reason=row.reason,
     )
 
 
@@ -222,4 +264,8 @@ def _certificate(row: Row[Any]) -> Certificate:
         else RevocationReason(row.revocation_reason),
         revoke_at=row.revoke_at,
         revoked_at=row.revoked_at,
+        renew_at=row.renew_at,
+        ask_at=row.ask_at,
+        has_advice=row.has_advice,
+        advice_url=row.advice_url,
     )

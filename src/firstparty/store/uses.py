@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, distinct, func, insert, select
 
 from firstparty.model.authorities import Breaker, Counter, Failure, Promise, Use
 from firstparty.store import tables
@@ -61,14 +62,45 @@ def load_promise(connection: Connection, domain_id: str) -> Promise | None:
         .where(tables.uses.c.domain_id == domain_id, tables.uses.c.order_id.is_(None))
         .order_by(tables.uses.c.number)
     ).first()
-    if row is None:
-        return None
-    return Promise(
-        domain_id=domain_id,
-        authority=row.authority,
-        at=row.at,
-        counter=Counter(use=Use(row.use), key=row.key),
+    return None if row is None else _promise(row)
+
+
+def count_uses(
+    connection: Connection, authority: str, use: Use, *, since: datetime, now: datetime
+) -> list[tuple[str, int]]:
+    """How often each key was used since then, most used first; promises do not count."""
+    table = tables.uses.c
+    number = func.count()
+    rows = connection.execute(
+        select(table.key, number)
+        .where(
+            table.authority == authority,
+            table.use == use,
+            table.at > since,
+            table.at <= now,
+            table.order_id.is_not(None),
+        )
+        .group_by(table.key)
+        .order_by(number.desc(), table.key)
+        .limit(20)
     )
+    return [(row[0], row[1]) for row in rows]
+
+
+def list_promises(connection: Connection, *, limit: int) -> list[Promise]:
+    """Who waits for a turn, the next one first: one for each domain."""
+    table = tables.uses.c
+    first = select(func.min(table.number)).where(table.order_id.is_(None)).group_by(table.domain_id)
+    rows = connection.execute(
+        select(tables.uses).where(table.number.in_(first)).order_by(table.at).limit(limit)
+    )
+    return [_promise(row) for row in rows]
+
+
+def count_promises(connection: Connection) -> int:
+    """How many domains wait for a turn."""
+    waiting = select(func.count(distinct(tables.uses.c.domain_id)))
+    return connection.execute(waiting.where(tables.uses.c.order_id.is_(None))).scalar_one()
 
 
 def drop_promise(connection: Connection, domain_id: str) -> None:
@@ -121,3 +153,12 @@ def save_breaker(connection: Connection, authority: str, breaker: Breaker) -> No
                 open_until=breaker.open_until,
             )
         )
+
+
+def _promise(row: Row[Any]) -> Promise:
+    return Promise(
+        domain_id=row.domain_id,
+        authority=row.authority,
+        at=row.at,
+        counter=Counter(use=Use(row.use), key=row.key),
+    )

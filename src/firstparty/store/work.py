@@ -76,6 +76,27 @@ def lease_due(
     return [Lease(domain_id=row.domain_id, fence=row.fence, until=until) for row in rows]
 
 
+def extend(
+    connection: Connection, leases: Collection[Lease], *, now: datetime, lease: timedelta
+) -> None:
+    """Keep leases that are still held for so long from now; a wake meanwhile is kept too."""
+    until = now + lease
+    table = tables.statuses.c
+    for one in leases:
+        connection.execute(
+            update(tables.statuses)
+            .where(
+                table.domain_id == one.domain_id,
+                table.fence == one.fence,
+                table.leased_until.is_not(None),
+            )
+            .values(
+                leased_until=until,
+                due_at=case((table.due_at == table.leased_until, until), else_=table.due_at),
+            )
+        )
+
+
 def save_observation(
     connection: Connection, lease: Lease, observation: Observation, *, due_at: datetime | None
 ) -> bool:
@@ -92,7 +113,8 @@ def save_observation(
         .values(
             leased_until=None,
             due_at=case(
-                (tables.statuses.c.due_at == lease.until, due_at), else_=tables.statuses.c.due_at
+                (tables.statuses.c.due_at == tables.statuses.c.leased_until, due_at),
+                else_=tables.statuses.c.due_at,
             ),
             **_columns(observation),
         )

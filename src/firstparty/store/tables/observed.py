@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from firstparty.store.tables.columns import Instant, identifier, metadata, owned_by
@@ -58,6 +59,8 @@ orders: Final = Table(
     Column("names", JSON, nullable=False),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("challenges", JSON, nullable=False),
+    Column("replaces", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),  # why it failed
     Column("changed_at", Instant, nullable=False),
     Index("ix_orders_domain_id", "domain_id"),
 )
@@ -77,6 +80,10 @@ certificates: Final = Table(
     Column("revocation_reason", Integer, nullable=True),  # none: nobody wants it revoked
     Column("revoke_at", Instant, nullable=True),  # when the CA is asked; none: not, or no more
     Column("revoked_at", Instant, nullable=True),
+    Column("renew_at", Instant, nullable=True),  # as the CA advises; none: by the lifetime
+    Column("ask_at", Instant, nullable=True),  # when it is asked for advice (again)
+    Column("has_advice", Boolean, nullable=False, server_default=false()),
+    Column("advice_url", Text, nullable=False, server_default=""),
     Index("ix_certificates_domain_id", "domain_id"),
 )
 
