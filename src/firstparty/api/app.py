@@ -36,7 +36,7 @@ from firstparty.api import (
 from firstparty.api.context import Clock, Installation
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
-from firstparty.api.problems import Problem, add_problems
+from firstparty.api.problems import MEDIA_TYPE, Problem, add_problems
 from firstparty.api.rates import Rates
 from firstparty.api.tail import MAX_TAILS
 from firstparty.config.settings import Settings
@@ -60,6 +60,25 @@ _IDEMPOTENCY_KEY: Final = {
     "description": "Sent again within a day, the request gets the same answer and does it once",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "example": "5f0c1b5e-7d0e-4b7e-9a53-2f1f6f3b8a10",
+}
+
+_ANY_PROBLEM: Final = {
+    "description": "Any other problem: a body that is no JSON, too large or too slow; too many "
+    "requests; something that does not answer",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_EXAMPLE: Final = "8Qm2xT4nB7vK1cD5sW9e"
+_EXAMPLES: Final = {
+    name: f"{kind}_{_EXAMPLE}"
+    for name, kind in (
+        ("workspace_id", "wsp"),
+        ("source_id", "src"),
+        ("domain_id", "dom"),
+        ("token_id", "tok"),
+        ("person_id", "per"),
+        ("invitation_id", "inv"),
+        ("channel_id", "chn"),
+    )
 }
 
 
@@ -159,6 +178,11 @@ def _complete_document(app: FastAPI) -> None:
             for operations in document["paths"].values():
                 if "security" in operations.get("post", {}):
                     operations["post"].setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+                for operation in operations.values():
+                    operation["responses"]["default"] = _ANY_PROBLEM
+                    for one in operation.get("parameters", ()):
+                        if one["in"] == "path":
+                            one["example"] = _EXAMPLES.get(one["name"], _EXAMPLE)
             app.openapi_schema = document
         return app.openapi_schema
 
