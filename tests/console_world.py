@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import uvicorn
 
 from firstparty.config.load import load_settings
-from firstparty.config.settings import Settings
+from firstparty.config.settings import OidcSettings, Settings
 from firstparty.console.app import build_console
 from firstparty.control.callers import SYSTEM
 from firstparty.control.domains import DomainRequest, request_domain
@@ -96,13 +97,16 @@ class ConsoleWorld:
 
 
 @contextlib.asynccontextmanager
-async def running_console(folder: Path) -> AsyncIterator[ConsoleWorld]:
+async def running_console(
+    folder: Path, *, oidc: OidcSettings | None = None
+) -> AsyncIterator[ConsoleWorld]:
     store = Store(f"sqlite:///{folder / 'store.db'}")
     with store.write() as connection:
         tables.metadata.create_all(connection)
     settings = load_settings(
         None, {"FIRSTPARTY__RESOLVER__STUB_ZONES": '{"shop.test": ["127.0.0.1:53"]}'}
     )
+    settings = msgspec.structs.replace(settings, oidc=oidc or OidcSettings())
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = build_console(store=store, settings=settings)
         server = uvicorn.Server(

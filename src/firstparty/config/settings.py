@@ -154,6 +154,15 @@ class AlertsSettings(Group, frozen=True, kw_only=True):
     smtp: SmtpSettings = msgspec.field(default_factory=SmtpSettings)
 
 
+class OidcSettings(Group, frozen=True, kw_only=True):
+    """An OpenID Provider that people of the console may sign in with; no issuer: none."""
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    name: str = "Single sign-on"
+
+
 class ResolverSettings(Group, frozen=True, kw_only=True):
     """How the public DNS is asked."""
 
@@ -232,6 +241,7 @@ class Settings(Group, frozen=True, kw_only=True):
     forward: ForwardSettings = msgspec.field(default_factory=ForwardSettings)
     cdn: CdnSettings = msgspec.field(default_factory=CdnSettings)
     console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
+    oidc: OidcSettings = msgspec.field(default_factory=OidcSettings)
     metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
     alerts: AlertsSettings = msgspec.field(default_factory=AlertsSettings)
     resolver: ResolverSettings = msgspec.field(default_factory=ResolverSettings)

@@ -40,6 +40,7 @@ def build_console(*, store: Store, settings: Settings, clock: Clock | None = Non
         log_url=settings.spool.log_url,
         debuggers=asyncio.Semaphore(debugger.MAX_DEBUGGERS),
         proxy_checks=asyncio.Semaphore(proxies.MAX_CHECKS),
+        oidc=settings.oidc,
     )
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=DIRECTORY / "static")),

@@ -14,6 +14,7 @@ from firstparty.console import (
     people,
     proxies,
     sign_in,
+    single_sign_on,
     source_hosts,
     source_pages,
     source_policy,
@@ -79,6 +80,8 @@ PAGES: Final[tuple[Route, ...]] = (
 OPEN_PAGES: Final[tuple[Route, ...]] = (
     ("GET", "/sign-in", sign_in.show_sign_in),
     ("POST", "/sign-in", sign_in.sign_in),
+    ("GET", "/sign-in/oidc", single_sign_on.begin),
+    ("GET", "/sign-in/oidc/back", single_sign_on.finish),
     ("GET", "/invitations/{secret}", invitations.show_invitation),
     ("POST", "/invitations/{secret}", invitations.accept_invitation),
     ("GET", "/dns/{secret}", dns_admin.show_dns),

@@ -17,7 +17,12 @@ def show_sign_in(visit: Visit) -> Response:
     """The form; somebody who is signed in goes on."""
     if visit.signed_in is not None:
         return redirect(visit, "/")
-    return render_page(visit, "sign_in.html", values={"next": visit.query.get("next", "")})
+    return render_page(
+        visit,
+        "sign_in.html",
+        values={"next": visit.query.get("next", "")},
+        oidc=visit.place.oidc,
+    )
 
 
 def sign_in(visit: Visit) -> Response:
@@ -68,7 +73,14 @@ def show_start(visit: Visit) -> Response:
 
 def _render_again(visit: Visit, status: int, sentence: str) -> Response:
     wrong = {"sentence": sentence, "field": ""}  # of neither field: they are wrong together
-    return render_page(visit, "sign_in.html", status=status, values=visit.form.typed(), wrong=wrong)
+    return render_page(
+        visit,
+        "sign_in.html",
+        status=status,
+        values=visit.form.typed(),
+        wrong=wrong,
+        oidc=visit.place.oidc,
+    )
 
 
 def local_path(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from firstparty.config.settings import OidcSettings
 from firstparty.control.access import SignedIn
 from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
@@ -27,6 +28,7 @@ class Place:
     log_url: str
     debuggers: asyncio.Semaphore
     proxy_checks: asyncio.Semaphore
+    oidc: OidcSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

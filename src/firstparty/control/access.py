@@ -45,9 +45,15 @@ def sign_in(store: Store, *, email: str, password: str, address: str, now: datet
             "sign-in-failed",
             "This e-mail address and password do not belong together: check both and try again.",
         )
-    secret = random_base62(_SECRET_LENGTH)
     with store.write() as connection:
         forget_tries(connection, account=email, address=address)
+    return open_session_of(store, person, now=now)
+
+
+def open_session_of(store: Store, person: Person, *, now: datetime) -> str:
+    """The secret of a new session of somebody who has shown who they are."""
+    secret = random_base62(_SECRET_LENGTH)
+    with store.write() as connection:
         people.remove_old_sessions(connection, now=now)
         people.add_session(
             connection,

@@ -162,6 +162,31 @@ def accept_invitation(
     return person
 
 
+def accept_for(store: Store, *, email: str, now: datetime) -> None:
+    """Take every invitation of an address that somebody else vouches for; a new account if need be.
+
+    Such an account has no password: its person signs in as they did now.
+    """
+    with store.write() as connection:
+        found = members.list_invitations_of(connection, email, now=now)
+        if not found:
+            return
+        person = people.find_person(connection, email)
+        if person is None:
+            person = Person(
+                id=new_identifier("per"),
+                email=email,
+                password_hash="",
+                is_operator=False,
+                created_at=now,
+            )
+            people.add_person(connection, person)
+        for invitation in found:
+            members.remove_invitation(connection, invitation.id)
+            _give_place(connection, invitation, person)
+            _audit(connection, f"person:{person.id}", "invitation.accepted", invitation, now=now)
+
+
 def _give_place(connection: Connection, invitation: Invitation, person: Person) -> None:
     if invitation.workspace_id is None:
         members.make_operator(connection, person.id)

@@ -35,11 +35,11 @@ def is_password(password: str, password_hash: str | None) -> bool:
     """Whether the password fits the hash; None (no such account) takes as long and never fits."""
     with _AT_ONCE:
         nothing = _hash_of_nothing()  # for all callers: who comes first must not tell either
-        try:
+        try:  # an empty hash is that of somebody who never chose a password: nothing fits it
             _HASHER.verify(password_hash or nothing, password[:MAX_LENGTH])
         except (VerificationError, InvalidHashError):
             return False
-    return password_hash is not None and len(password) <= MAX_LENGTH
+    return bool(password_hash) and len(password) <= MAX_LENGTH
 
 
 @cache

@@ -161,6 +161,16 @@ def list_invitations(
     return [_invitation(row) for row in rows]
 
 
+def list_invitations_of(connection: Connection, email: str, *, now: datetime) -> list[Invitation]:
+    """The invitations of an address that still count, to any place."""
+    rows = connection.execute(
+        select(tables.invitations).where(
+            tables.invitations.c.email == email, tables.invitations.c.expires_at > now
+        )
+    )
+    return [_invitation(row) for row in rows]
+
+
 def load_invitation(connection: Connection, invitation_id: str) -> Invitation | None:
     """The invitation of this id."""
     row = connection.execute(
