@@ -384,3 +384,42 @@ def test_people_are_invited_promoted_and_removed(shell: Shell, source: str) -> N
     assert "is removed" in shell.run("people", "remove", "ann@shop.test", "--yes")
     assert "people invite" in shell.run("people", "list")
     assert "nobody 'ann@shop.test'" in shell.run("people", "role", "ann@shop.test", "owner", code=1)
+
+
+def test_a_profile_speaks_to_a_product_elsewhere(shell: Shell, tmp_path: Path) -> None:
+    elsewhere = {"FIRSTPARTY_URL": "", "FIRSTPARTY_TOKEN": ""}
+    shell.run("workspaces", "add", "Shop")
+
+    def add(token: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "firstparty", "profiles", "add", "prod", shell.served.url],
+            env=shell.environment | elsewhere,
+            input=f"{token}\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    wrong, right = add("fp_wrong"), add(shell.served.bearer)
+    listed = shell.run("profiles", "list", "--json", **elsewhere)
+    file = tmp_path / "firstparty" / "profiles" / "prod.json"
+    mode = file.stat().st_mode & 0o777
+
+    assert (wrong.returncode, right.returncode) == (1, 0)
+    assert json.loads(listed) == [{"name": "prod", "url": shell.served.url}]
+    assert mode == 0o600
+    assert "Shop" in shell.run("--profile", "prod", "workspaces", "list", **elsewhere)
+    chosen = elsewhere | {"FIRSTPARTY_PROFILE": "prod"}
+    assert "Shop" in shell.run("workspaces", "list", **chosen)
+    assert "no profile 'dev'" in shell.run("--profile", "dev", "domains", "list", code=1)
+    assert "letters, digits" in shell.run("profiles", "remove", "../prod", code=1)
+    shell.run("profiles", "remove", "prod")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_the_shell_is_taught_the_commands(shell: Shell, shell_name: str) -> None:
+    taught = shell.run("--show-completion", shell_name)
+
+    assert "firstparty" in taught

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
-from firstparty.cli.connection import Connection, find_connection
+from firstparty.cli.connection import CHOICE, Connection, find_connection
 from firstparty.serve.profile import profile_file
 
 Query = str | int | None  # None: left out
@@ -24,7 +24,7 @@ class Client:
     @classmethod
     def of_environment(cls) -> Self:
         """The client of the product that the environment or the profile names."""
-        return cls(find_connection(os.environ, profile_file()))
+        return cls(find_connection(os.environ, profile_file(os.environ.get(CHOICE) or None)))
 
     @property
     def workspace(self) -> str | None:

@@ -4,9 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from firstparty.cli.errors import CommandFailed
+
+CHOICE: Final = "FIRSTPARTY_PROFILE"  # the name of the profile to use; unset: the one of serve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,9 +162,11 @@ def show(
 
 
 @app.command()
-def check(which: Which, *, workspace: InWorkspace = None, as_json: AsJson = False) -> int:
+def check(
+    which: Which, *, watch: Watch = False, workspace: InWorkspace = None, as_json: AsJson = False
+) -> int:
     """Look at the domain now, without waiting for the next look."""
-    return _act("check", which, workspace, as_json=as_json)
+    return _act("check", which, workspace, watch=watch, as_json=as_json)
 
 
 @app.command()
@@ -279,10 +281,12 @@ def remove(
         print_line(f"  {record['name']} {record['ttl']} IN {record['type']} {record['value']}")
 
 
-def _act(action: str, which: str, workspace: str | None, *, as_json: bool) -> int:
+def _act(
+    action: str, which: str, workspace: str | None, *, watch: bool = False, as_json: bool
+) -> int:
     client = Client.of_environment()
     domain = client.post("domains", find_domain(client, which, workspace)["id"], action)
-    return _show(client, domain, watch=False, as_json=as_json)
+    return _show(client, domain, watch=watch, as_json=as_json)
 
 
 def _show(client: Client, domain: dict[str, Any], *, watch: bool, as_json: bool) -> int:

@@ -19,6 +19,7 @@ from firstparty.cli import (
     events,
     mcp,
     people,
+    profiles,
     proxy,
     serving,
     sources,
@@ -51,6 +52,7 @@ app.add_typer(workspaces.app, name="workspaces")
 app.add_typer(events.app, name="events")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(people.app, name="people")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(alerts.app, name="alerts")
 app.command()(audit.audit)
 app.command()(doctor.doctor)
@@ -72,8 +74,15 @@ def _options(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
         ),
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Speak to the product of this profile.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     del version
+    profiles.choose_profile(profile)
 
 
 def main() -> None:
