@@ -20,7 +20,9 @@ from firstparty.alerts.serve import tell_once
 from firstparty.config.settings import SmtpSettings
 from firstparty.control.callers import SYSTEM
 from firstparty.control.channels import ChannelChange, add_channel, list_deliveries, try_channel
+from firstparty.control.tokens import add_token
 from firstparty.model.alerts import AlertState, Channel, ChannelKind
+from firstparty.model.workspaces import Role
 from firstparty.outbound.http import SafeClient
 from firstparty.store.sealing import Sealer
 from tests.fakes.throwaway_ca import ThrowawayCa
@@ -229,3 +231,28 @@ async def test_without_a_mail_server_that_is_said(here: Installation, ca: Throwa
 
     assert delivery.state is AlertState.FAILED
     assert "alerts.smtp.host" in delivery.answer
+
+
+async def test_a_digest_is_sent_though_nothing_else_happens(
+    here: Installation, ca: ThrowawayCa
+) -> None:
+    noon = NOW.replace(hour=12)
+    async with receiving(ca) as receiver:
+        make(here, ChannelKind.SLACK, receiver.url)
+        add_token(
+            here.store,
+            SYSTEM,
+            workspace_id=here.ours.id,
+            name="Deployment",
+            role=Role.VIEWER,
+            expires_at=NOW + timedelta(days=3),
+            now=NOW,
+        )
+        by = sender(ca)
+        for may_digest in (False, True, True):
+            await tell_once(
+                store=here.store, sealer=SEALER, sender=by, now=noon, may_digest=may_digest
+            )
+
+    assert len(receiver.got) == 1
+    assert b"The API token Deployment ends on" in receiver.got[0][1]

@@ -1,6 +1,7 @@
 """The role alerts: tells what is new, tries again what was not taken, until it is cancelled."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -27,6 +28,7 @@ RETRIES: Final = (
     timedelta(hours=24),
 )
 _POLL_SECONDS: Final = 2.0
+_LOOKS_A_DIGEST: Final = 150  # about five minutes
 _LEASE: Final = timedelta(seconds=60)
 _AT_ONCE: Final = 8
 _LOG: Final = Log("alerts")
@@ -42,9 +44,12 @@ async def serve_alerts(
 ) -> None:
     """Tell until cancelled. Several may run on one store: each alert is leased."""
     is_reachable = True
-    while True:
+    for look in itertools.count():
+        may_digest = look % _LOOKS_A_DIGEST == 0
         try:
-            await tell_once(store=store, sealer=sealer, sender=sender, now=clock())
+            await tell_once(
+                store=store, sealer=sealer, sender=sender, now=clock(), may_digest=may_digest
+            )
             is_reachable = True
         except SQLAlchemyError as error:
             if is_reachable:
@@ -53,18 +58,28 @@ async def serve_alerts(
         await asyncio.sleep(poll_seconds)
 
 
-async def tell_once(*, store: Store, sealer: Sealer, sender: Sender, now: datetime) -> int:
-    """Plan what is new and try what is due; how many tries that was."""
-    due = await asyncio.to_thread(_plan, store, sealer, now)
+async def tell_once(
+    *, store: Store, sealer: Sealer, sender: Sender, now: datetime, may_digest: bool = False
+) -> int:
+    """Plan what is new and try what is due; how many tries that was.
+
+    ``may_digest``: look whether a digest is due even if nothing else is.
+    """
+    due = await asyncio.to_thread(_plan, store, sealer, now, may_digest)
     async with asyncio.TaskGroup() as group:
         for alert, channel in due:
             group.create_task(_try(store, sender, alert, channel, now))
     return len(due)
 
 
-def _plan(store: Store, sealer: Sealer, now: datetime) -> list[tuple[Alert, Channel]]:
+def _plan(
+    store: Store,
+    sealer: Sealer,
+    now: datetime,
+    may_digest: bool,  # noqa: FBT001 - to_thread passes it so
+) -> list[tuple[Alert, Channel]]:
     with store.read() as connection:
-        if not channels.is_anything_to_do(connection, now=now):
+        if not may_digest and not channels.is_anything_to_do(connection, now=now):
             return []
     with store.write() as connection:
         plan_alerts(connection, sealer, now=now)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from firstparty.model.alerts import Channel, ChannelKind, QuietHours
 from firstparty.store import tables
@@ -133,11 +133,8 @@ def _channel(row: Row[Any], sealer: Sealer) -> Channel:
 
 
 def is_anything_to_do(connection: Connection, *, now: datetime) -> bool:
-    """Whether a channel may have something to tell: a read, so that idling costs no write."""
+    """Whether there is a change or an alert to see to: a read, so that idling costs no write."""
     newest, channel = newest_change(connection), tables.channels.c
-    is_behind = or_(
-        channel.told < newest, channel.digest_on.is_(None), channel.digest_on < now.date()
-    )
-    behind = select(channel.id).where(channel.is_enabled, is_behind).limit(1)
+    behind = select(channel.id).where(channel.is_enabled, channel.told < newest).limit(1)
     due = select(tables.alerts.c.id).where(tables.alerts.c.due_at <= now).limit(1)
     return any(connection.execute(query).first() is not None for query in (behind, due))
