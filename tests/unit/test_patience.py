@@ -41,12 +41,14 @@ def test_names_of_one_registrable_domain_share_their_turns(crowd: int) -> None:
     assert worst <= 1_800 / crowd + 1
 
 
-async def test_the_reconciler_counts_who_waits_beside_a_name(world: World) -> None:
+async def test_a_name_waits_for_others_of_its_own_workspace_alone(world: World) -> None:
     for number in range(5):
         world.ask_for(
             id=f"dom_{number}", name=f"cdp{number}.shop.test", token=f"tokenofclaim{number:08}"
         )
-    other = world.ask_for(id="dom_x", name="cdp.elsewhere.test", token="tokenofanotherzone00")
+    other = world.ask_for(
+        id="dom_x", workspace_id="wsp_2", name="data.shop.test", token="tokenofanotherzone00"
+    )
     until = world.outside.clock() + timedelta(minutes=1)
     asked: dict[str, int] = {}
     while world.outside.clock() < until:

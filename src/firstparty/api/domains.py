@@ -15,7 +15,7 @@ from firstparty.api.problems import describe_problems
 from firstparty.api.record_answers import WrittenRecordsAnswer
 from firstparty.control import domains, moves
 from firstparty.control.dns_providers import ZONE_FILE, write_records
-from firstparty.control.domains import DomainRequest as Asked
+from firstparty.control.domain_requests import DomainRequest as Asked
 from firstparty.model.domains import Mode
 from firstparty.model.status import Word
 from firstparty.store.domains import DomainFilter

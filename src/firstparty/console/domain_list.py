@@ -10,7 +10,8 @@ from firstparty.console.failures import status_of
 from firstparty.console.pages import redirect, render_fragment, render_page, workspace_values
 from firstparty.console.visits import Form, Visit
 from firstparty.control.callers import require_role
-from firstparty.control.domains import DomainRequest, list_domains, request_domain
+from firstparty.control.domain_requests import DomainRequest
+from firstparty.control.domains import list_domains, request_domain
 from firstparty.control.sources import list_sources
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.domains import Mode

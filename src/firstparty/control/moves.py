@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from firstparty.control.callers import Caller, require_role
 from firstparty.control.clashes import refuse_name_clash
-from firstparty.control.domains import DomainRequest, parse_request
+from firstparty.control.domain_requests import DomainRequest, parse_request
 from firstparty.control.plans import refuse_beyond_plan
 from firstparty.control.rules import Rules
 from firstparty.control.views import DomainView, load_views

@@ -13,7 +13,7 @@ from firstparty.model.domains import Domain
 from firstparty.model.plans import Plan
 from firstparty.model.workspaces import Workspace
 from firstparty.store import workspaces
-from firstparty.store.domains import count_wanted
+from firstparty.store.domain_counts import count_wanted
 from firstparty.store.engine import Store
 from firstparty.store.people import add_audit
 

@@ -13,7 +13,7 @@ from firstparty.model.moves import Move
 from firstparty.model.names import TRACKERISH_LABELS
 from firstparty.model.observations import Observation
 from firstparty.model.status import Intent, Word, derive_word
-from firstparty.store.domains import load_names
+from firstparty.store.domain_counts import load_names
 from firstparty.store.moves import load_open_moves
 from firstparty.store.work import load_observations
 from firstparty.store.workspaces import load_sources, load_workspaces

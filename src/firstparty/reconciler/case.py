@@ -22,7 +22,8 @@ from firstparty.store.certificates import (
     load_next_revocation,
     load_open_order,
 )
-from firstparty.store.domains import count_pending, load_claim, load_domain, load_other_homes
+from firstparty.store.domain_counts import count_pending, load_other_homes
+from firstparty.store.domains import load_claim, load_domain
 from firstparty.store.feed import load_body
 from firstparty.store.moves import load_open_move
 from firstparty.store.uses import load_breakers
@@ -38,7 +39,7 @@ class Case:
     revoked next; ``zone`` is as the feed has it; ``breakers`` are those of authorities that failed.
     ``accounts`` has the URL of each account that a CA knows. ``lone_sources`` are, for a domain
     that is removed, the numbers of those that no other serves.
-    ``crowd``: so many names of the same registrable domain wait for their records.
+    ``crowd``: so many names of the same registrable domain this workspace waits for.
     ``move`` is the open one, of which this is the old or the new domain.
     """
 
@@ -100,7 +101,9 @@ def load_case(connection: Connection, domain_id: str) -> Case:
         move=move,
         is_replacement_live=move is not None
         and is_live(load_observation(connection, move.new_id).statuses),
-        crowd=count_pending(connection, domain.name) if claim.state is ClaimState.PENDING else 1,
+        crowd=count_pending(connection, domain.workspace_id, domain.name)
+        if claim.state is ClaimState.PENDING
+        else 1,
         lone_sources=_load_lone_sources(connection, domain, sources),
     )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, func, insert, null, or_, select, update
+from sqlalchemy import Connection, Row, and_, insert, null, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode, OwnProxy
@@ -157,34 +157,6 @@ def load_domains_of_sources(
     return {row.source_id: domain for row, domain in zip(rows, domains, strict=True)}
 
 
-def load_names(connection: Connection, domain_ids: Collection[str]) -> dict[str, str]:
-    """The names of these domains, by id."""
-    rows = connection.execute(
-        select(tables.domains.c.id, tables.domains.c.name).where(
-            tables.domains.c.id.in_(domain_ids)
-        )
-    )
-    return {row.id: row.name for row in rows}
-
-
-def load_other_homes(
-    connection: Connection, domain_id: str, source_ids: Collection[str]
-) -> frozenset[str]:
-    """Those of these sources that another domain, proved and not removed, serves too."""
-    rows = connection.execute(
-        select(tables.domain_sources.c.source_id)
-        .join(tables.domains, tables.domains.c.id == tables.domain_sources.c.domain_id)
-        .join(tables.claims, tables.claims.c.domain_id == tables.domains.c.id)
-        .where(
-            tables.domain_sources.c.source_id.in_(source_ids),
-            tables.domains.c.id != domain_id,
-            tables.domains.c.intent != Intent.REMOVED,
-            tables.claims.c.state == ClaimState.PROVED,
-        )
-    )
-    return frozenset(rows.scalars())
-
-
 def save_intent(
     connection: Connection, domain_id: str, intent: Intent, *, drains: bool = True
 ) -> None:
@@ -232,32 +204,6 @@ def list_proved_claims_below(connection: Connection, name: str) -> list[Claim]:
         )
     )
     return [_claim(row) for row in rows]
-
-
-def count_wanted(connection: Connection, workspace_id: str) -> int:
-    """How many domains a workspace has that are not removed."""
-    return connection.execute(
-        select(func.count())
-        .select_from(tables.domains)
-        .where(
-            tables.domains.c.workspace_id == workspace_id,
-            tables.domains.c.intent != Intent.REMOVED,
-        )
-    ).scalar_one()
-
-
-def count_pending(connection: Connection, name: str) -> int:
-    """How many names of this one's registrable domain, it among them, wait for their records."""
-    return connection.execute(
-        select(func.count())
-        .select_from(tables.domains)
-        .join(tables.claims, tables.claims.c.domain_id == tables.domains.c.id)
-        .where(
-            tables.domains.c.registrable == _registrable(name),
-            tables.domains.c.intent == Intent.ACTIVE,
-            tables.claims.c.state == ClaimState.PENDING,
-        )
-    ).scalar_one()
 
 
 def save_claim(connection: Connection, claim: Claim, *, now: datetime) -> None:
