@@ -18,6 +18,8 @@ RULES = Rules(
     names=NamePolicy(own_names=("fp.test",), special_use=("test",)),
     upstreams={"us": "https://us.upstream.test", "eu": "https://eu.upstream.test"},
     https_port=443,
+    authorities={},
+    edge_key=Path("edge.key"),
 )
 
 

@@ -21,7 +21,12 @@ from firstparty.zones.packing import unpack_contents
 from tests.fakes.reconciled import CONTROL_SEALER, SERVICE, World
 
 RULES = Rules(
-    service_domain=SERVICE.domain, names=NamePolicy(own_names=()), upstreams={}, https_port=443
+    service_domain=SERVICE.domain,
+    names=NamePolicy(own_names=()),
+    upstreams={},
+    https_port=443,
+    authorities={},
+    edge_key=Path("edge.key"),
 )
 OTHER_DS = frozenset({"12345 13 2 " + "ab" * 32})
 
