@@ -133,6 +133,37 @@ def test_a_snippet_names_the_alias_the_path_or_the_host(call: httpx.Client, work
     assert "https://api.cdp.snip.com:8443" in code(format="python")
 
 
+def test_a_snippet_takes_load_options_and_leaves_the_page_call_out(
+    call: httpx.Client, workspace: str
+) -> None:
+    source = add_source(call, workspace)
+    path = f"/sources/{source['id']}/snippet"
+    body = {"workspace_id": workspace, "name": "cdp.options.com", "source_ids": [source["id"]]}
+    call.post("/domains", json=body)
+    chosen = {"load_options": '{"obfuscate": true, "x": "</script>"}', "page_call": "false"}
+    code = call.get(path, params=chosen).json()["code"]
+    bad = [
+        call.get(path, params={"load_options": "{"}),
+        call.get(path, params={"load_options": "[]"}),
+        call.get(path, params={"format": "npm", **chosen}),
+    ]
+
+    assert '{"obfuscate": true, "x": "\\u003c/script\\u003e"}, false, false)' in code
+    assert [one.status_code for one in bad] == [422, 422, 422]
+    assert {one.json()["errors"][0]["field"] for one in bad} == {"load_options"}
+
+
+def test_a_source_may_have_a_version_of_its_own(call: httpx.Client, workspace: str) -> None:
+    path = f"/sources/{add_source(call, workspace)['id']}"
+    pinned = call.patch(path, json={"script_version": "1.84.3"}).json()
+    bad = call.patch(path, json={"script_version": "newest"})
+    again = call.patch(path, json={"script_version": ""}).json()
+
+    assert (pinned["script_version"], again["script_version"]) == ("1.84.3", "")
+    assert bad.status_code == 422
+    assert bad.json()["errors"][0]["field"] == "script_version"
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [

@@ -38,6 +38,9 @@ class SourceAnswer(BaseModel):
         str, Field(description="Where messages go on to", examples=["https://api.segment.io"])
     ]
     origin: Annotated[Origin, Field(description="Where its settings come from")]
+    script_version: Annotated[
+        str, Field(description="Of Analytics.js; empty: the newest installed")
+    ]
     share: Annotated[
         int, Field(description="Percent of visitors on the domain once the script is loaded")
     ]
@@ -125,6 +128,7 @@ def _parts(view: SourceView) -> dict[str, Any]:
         "region": source.region,
         "upstream": source.upstream,
         "origin": source.origin,
+        "script_version": source.script_version,
         "share": source.share,
         "write_key": source.write_key,
         "alias": view.alias_path,

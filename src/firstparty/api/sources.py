@@ -89,6 +89,10 @@ class SourcePatch(BaseModel):
     privacy: Annotated[
         PrivacyBody | None, Field(description="All of its privacy rules anew; {} is none")
     ] = None
+    script_version: Annotated[
+        str | None,
+        Field(description="Of Analytics.js, such as 1.84.3; empty: the newest installed"),
+    ] = None
     messages_per_second: Annotated[
         StrictInt | None, Field(ge=0, le=1_000_000, description="How many it may send; 0: no limit")
     ] = None
@@ -169,6 +173,7 @@ def change_source(
             origin=asked.origin,
             privacy=None if asked.privacy is None else asked.privacy.parse(),
             messages_per_second=asked.messages_per_second,
+            script_version=asked.script_version,
         ),
         revision=read_if_match(if_match),
         rules=here.rules,
@@ -192,10 +197,24 @@ def show_snippet(
     name: Annotated[
         str, Query(alias="global", description="html: the name of the global", max_length=200)
     ] = DEFAULT_GLOBAL,
+    load_options: Annotated[
+        str,
+        Query(description="html: Analytics.js's load options, a JSON object", max_length=4_000),
+    ] = "",
+    page_call: Annotated[
+        Literal["true", "false"], Query(description="html: whether the snippet calls page() itself")
+    ] = "true",
 ) -> SnippetAnswer:
     """The code to copy, with this source's hosts and write key in it."""
     view = sources.show_source(here.store, here.caller, source_id, rules=here.rules)
-    code = sources.show_snippet(view, form, is_standard=path == "standard", global_name=name)
+    code = sources.show_snippet(
+        view,
+        form,
+        is_standard=path == "standard",
+        global_name=name,
+        load_options=sources.parse_load_options(load_options),
+        has_page_call=page_call == "true",
+    )
     facts = find_form(form)
     return SnippetAnswer(
         format=form,

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from firstparty.cdn import answers
 from firstparty.cdn.assets import AssetCache
-from firstparty.cdn.bundles import open_library
+from firstparty.cdn.bundles import Library, list_versions, open_library, read_library
 from firstparty.cdn.directory import TOPICS, Directory
 from firstparty.cdn.host import CACHE_BYTES, CdnHost
 from firstparty.cdn.mirror import Clock, open_mirror
@@ -31,6 +31,7 @@ from firstparty.telemetry import Log
 _MAX_HEADER_BYTES: Final = 64 * 1024
 _KEEP_ALIVE_SECONDS: Final = 3_660.0  # longer than the edge keeps an idle connection
 _DRAIN_SECONDS: Final = 2.0
+_LIBRARY_SECONDS: Final = 5.0
 
 
 def utc_now() -> datetime:
@@ -65,18 +66,29 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
     await asyncio.to_thread(last_good.load)
     directory.apply(sorted(last_good.entries.values(), key=lambda entry: entry.revision))
     assets = AssetCache(max_bytes=CACHE_BYTES)
-    async with (
-        open_mirror(state / "mirror", assets, clock=clock) as mirror,
-        _listening(listener, CdnHost(directory, library, mirror, assets)),
-    ):
-        Log("cdn").info(
-            "cdn.serving",
-            script=library.script.version if library.script else None,
-            bundles=len(library.bundles),
-        )
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(directory.meters.report(log_url))
-            tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
+    async with open_mirror(state / "mirror", assets, clock=clock) as mirror:
+        cdn = CdnHost(directory, library, mirror, assets)
+        async with _listening(listener, cdn):
+            Log("cdn").info(
+                "cdn.serving",
+                script=library.script.version if library.script else None,
+                bundles=len(library.bundles),
+            )
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(directory.meters.report(log_url))
+                tasks.create_task(_follow_library(state, library, cdn))
+                tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
+
+
+async def _follow_library(state: Path, library: Library, cdn: CdnHost) -> None:
+    """Serve versions that are installed meanwhile."""
+    while True:
+        await asyncio.sleep(_LIBRARY_SECONDS)
+        found = await asyncio.to_thread(list_versions, state)
+        if found != library.seen:
+            library = await asyncio.to_thread(read_library, state)
+            cdn.use(library)
+            Log("cdn").info("cdn.library", versions=" ".join(sorted(library.scripts)))
 
 
 @contextlib.asynccontextmanager

@@ -1,13 +1,13 @@
-"""Analytics.js on this machine: the npm package's newest script, every chunk ever served.
+"""Analytics.js on this machine: every version ever installed, and every chunk of each.
 
 Pages and caches hold older scripts, whose chunk names are compiled in; so what was once served
 is kept in the state directory and never deleted. A package that is missing or cannot be patched
-leaves the last good one in use.
+leaves those that are there in use.
 """
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,14 +32,24 @@ class _Package(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """What can be served. ``script`` is None where no good version was ever installed.
+    """What can be served. ``scripts`` are by version, ``script`` is the newest of them.
 
     A bundle is found by its name in ``bundles``, which lists the folder's files: no part of a
     request ever becomes part of a path.
     """
 
-    script: StandaloneScript | None
+    scripts: Mapping[str, StandaloneScript]
     bundles: Mapping[str, Path]
+    seen: frozenset[str] = frozenset()  # versions that were there, also those that are no good
+
+    @property
+    def script(self) -> StandaloneScript | None:
+        """The newest version; None where no good one was ever installed."""
+        return max(self.scripts.values(), key=lambda one: order_of(one.version), default=None)
+
+    def find(self, version: str) -> StandaloneScript | None:
+        """This version, or the newest: for ``""`` and where it was not installed here."""
+        return self.scripts.get(version) or self.script
 
 
 def open_library(packages: Path, state: Path) -> Library:
@@ -51,16 +61,26 @@ def open_library(packages: Path, state: Path) -> Library:
     log = Log("cdn")
     for folder in (state / "bundles", state / "scripts"):
         folder.mkdir(parents=True, exist_ok=True)
-    script: StandaloneScript | None
+    refusal = ""
     try:
-        script = _take_over(packages / PACKAGE, state)
+        take_over(packages / PACKAGE, state)
     except Refused as refused:
-        script = _last_good(state)
+        refusal = refused.sentence
+    library = read_library(state)
+    if refusal:
+        script = library.script
         serving = "no script: answering 503 for it" if script is None else script.version
-        log.error("cdn.package_refused", reason=refused.sentence, serving=serving)  # noqa: TRY400 - an operator's mistake, not a bug with a traceback
+        log.error("cdn.package_refused", reason=refusal, serving=serving)
+    return library
+
+
+def read_library(state: Path) -> Library:
+    """What is in ``state``, whoever put it there. Reads files: call it in a thread."""
     bundles = {path.name: path for path in (state / "bundles").iterdir()}
     known = {name: path for name, path in bundles.items() if BUNDLE_NAME.fullmatch(name)}
-    return Library(script=script, bundles=known)
+    seen = list_versions(state)
+    scripts = {one.version: one for one in _good_scripts(state)}
+    return Library(scripts=scripts, bundles=known, seen=seen)
 
 
 def read_bundle(path: Path) -> Asset:
@@ -71,8 +91,8 @@ def read_bundle(path: Path) -> Asset:
     return build(path.read_bytes(), content_type=content_type, cache_control=IMMUTABLE)
 
 
-def _take_over(package: Path, state: Path) -> StandaloneScript:
-    """Copy the package's chunks, then its script, then name it as current: a crash harms none."""
+def take_over(package: Path, state: Path) -> StandaloneScript:
+    """Copy the package's chunks, then its script: a crash harms none. Raises Refused."""
     folder = package / "dist" / "umd"
     try:
         version = msgspec.json.decode((package / "package.json").read_bytes(), type=_Package)
@@ -91,16 +111,26 @@ def _take_over(package: Path, state: Path) -> StandaloneScript:
         if not (state / "bundles" / chunk.name).exists():
             _replace(state / "bundles" / chunk.name, chunk.read_bytes())
     _replace(state / "scripts" / f"{script.version}.js", raw)
-    _replace(state / "current", script.version.encode())
     return script
 
 
-def _last_good(state: Path) -> StandaloneScript | None:
-    try:
-        version = (state / "current").read_text()
-        return parse_script((state / "scripts" / f"{version}.js").read_bytes(), version=version)
-    except (OSError, UnicodeDecodeError, Refused):
-        return None
+def list_versions(state: Path) -> frozenset[str]:
+    """The versions whose scripts are in ``state``, good or not. Reads a folder."""
+    return frozenset(path.stem for path in (state / "scripts").glob("[0-9]*.js"))
+
+
+def order_of(version: str) -> tuple[tuple[int, ...], bool]:
+    """What versions are compared by: their numbers, and a release after its own pre-releases."""
+    numbers, _, more = version.partition("-")
+    return tuple(int(one) for one in re.findall(r"[0-9]+", numbers)), not more
+
+
+def _good_scripts(state: Path) -> Iterator[StandaloneScript]:
+    for path in (state / "scripts").glob("[0-9]*.js"):
+        try:
+            yield parse_script(path.read_bytes(), version=path.stem)
+        except (OSError, Refused):  # a later release of ours may take what an earlier one refused
+            continue
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -53,6 +53,10 @@ class CdnHost:
         self._assets = assets
         self._documents = Documents(mirror, assets)
 
+    def use(self, library: Library) -> None:
+        """Serve from another library from now on."""
+        self._library = library
+
     async def answer(
         self, *, method: str, host: str, path: str, headers: Mapping[str, str]
     ) -> Answer:
@@ -105,9 +109,9 @@ class CdnHost:
         return found
 
     async def _script(self, tenant: Tenant, source: EdgeSource | None) -> Found:
-        script = self._library.script
         if source is None:
             return Absence.MISSING
+        script = self._library.find(source.script_version)
         if script is None:
             return answers.NO_SCRIPT
         # The hosts are in the key, not the revision: a script outlives most changes of a domain.

@@ -17,6 +17,7 @@ from firstparty.cli import (
     doctor,
     domains,
     events,
+    library,
     mcp,
     people,
     profiles,
@@ -48,6 +49,7 @@ domains.app.command("import-certificate")(certificates.import_certificate)
 app.add_typer(domains.app, name="domains")
 app.add_typer(sources.app, name="sources")
 app.add_typer(proxy.app, name="proxy")
+app.add_typer(library.app, name="library")
 app.add_typer(workspaces.app, name="workspaces")
 app.add_typer(events.app, name="events")
 app.add_typer(tokens.app, name="tokens")

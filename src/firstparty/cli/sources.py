@@ -80,6 +80,10 @@ def edit(
     limit: Annotated[
         int | None, typer.Option(min=0, help="Messages a second that it may send; 0: no limit.")
     ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--script-version", help='Of Analytics.js; "" is the newest installed.'),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a source's settings, where they come from, or how much it may send."""
@@ -87,10 +91,11 @@ def edit(
         "settings": settings and _read_settings(settings),
         "origin": origin,
         "messages_per_second": limit,
+        "script_version": version,
     }
     body = {name: value for name, value in said.items() if value is not None}
     if not body:
-        raise typer.BadParameter("say what to change", param_hint="--settings, --origin or --limit")
+        raise typer.BadParameter("say what to change", param_hint="--settings, --origin, --limit…")
     source = Client.of_environment().patch("sources", source_id, body=body)
     _print_source(source, as_json=as_json)
 
@@ -139,11 +144,21 @@ def snippet(
     name: Annotated[
         str, typer.Option("--global", metavar="NAME", help="html: another name for the global.")
     ] = "analytics",
+    load: Annotated[
+        str, typer.Option("--load", metavar="JSON", help="html: options for Analytics.js's load.")
+    ] = "",
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="html: whether it calls page() itself.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Print the code to copy, with the source's hosts and write key in it."""
     path = "standard" if standard else "alias"
     query = {"format": form, "path": path, "global": name}
+    if load:
+        query["load_options"] = load
+    if not page:
+        query["page_call"] = "false"
     found = Client.of_environment().get("sources", source_id, "snippet", **query)
     if as_json:
         print_json(found)

@@ -10,6 +10,7 @@ from firstparty.control.privacy import check_privacy
 from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
+from firstparty.control.source_rules import parse_script_version
 from firstparty.control.sources import SourceView, build_source_view
 from firstparty.errors import NotFound
 from firstparty.model.privacy import PrivacyRules
@@ -28,6 +29,7 @@ class SourceChange:
     origin: Origin | None = None
     privacy: PrivacyRules | None = None
     messages_per_second: int | None = None
+    script_version: str | None = None
 
 
 def change_source(
@@ -71,6 +73,7 @@ def change_source(
                     "origin_before": source.origin,
                     "privacy": msgspec.to_builtins(changed.privacy),
                     "messages_per_second": changed.messages_per_second,
+                    "script_version": changed.script_version,
                 },
             )
             if domain is not None:
@@ -87,6 +90,9 @@ def apply_change(source: Source, change: SourceChange) -> Source:
         source,
         settings=settings,
         origin=change.origin or source.origin,
+        script_version=source.script_version
+        if change.script_version is None
+        else parse_script_version(change.script_version),
         privacy=privacy,
         messages_per_second=source.messages_per_second if rate is None else rate,
     )

@@ -9,7 +9,9 @@ from firstparty.errors import Refused
 from firstparty.model.identifiers import random_base62
 
 WRITE_KEY_LENGTH: Final = 32
+MAX_VERSION: Final = 40
 _WRITE_KEY: Final = re.compile(r"[0-9A-Za-z_-]{6,64}")
+_SCRIPT_VERSION: Final = re.compile(r"([0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?)?", re.ASCII)
 _HOST: Final = re.compile(r"[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 
 
@@ -70,3 +72,16 @@ def parse_write_key(text: str | None) -> str:
             field="write_key",
         )
     return write_key
+
+
+def parse_script_version(text: str) -> str:
+    """A version of Analytics.js, or nothing for the newest; raises Refused."""
+    version = text.strip()
+    if not _SCRIPT_VERSION.fullmatch(version) or len(version) > MAX_VERSION:
+        raise Refused(
+            "script-version-invalid",
+            "The version of Analytics.js is like 1.84.3; leave it empty for the newest that is "
+            "installed.",
+            field="script_version",
+        )
+    return version

@@ -1,7 +1,10 @@
 """Sources: what sends messages, where its script is and where its messages go."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -20,7 +23,7 @@ from firstparty.model.identifiers import new_identifier, random_base62
 from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
 from firstparty.snippets.catalogue import build_snippet, find_form
 from firstparty.snippets.facts import SnippetFacts
-from firstparty.snippets.html import DEFAULT_GLOBAL
+from firstparty.snippets.html import DEFAULT_GLOBAL, NO_OPTIONS
 from firstparty.store import workspaces
 from firstparty.store.domains import load_domains_of_sources
 from firstparty.store.engine import Store
@@ -173,7 +176,15 @@ def show_source(store: Store, caller: Caller, source_id: str, *, rules: Rules) -
     return build_source_view(source, workspace, domains.get(source_id), rules)
 
 
-def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name: str) -> str:
+def show_snippet(
+    view: SourceView,
+    form: str,
+    *,
+    is_standard: bool,
+    global_name: str,
+    load_options: Mapping[str, Any] = NO_OPTIONS,
+    has_page_call: bool = True,
+) -> str:
     """The code to copy for a source; raises Refused for what the form cannot be or has not.
 
     Raises Conflict while the source has no domain: then there is no host to name.
@@ -186,7 +197,35 @@ def show_snippet(view: SourceView, form: str, *, is_standard: bool, global_name:
             "out.",
             field="path" if is_standard else "global",
         )
-    return build_snippet(form, facts, is_standard=is_standard, global_name=global_name)
+    if not find_form(form).is_html and (load_options or not has_page_call):
+        raise Refused(
+            "option-not-of-form",
+            "Load options and the page call are for the html forms alone: leave them out.",
+            field="load_options" if load_options else "page_call",
+        )
+    return build_snippet(
+        form,
+        facts,
+        is_standard=is_standard,
+        global_name=global_name,
+        load_options=load_options,
+        has_page_call=has_page_call,
+    )
+
+
+def parse_load_options(text: str) -> dict[str, Any]:
+    """Load options as JSON text, an object; raises Refused with the place and the reason."""
+    try:
+        options = json.loads(text) if text else {}
+    except ValueError as error:
+        raise Refused(
+            "bad-load-options", f"The load options are no JSON: {error}.", field="load_options"
+        ) from error
+    if not isinstance(options, dict):
+        raise Refused(
+            "bad-load-options", "The load options are one JSON object, {…}.", field="load_options"
+        )
+    return options
 
 
 def require_facts(view: SourceView) -> SnippetFacts:

@@ -45,6 +45,7 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     stored it, not rewritten; unknown keys are kept. ``origin`` is one of model.workspaces.Origin.
     ``cdn_upstream`` is the origin of the CDN that is mirrored for this source; empty: none is.
     ``messages_per_second`` is how many it may send; 0: as many as it likes.
+    ``script_version`` is the version of Analytics.js that it gets; empty: the newest.
     ``share`` of a hundred visitors stay on the domain; the others are sent on to ``default_cdn``
     (an origin) and ``default_api`` (no scheme, with ``/v1``).
     """
@@ -62,6 +63,7 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     privacy: PrivacyRules = NO_RULES
     messages_per_second: int = 0
     share: int = 100
+    script_version: str = ""
     default_cdn: str = ""
     default_api: str = ""
 

@@ -86,6 +86,7 @@ class Source:
     privacy: PrivacyRules = NO_RULES
     messages_per_second: int = 0  # how many it may send; 0: as many as it likes
     share: int = EVERYBODY
+    script_version: str = ""  # empty: the newest that is installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,6 +203,7 @@ def build_source(workspace: Workspace, source: Source, service: Service) -> Edge
         privacy=source.privacy,
         messages_per_second=source.messages_per_second,
         share=source.share,
+        script_version=source.script_version,
         default_cdn=defaults.cdn_origin,
         default_api=defaults.api_base,
     )

@@ -6,14 +6,14 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from firstparty.errors import Refused
 from firstparty.model.workspaces import SourceType
 from firstparty.snippets.facts import SnippetFacts
-from firstparty.snippets.html import DEFAULT_GLOBAL, build_html_snippet
+from firstparty.snippets.html import DEFAULT_GLOBAL, NO_OPTIONS, build_html_snippet
 from firstparty.snippets.literals import Language, build_literal
 
 _TEXTS: Final = (
@@ -76,10 +76,12 @@ def build_snippet(
     *,
     is_standard: bool = False,
     global_name: str = DEFAULT_GLOBAL,
+    load_options: Mapping[str, Any] = NO_OPTIONS,
+    has_page_call: bool = True,
 ) -> str:
     """The code of ``form`` for these facts, ready to be copied and run.
 
-    ``is_standard`` and ``global_name`` are for the HTML forms alone. Raises Refused for an unknown
+    ``is_standard`` and all after it are for the HTML forms alone. Raises Refused for an unknown
     form or a name that cannot be a global.
     """
     chosen = find_form(form)
@@ -88,6 +90,8 @@ def build_snippet(
             facts,
             is_standard=is_standard,
             global_name=global_name,
+            load_options=load_options,
+            has_page_call=has_page_call,
             waits_for_consent=chosen.waits_for_consent,
         )
     literals = {name: build_literal(chosen.language, getattr(facts, name)) for name in _TEXTS}

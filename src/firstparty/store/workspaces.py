@@ -103,6 +103,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             privacy=msgspec.to_builtins(source.privacy),
             messages_per_second=source.messages_per_second,
             share=source.share,
+            script_version=source.script_version,
             created_at=source.created_at,
         )
     )
@@ -125,6 +126,7 @@ def save_source(connection: Connection, source: Source) -> None:
             privacy=msgspec.to_builtins(source.privacy),
             messages_per_second=source.messages_per_second,
             share=source.share,
+            script_version=source.script_version,
         )
     )
     note_source(connection, source.id)
@@ -195,4 +197,5 @@ def _source(row: Row[Any]) -> Source:
         privacy=msgspec.convert(row.privacy, PrivacyRules),
         messages_per_second=row.messages_per_second,
         share=row.share,
+        script_version=row.script_version,
     )

@@ -35,6 +35,7 @@ sources: Final = Table(
     Column("origin", String(20), nullable=False, server_default="self-hosted"),
     Column("privacy", JSON, nullable=False, server_default="{}"),
     Column("messages_per_second", Integer, nullable=False, server_default="0"),
+    Column("script_version", String(40), nullable=False, server_default=""),
     Column("share", Integer, nullable=False, server_default="100"),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("workspace_id", "alias"),
