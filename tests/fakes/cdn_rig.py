@@ -87,7 +87,10 @@ async def running_cdn(
         )
     )
     client = ClientSession(
-        connector=UnixConnector(str(path)), auto_decompress=False, cookie_jar=DummyCookieJar()
+        connector=UnixConnector(str(path)),
+        auto_decompress=False,
+        cookie_jar=DummyCookieJar(),
+        headers={"Accept-Encoding": "gzip"},
     )
     try:
         async with client:

@@ -198,7 +198,7 @@ async def test_a_thousand_first_requests_are_one_upstream(tmp_path: Path, outsid
     domain = a_domain(outside.mirrored())
     entry = FeedEntry(revision=1, topic=Topic.EDGE, key=domain.id, body=msgspec.json.encode(domain))
     directory.apply([entry])
-    library = Library(script=None, bundles={})
+    library = Library(scripts={}, bundles={})
     async with open_mirror(tmp_path / "mirror", assets, clock=outside.clock) as mirror:
         host = CdnHost(directory, library, mirror, assets)
         asked = [

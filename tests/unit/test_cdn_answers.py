@@ -1,11 +1,12 @@
 import gzip
 from http import HTTPStatus
 
+import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstparty.cdn.answers import Answer, accepts_gzip, answer_asset
+from firstparty.cdn.answers import Answer, accepts, answer_asset
 from firstparty.cdn.assets import Asset, AssetCache, build_asset, build_gzip_asset
 
 BODY = b"let a = 1;" * 100
@@ -23,15 +24,24 @@ def ask(
 
 
 def test_who_takes_gzip_gets_gzip() -> None:
-    answer, headers = ask(an_asset(), accept="gzip, deflate, br")
+    answer, headers = ask(an_asset(), accept="gzip, deflate")
 
     assert headers["Content-Encoding"] == "gzip"
     assert headers["Vary"] == "Accept-Encoding"
     assert gzip.decompress(answer.body) == BODY
 
 
-def test_who_does_not_take_gzip_gets_the_plain_body() -> None:
-    answer, headers = ask(an_asset(), accept="br, gzip;q=0")
+def test_who_takes_brotli_gets_brotli_under_a_validator_of_its_own() -> None:
+    answer, headers = ask(an_asset(), accept="gzip, deflate, br, zstd")
+    _, gzipped = ask(an_asset(), accept="gzip")
+
+    assert headers["Content-Encoding"] == "br"
+    assert brotli.decompress(answer.body) == BODY
+    assert headers["ETag"] != gzipped["ETag"]
+
+
+def test_who_takes_neither_gets_the_plain_body() -> None:
+    answer, headers = ask(an_asset(), accept="br;q=0, gzip;q=0")
 
     assert "Content-Encoding" not in headers
     assert headers["Vary"] == "Accept-Encoding"
@@ -81,7 +91,15 @@ def test_another_content_has_another_validator() -> None:
     ],
 )
 def test_accept_encoding_is_read_as_the_rfc_says(accept_encoding: str, *, wanted: bool) -> None:
-    assert accepts_gzip(accept_encoding) is wanted
+    assert accepts(accept_encoding, "gzip") is wanted
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "wanted"),
+    [("gzip, br", True), ("BR;q=0.1", True), ("*", False), ("br;q=0", False), ("", False)],
+)
+def test_brotli_has_to_be_named(accept_encoding: str, *, wanted: bool) -> None:
+    assert accepts(accept_encoding, "br") is wanted
 
 
 @given(st.text(), st.text())

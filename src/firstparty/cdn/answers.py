@@ -88,29 +88,36 @@ def uncached_json(body: bytes) -> Answer:
 
 def answer_asset(asset: Asset, *, accept_encoding: str, if_none_match: str) -> Answer:
     """The asset in the best encoding that the client takes; 304 where it has that one already."""
-    is_gzip = asset.always_gzipped
-    body = asset.body
-    if asset.gzipped is not None and accepts_gzip(accept_encoding):
-        body, is_gzip = asset.gzipped, True
+    body, encoding = asset.body, "gzip" if asset.always_gzipped else ""
+    if asset.brotli is not None and accepts(accept_encoding, "br"):
+        body, encoding = asset.brotli, "br"
+    elif asset.gzipped is not None and accepts(accept_encoding, "gzip"):
+        body, encoding = asset.gzipped, "gzip"
     # A strong validator names one representation, so each encoding has its own (RFC 9110 §8.8.3).
-    etag = f'"{asset.digest}-gzip"' if is_gzip else f'"{asset.digest}"'
+    etag = f'"{asset.digest}-{encoding}"' if encoding else f'"{asset.digest}"'
     headers = [("ETag", etag), ("Cache-Control", asset.cache_control)]
     if asset.gzipped is not None:
         headers.append(("Vary", "Accept-Encoding"))
     if matches(if_none_match, etag):
         return Answer(status=HTTPStatus.NOT_MODIFIED, headers=tuple(headers))
     headers.append(("Content-Type", asset.content_type))
-    if is_gzip:
-        headers.append(("Content-Encoding", "gzip"))
+    if encoding:
+        headers.append(("Content-Encoding", encoding))
     return Answer(status=HTTPStatus.OK, headers=tuple(headers), body=body)
 
 
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether this Accept-Encoding takes gzip (RFC 9110 §12.5.3): named, or ``*``, unless q=0."""
+def accepts(accept_encoding: str, encoding: str) -> bool:
+    """Whether this Accept-Encoding takes an encoding, ``gzip`` or ``br`` (RFC 9110 §12.5.3).
+
+    It is named, or ``*`` is, unless its weight is 0. Brotli has to be named: who says ``*`` may
+    never have heard of it.
+    """
     weights = {}
     for item in _LIST_ITEM.split(accept_encoding.strip()):
         coding = item.partition(";")[0].strip().lower()
         weights[coding] = _REFUSING_WEIGHT.search(item) is None
+    if encoding == "br":
+        return weights.get("br", False)
     return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
 
 

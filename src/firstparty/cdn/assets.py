@@ -8,13 +8,19 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
+import brotli
+
+# 30.2 kB of the script's 114 kB in 9 ms; the best quality takes 670 ms for 27.4 kB.
+BROTLI_QUALITY: Final = 5
 GZIP_LEVEL: Final = 9  # 7 ms for the script of 114 kB, once; level 6 takes 5 ms
 _LEAST_BYTES_TO_COMPRESS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One body. ``gzipped`` is the same content for those who take gzip, where that is smaller.
+    """One body. ``gzipped`` and ``brotli`` are the same content for those who take these.
+
+    They are there where they are smaller.
 
     ``always_gzipped`` says that ``body`` itself is gzip and is sent so to everybody: the
     contract of names in ``.gz``. ``digest`` tells contents apart.
@@ -25,16 +31,17 @@ class Asset:
     body: bytes
     digest: str
     gzipped: bytes | None = None
+    brotli: bytes | None = None
     always_gzipped: bool = False
 
     @property
     def size(self) -> int:
         """Bytes of memory that it takes, nearly."""
-        return len(self.body) + len(self.gzipped or b"")
+        return len(self.body) + len(self.gzipped or b"") + len(self.brotli or b"")
 
 
 def build_asset(body: bytes, *, content_type: str, cache_control: str) -> Asset:
-    """An asset with its gzip form and digest computed."""
+    """An asset with its compressed forms and its digest computed."""
     gzipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
     is_worth_it = len(body) >= _LEAST_BYTES_TO_COMPRESS and len(gzipped) < len(body)
     return Asset(
@@ -43,6 +50,7 @@ def build_asset(body: bytes, *, content_type: str, cache_control: str) -> Asset:
         body=body,
         digest=_digest(body),
         gzipped=gzipped if is_worth_it else None,
+        brotli=brotli.compress(body, quality=BROTLI_QUALITY) if is_worth_it else None,
     )
 
 
