@@ -145,7 +145,7 @@ def test_the_service_zone_has_its_hosts_and_their_challenges_and_loses_them_agai
     assert txt.answer[0][0].to_text() == '"token"'
     assert address(ask(zones, "a-one.ns.fp.test")) == "192.0.2.53"
     zones.apply([entry(3, DEFAULT_HOSTS_ID, a_zone("fp.test", hosts=("cdn.fp.test",)))])
-    assert ask(zones, "_acme-challenge.cdn.fp.test", "TXT").answer == []
+    assert "token" not in ask(zones, "_acme-challenge.cdn.fp.test", "TXT").to_text()
     zones.apply([entry(4, DEFAULT_HOSTS_ID, None)])
     assert ask(zones, "cdn.fp.test").rcode() == dns.rcode.NXDOMAIN
     assert address(ask(zones, "ns1.fp.test")) == "192.0.2.53"
