@@ -33,6 +33,7 @@ import psutil
 from _ingest_process import HOST, LOG_BYTES, WRITE_KEY
 
 from firstparty.config.addresses import Address
+from firstparty.serve.processes import INGEST_ENVIRONMENT
 from firstparty.spool.server import build_command, build_config, find_nats_server
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -154,7 +155,7 @@ def running(command: list[str], port: int | None = None) -> Iterator[psutil.Proc
     """A process on the servers' core, ready when ``port`` takes connections."""
     pinned = ["taskset", "-c", str(SERVER_CORE), *command]
     # Any Python with the packages will do: the code that is measured is this tree's.
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    environment = {**INGEST_ENVIRONMENT, **os.environ, "PYTHONPATH": str(SOURCE)}
     with subprocess.Popen(pinned, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
             deadline = time.monotonic() + 20

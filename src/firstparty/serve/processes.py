@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from firstparty.config.settings import Settings
@@ -54,6 +55,17 @@ class Process:
     restart_request: Path | None = None
 
 
+# Batches come and go by the hundred kilobytes: glibc would give their memory back to the kernel and
+# ask for it anew each time, which took half of the CPU of a batch. Now it keeps up to 64 MB of it.
+INGEST_ENVIRONMENT: Final = MappingProxyType(
+    {
+        "MALLOC_TRIM_THRESHOLD_": str(64 * 1024**2),
+        "MALLOC_MMAP_THRESHOLD_": str(16 * 1024**2),
+        "MALLOC_TOP_PAD_": str(1024**2),
+    }
+)
+
+
 def parse_roles(names: Collection[str]) -> tuple[Role, ...]:
     """Role names as typed; all roles when there are none. Raises Refused for an unknown one."""
     unknown = sorted(set(names) - set(Role))
@@ -101,6 +113,7 @@ def _python_process(group: tuple[Role, ...], *, config: Path | None, copy: int) 
         roles=tuple(role if copy == 0 else f"{role}-{copy}" for role in group),
         command=(sys.executable, "-m", "firstparty.serve.run", *options, *group),
         sockets=sockets,
+        environment=INGEST_ENVIRONMENT if Role.INGEST in group else {},
     )
 
 
