@@ -7,7 +7,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from firstparty.ingest.figures import Figures
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
+from firstparty.serve.metrics.ingest import collect_ingest
 from tests.ingest_rig import HOST, Rig, a_feed_entry, a_request, an_edge_domain, basic
 
 WEB = b'{"writeKey":"WKWEB"}'
@@ -400,3 +402,20 @@ async def test_an_unreadable_entry_of_the_feed_changes_nothing() -> None:
     rig.write_keys.apply([type(entry)(revision=2, topic=entry.topic, key="dom_1", body=b"{}")])
 
     assert (await rig.ask_once(a_request())).status == 200
+
+
+async def test_what_became_of_requests_is_told_to_prometheus() -> None:
+    rig = Rig()
+    figures = Figures()
+    before = list(collect_ingest(figures))
+    figures.follow(rig.tracking)
+
+    await rig.ask(a_request(), a_request(body=b"x"))
+
+    told = {
+        (one.metric.name, one.labels.get("outcome")): one.value for one in collect_ingest(figures)
+    }
+    requests = "firstparty_ingest_requests_total"
+    assert [one.value for one in before] == [0, 0, 0]
+    assert told[requests, "accepted"] == 1
+    assert told[requests, "refused.invalid_json"] == 1

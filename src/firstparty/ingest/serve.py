@@ -11,6 +11,7 @@ from typing import Any, Final
 from firstparty.errors import Unavailable
 from firstparty.ingest.accept import Committer
 from firstparty.ingest.exchange import Connections
+from firstparty.ingest.figures import Figures
 from firstparty.ingest.http import Connection
 from firstparty.ingest.rates import Rates
 from firstparty.ingest.tracking import TrackingApi
@@ -29,7 +30,7 @@ _BACKLOG: Final = 1_024
 _FULL_RETRY_AFTER: Final = timedelta(seconds=30)
 
 
-async def serve_ingest(
+async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
     *,
     listener: socket.socket,
     feed: FeedReader,
@@ -38,13 +39,15 @@ async def serve_ingest(
     log_max_bytes: int,
     rates: Rates,
     own_server: OwnServer | None = None,
+    figures: Figures | None = None,
 ) -> None:
     """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
 
     Needs neither the store (``snapshot`` is its last good state) nor the log to start: while the
     log is away, or the disk of our ``own_server`` is nearly full, requests get 503. Ends with
     NotDurable or Refused, in an exception group, when the log cannot keep its promise. When
-    cancelled it takes no new connections, answers what has arrived, then leaves.
+    cancelled it takes no new connections, answers what has arrived, then leaves. ``figures`` are
+    kept up to date meanwhile.
     """
     write_keys = WriteKeys()
     tracking = TrackingApi(write_keys, rates)
@@ -53,7 +56,7 @@ async def serve_ingest(
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_feed(feed, TOPICS, snapshot, write_keys.apply))
-            tasks.create_task(_keep_time(connections, tracking))
+            tasks.create_task(_keep_time(connections, tracking, figures or Figures()))
             tasks.create_task(write_keys.meters.report(log_url))
             tasks.create_task(tracking.tally.report(log_url))
             # First ready, then open: meanwhile clients wait in the socket's backlog.
@@ -123,12 +126,15 @@ async def _watch_log(
             own_server.ask_for_restart()
 
 
-async def _keep_time(connections: Connections, tracking: TrackingApi) -> None:
+async def _keep_time(connections: Connections, tracking: TrackingApi, figures: Figures) -> None:
     """Each second, end what is late; each minute, say what was done."""
+    figures.follow(tracking)
     said: dict[str, int] = {}
     while True:
         await asyncio.sleep(1.0)
         connections.tick()
+        figures.connections = len(connections.open)
+        figures.held_bytes = connections.held_bytes
         counts = tracking.count_all()
         if connections.now % _COUNTS_SECONDS == 0 and counts != said:
             Log("ingest").info("ingest.counts", **counts)

@@ -25,6 +25,7 @@ from firstparty.store.reader import FeedReader, open_feed
 from firstparty.store.sealing import Sealer, load_sealer
 
 if TYPE_CHECKING:  # most roles never load it
+    from firstparty.ingest.figures import Figures
     from firstparty.store.engine import Store
 
 
@@ -41,6 +42,13 @@ class Surroundings:
         from firstparty.store.engine import Store
 
         return Store(self.settings.store_url)
+
+    @cached_property
+    def ingest_figures(self) -> "Figures":
+        """What the ingest role of this process tells of itself."""
+        from firstparty.ingest.figures import Figures
+
+        return Figures()
 
     def open_feed(self) -> FeedReader:
         """What the control plane publishes to the parts in front."""
@@ -102,6 +110,7 @@ async def _ingest(here: Surroundings) -> None:
             processes=settings.ingest_processes,
         ),
         own_server=None if settings.spool.url else describe_own_server(settings),
+        figures=here.ingest_figures,
     )
 
 
@@ -213,6 +222,13 @@ def list_collectors(
     async def collect() -> list[Sample]:
         return [*collect_process(), *events.collect()]
 
+    if Role.INGEST in roles:
+        from firstparty.serve.metrics.ingest import collect_ingest
+
+        async def collect_requests() -> list[Sample]:
+            return list(collect_ingest(here.ingest_figures))
+
+        return [collect, collect_requests]
     if Role.CONTROL not in roles:
         return [collect]
     from firstparty.serve.metrics.control import collect_control

@@ -109,6 +109,31 @@ WAITING: Final = Metric(
     labels=("source",),
     told_by="control",
 )
+INGEST_REQUESTS: Final = Metric(
+    name="firstparty_ingest_requests_total",
+    kind="counter",
+    help="Requests to the tracking API by outcome: accepted, refused by code, SDKs' own metrics.",
+    labels=("outcome",),
+    told_by="ingest",
+)
+INGEST_PRIVACY_DROPPED: Final = Metric(
+    name="firstparty_ingest_privacy_dropped_total",
+    kind="counter",
+    help="Messages that privacy rules dropped before anything was stored.",
+    told_by="ingest",
+)
+INGEST_CONNECTIONS: Final = Metric(
+    name="firstparty_ingest_connections",
+    kind="gauge",
+    help="Connections that are open, those of Envoy included.",
+    told_by="ingest",
+)
+INGEST_HELD: Final = Metric(
+    name="firstparty_ingest_held_bytes",
+    kind="gauge",
+    help="Requests that wait to be stored, in bytes; at 64 MiB more of them get 503.",
+    told_by="ingest",
+)
 
 METRICS: Final = (
     UP,
@@ -126,4 +151,8 @@ METRICS: Final = (
     DELIVERED,
     DEAD,
     WAITING,
+    INGEST_REQUESTS,
+    INGEST_PRIVACY_DROPPED,
+    INGEST_CONNECTIONS,
+    INGEST_HELD,
 )
