@@ -11,6 +11,8 @@ all server processes.
 ``--python`` is the interpreter of the ingest process: how it was built is worth a tenth.
 ``--flush-ms`` delays each of nats-server's flushes (with strace), for disks of a laboratory flush
 faster than others. ``--batch`` sends batches of 100 messages, 88 KB, instead of single ones.
+``--rate`` adds a measurement at about so many requests a second, with a random pause before each:
+otherwise wrk sends as many as are answered.
 """
 
 import argparse
@@ -103,8 +105,11 @@ def one_batch() -> bytes:
     return json.dumps({"batch": batch, "writeKey": WRITE_KEY}).encode()
 
 
-def write_load_script(file: Path, path: str, body: str) -> None:
-    """What wrk sends, as Lua: the head as Envoy would pass it on, names in lower case."""
+def write_load_script(file: Path, path: str, body: str, pause_ms: int = 0) -> None:
+    """What wrk sends, as Lua: the head as Envoy would pass it on, names in lower case.
+
+    ``pause_ms`` is the mean of a random pause before each request.
+    """
     authorization = base64.b64encode(f"{WRITE_KEY}:".encode()).decode()
     head = (
         f"POST {path} HTTP/1.1",
@@ -120,6 +125,7 @@ def write_load_script(file: Path, path: str, body: str) -> None:
     # Built once, not for each request.
     file.write_text(
         f'local request = "{lines}" .. [==[{body}]==]\nwrk.format = function() return request end\n'
+        + (f"function delay() return math.random(0, {2 * pause_ms}) end\n" if pause_ms else "")
     )
 
 
@@ -237,7 +243,12 @@ def compare(folder: Path, arguments: argparse.Namespace, connections: int) -> No
             f"rate {statistics.median(rates):.2f}, CPU {statistics.median(costs):.2f}"
         )
         nats, ingest = (statistics.median(one) for one in zip(*parts, strict=True))
-        print(f"CPU us a request: {ingest:.1f} in ingest, {nats:.1f} in nats-server\n")
+        print(f"CPU us a request: {ingest:.1f} in ingest, {nats:.1f} in nats-server")
+        if arguments.rate:
+            write_load_script(script, path, body.decode(), 1000 * connections // arguments.rate)
+            seen = measure(port, script, ours, 5 * arguments.seconds, connections)
+            print(f"ingest at {seen.rate:.0f} requests/s: p50 {seen.p50}, p99 {seen.p99}")
+        print()
 
 
 def describe_python(python: str) -> str:
@@ -259,6 +270,7 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--flush-ms", type=int, default=0)
     parser.add_argument("--batch", action="store_true")
+    parser.add_argument("--rate", type=int, default=0)
     parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS)
     arguments = parser.parse_args()
     if (os.cpu_count() or 1) < 2:
