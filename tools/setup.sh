@@ -12,7 +12,7 @@ say() { printf '%s\n' "setup: $*"; }
 # skipped with the reason).
 # Each as TOOL:PACKAGE. (Plain words: the bash of macOS knows no associative arrays.)
 wanted="node:nodejs npm:npm
-  unbound:unbound named:bind9
+  unbound:unbound named:bind9 zonemaster-cli:zonemaster-cli dnsviz:dnsviz
   pebble:pebble chromium:chromium dig:bind9-dnsutils nsupdate:bind9-dnsutils curl:curl
   caddy:caddy haproxy:haproxy apache2:apache2 ruby:ruby php:php-cli
   strace:strace mkfs.ext4:e2fsprogs nginx:nginx-light wrk:wrk h2load:nghttp2-client
