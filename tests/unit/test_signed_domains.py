@@ -7,6 +7,8 @@ from pathlib import Path
 import dns.rrset
 import pytest
 
+from firstparty.api.domain_answers import DomainAnswer
+from firstparty.cli.domain_text import print_domain
 from firstparty.control.rules import Rules
 from firstparty.control.views import load_views
 from firstparty.model.dnssec import ds_texts
@@ -150,6 +152,26 @@ async def test_our_ds_at_the_parent_is_right_and_shown_as_found(world: World) ->
     assert view.ds is not None
     assert view.ds.found
     assert dns.rrset.from_text(view.ds.record.name, 3600, "IN", "DS", view.ds.record.value)
+
+
+async def test_the_ds_is_in_the_answer_of_the_api_and_at_the_terminal(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    domain = await a_live_one(world)
+    ds = ds_texts(domain.name, signed_of(world, domain)[1].dnskey)[0]
+    with world.store.read() as connection:
+        (view,) = load_views(connection, [domain], RULES)
+    answer = DomainAnswer.of(view).model_dump(mode="json")
+    print_domain(answer)
+
+    assert answer["ds"] == {
+        "type": "DS",
+        "name": "cdp.shop.test.",
+        "value": ds,
+        "ttl": 3600,
+        "found": False,
+    }
+    assert f"cdp.shop.test. 3600 IN DS {ds}" in capsys.readouterr().out
 
 
 async def test_ours_beside_another_is_right_too(world: World) -> None:
