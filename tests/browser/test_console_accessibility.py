@@ -120,6 +120,8 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"proxies?source={web.id}&provider=nginx&cdn_host=evs.own.test&api_host=api.own.test",
         "proxies?provider=nginx&cdn_host=https://x",
         "proxies/check",
+        "page-check",
+        f"domains/{waiting.id}/checks",
         "nothing",
     )
     return [

@@ -137,6 +137,35 @@ async def test_a_proxy_is_generated_and_its_check_tells_what_is_wrong(
     assert await page.locator("details.result.fail[open]").count() >= 1
 
 
+async def test_the_doctor_looks_at_everything_of_a_domain_on_its_page(
+    demo: RunningDemo, page: Page
+) -> None:
+    await page.get_by_role("link", name=demo.domain["name"]).click()
+    await page.get_by_role("link", name="All checks").click()
+    await page.get_by_role("button", name="Look now").click()
+    await expect(page.locator(".verdict-note")).to_be_visible()
+    titles = await page.locator("details.result summary").all_inner_texts()
+
+    assert len(titles) >= 7
+    assert [title for title in titles if title.startswith("fail")] == []
+    assert await page.locator("details.result.pass").count() >= 6
+
+
+async def test_the_address_of_a_page_must_be_one_and_a_private_one_is_not_asked(
+    page: Page,
+) -> None:
+    await page.get_by_role("link", name="Proxies").click()
+    await page.get_by_role("link", name="Check a page").click()
+    await page.fill("#url", "not an address")
+    await page.get_by_role("button", name="Look").click()
+    await expect(page.locator("#url-wrong")).to_be_visible()
+    await page.fill("#url", "https://127.0.0.1/")
+    await page.get_by_role("button", name="Look").click()
+    await expect(page.locator(".verdict-note")).to_be_visible()
+
+    assert await page.locator("details.result.pass").count() == 0
+
+
 def send(demo: RunningDemo, *messages: object) -> None:
     """A batch of the Python source, through the edge."""
     key = demo.source("python")["write_key"]

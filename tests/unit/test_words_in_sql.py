@@ -65,7 +65,7 @@ def test_sql_derives_the_word_as_the_model_does(tmp_path: Path) -> None:
     here.store.close()
 
     assert words == expected
-    assert set(expected.values()) == set(Word) - {Word.MOVING}
+    assert set(expected.values()) == set(Word)
 
 
 def test_a_list_is_filtered_by_word_and_part_of_the_name(tmp_path: Path) -> None:

@@ -18,17 +18,24 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from firstparty.config.settings import Settings
-from firstparty.console import debugger, proxies
+from firstparty.console import debugger, doctor, proxies
 from firstparty.console.headers import SecurityHeaders
 from firstparty.console.pages import DIRECTORY
 from firstparty.console.rim import Page, answer_http_error, build_endpoint
 from firstparty.console.routes import OPEN_PAGES, PAGES
 from firstparty.console.visits import Clock, Place
 from firstparty.control.rules import build_rules
+from firstparty.doctor.checks import Doctor
 from firstparty.store.engine import Store
 
 
-def build_console(*, store: Store, settings: Settings, clock: Clock | None = None) -> Starlette:
+def build_console(
+    *,
+    store: Store,
+    settings: Settings,
+    clock: Clock | None = None,
+    doctor_in_use: Doctor | None = None,
+) -> Starlette:
     """The console. ``clock`` answers the time, aware UTC.
 
     Over HTTPS the request's scheme must say so (uvicorn's ``proxy_headers``): cookies follow it.
@@ -41,6 +48,8 @@ def build_console(*, store: Store, settings: Settings, clock: Clock | None = Non
         debuggers=asyncio.Semaphore(debugger.MAX_DEBUGGERS),
         proxy_checks=asyncio.Semaphore(proxies.MAX_CHECKS),
         oidc=settings.oidc,
+        examinations=asyncio.Semaphore(doctor.MAX_EXAMINATIONS),
+        doctor=doctor_in_use,
     )
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=DIRECTORY / "static")),

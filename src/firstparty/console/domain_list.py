@@ -32,6 +32,7 @@ _WORDS: Final = (
     Word.WARNING,
     Word.FAILING,
     Word.PAUSED,
+    Word.MOVING,
     Word.REMOVING,
 )
 

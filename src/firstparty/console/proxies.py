@@ -33,7 +33,7 @@ _TONES: Final = {Status.PASS: "good", Status.WARN: "wait", Status.FAIL: "bad", S
 
 def show_generator(visit: Visit) -> Response:
     """The form, and what it makes: everything is in the address, so that it can be passed on."""
-    values = _values(visit)
+    values = _values(visit, tab="generate")
     typed = {name: visit.query.get(name, "") for name in ("cdn_host", "api_host", "provider")}
     typed |= {"source": visit.query.get("source", ""), "caching": visit.query.get("caching", "yes")}
     made, wrong = None, None
@@ -143,7 +143,7 @@ def _render_check(
 ) -> Response:
     workspace_id = visit.path["workspace_id"]
     require_role(visit.caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
-    values = _values(visit)
+    values = _values(visit, tab="check")
     sources = values["sources"]
     return render_page(
         visit,
@@ -158,7 +158,7 @@ def _render_check(
     )
 
 
-def _values(visit: Visit) -> dict[str, Any]:
+def _values(visit: Visit, *, tab: str) -> dict[str, Any]:
     values = workspace_values(visit, area="proxies", at_top=True)
     sources = list_sources(
         visit.place.store,
@@ -167,4 +167,4 @@ def _values(visit: Visit) -> dict[str, Any]:
         rules=visit.place.rules,
         limit=_SOURCES,
     )
-    return values | {"sources": [view.source for view in sources]}
+    return values | {"tab": tab, "sources": [view.source for view in sources]}

@@ -9,6 +9,7 @@ from firstparty.config.settings import OidcSettings
 from firstparty.control.access import SignedIn
 from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
+from firstparty.doctor.checks import Doctor
 from firstparty.store.engine import Store
 
 Clock = Callable[[], datetime]
@@ -19,7 +20,7 @@ class Place:
     """Where the console runs; ``clock`` answers the time, aware UTC.
 
     ``debuggers`` bounds how many pages follow messages at a time, ``proxy_checks`` how many proxies
-    are checked.
+    are checked, ``examinations`` how many things the ``doctor`` looks at.
     """
 
     store: Store
@@ -29,6 +30,8 @@ class Place:
     debuggers: asyncio.Semaphore
     proxy_checks: asyncio.Semaphore
     oidc: OidcSettings
+    examinations: asyncio.Semaphore
+    doctor: Doctor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ def word_column() -> ColumnElement[str]:
         seen.edge == EdgeStatus.PUBLISHED,
         seen.probe == ProbeStatus.PASSED,
     )
+    is_moving = domains.c.intent == Intent.MOVING
     is_hurt = (seen.probe == ProbeStatus.FAILED) | seen.dns.in_([DnsStatus.LOST, DnsStatus.WAITING])
     return case(
         (
@@ -33,8 +34,13 @@ def word_column() -> ColumnElement[str]:
         ),
         (domains.c.intent == Intent.PAUSED, Word.PAUSED),
         (
-            seen.has_been_live,
-            case((is_hurt, Word.FAILING), (is_live, Word.LIVE), else_=Word.WARNING),
+            seen.has_been_live | is_moving,
+            case(
+                (is_hurt, Word.FAILING),
+                (is_live & is_moving, Word.MOVING),
+                (is_live, Word.LIVE),
+                else_=Word.WARNING,
+            ),
         ),
         (seen.dns == DnsStatus.PROVED, Word.VERIFYING),
         (seen.dns != DnsStatus.SERVING, Word.WAITING),
