@@ -28,6 +28,7 @@ from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, Source, SourceType, Workspace
 from firstparty.store import tables
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 from firstparty.store.work import add_history, lease_due, save_observation, wake
 
 EMAIL = "owner@shop.test"
@@ -108,7 +109,7 @@ async def running_console(
     )
     settings = msgspec.structs.replace(settings, oidc=oidc or OidcSettings())
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = build_console(store=store, settings=settings)
+        app = build_console(store=store, settings=settings, sealer=Sealer(bytes(32)))
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
         )

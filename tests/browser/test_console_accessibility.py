@@ -115,6 +115,7 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         "messages",
         "tokens",
         "people",
+        "alerts",
         "audit",
         "audit?kind=letters",
         f"proxies?source={web.id}&provider=nginx&cdn_host=evs.own.test&api_host=api.own.test",

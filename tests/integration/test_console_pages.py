@@ -472,3 +472,34 @@ async def test_records_are_shown_in_the_words_of_a_dns_provider(world: ConsoleWo
     shown = text_of(page)
     assert "Cloudflare dashboard > shop.test > DNS > Records > Add record." in shown
     assert "Azure portal > DNS zones > shop.test" in shown
+
+
+async def test_a_channel_is_made_tried_switched_off_and_removed(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    path = f"/workspaces/{shop.id}/alerts"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        csrf = {"csrf": csrf_of(await browser.get(path))}
+        form = csrf | {"name": "On call", "kind": "webhook", "zone": "UTC"}
+        bad = await browser.post(path, data=form | {"target": "http://x"})
+        quiet = await browser.post(
+            path, data=form | {"target": "https://hooks.shop.com/x", "quiet_from": "late"}
+        )
+        made = await browser.post(path, data=form | {"target": "https://hooks.shop.com/x"})
+        again = await browser.get(path)
+        channel = re.findall(r"alerts/(chn_[0-9A-Za-z]+)/try", again.text)[0]
+        await browser.post(f"{path}/{channel}/try", data=csrf)
+        tried = text_of(await browser.get(path))
+        await browser.post(f"{path}/{channel}/switch", data=csrf)
+        switched = text_of(await browser.get(path))
+        await browser.post(f"{path}/{channel}/remove", data=csrf)
+        gone = await browser.get(path)
+
+    assert "no address to send to" in field_of(bad.text, "target")
+    assert "Quiet hours are two times" in field_of(quiet.text, "quiet_from")
+    assert "whsec_" in made.text
+    assert "whsec_" not in again.text
+    assert "A test of the channel On call" in tried
+    assert "Switch on" in switched
+    assert "Nobody is told yet" in gone.text

@@ -28,7 +28,7 @@ async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
 
 async def test_over_https_cookies_belong_to_this_host_alone(world: ConsoleWorld) -> None:
     world.person()
-    app = build_console(store=world.store, settings=world.settings)
+    app = build_console(store=world.store, settings=world.settings, sealer=Sealer(bytes(32)))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="https://console.test"
     ) as browser:
@@ -139,7 +139,9 @@ async def test_every_answer_carries_the_security_headers_and_no_page_is_stored(
 
 async def test_the_rest_api_answers_beside_the_console_it_carries(world: ConsoleWorld) -> None:
     app = build_app(store=world.store, settings=world.settings, sealer=Sealer(bytes(32)))
-    app.mount("/", build_console(store=world.store, settings=world.settings))
+    app.mount(
+        "/", build_console(store=world.store, settings=world.settings, sealer=Sealer(bytes(32)))
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
     ) as browser:

@@ -27,12 +27,14 @@ from firstparty.console.visits import Clock, Place
 from firstparty.control.rules import build_rules
 from firstparty.doctor.checks import Doctor
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 
 
 def build_console(
     *,
     store: Store,
     settings: Settings,
+    sealer: Sealer,
     clock: Clock | None = None,
     doctor_in_use: Doctor | None = None,
 ) -> Starlette:
@@ -45,6 +47,7 @@ def build_console(
         rules=build_rules(settings),
         clock=clock or _now,
         log_url=settings.spool.log_url,
+        sealer=sealer,
         debuggers=asyncio.Semaphore(debugger.MAX_DEBUGGERS),
         proxy_checks=asyncio.Semaphore(proxies.MAX_CHECKS),
         oidc=settings.oidc,

@@ -40,6 +40,10 @@ FLASHES: Final = {
     "invitation-withdrawn": "The invitation is withdrawn: its link works no more.",
     "member-changed": "The role is changed, from now on.",
     "member-removed": "They are out of this workspace. Their account stays.",
+    "channel-tried": "A test is on its way: reload in a moment to see what became of it.",
+    "channel-on": "The channel is on: it tells what happens from now on.",
+    "channel-off": "The channel is off: nothing is told through it.",
+    "channel-removed": "The channel is removed.",
     "token-revoked": "The token is revoked: it works no more.",
     "signed-out": "You are signed out.",
 }

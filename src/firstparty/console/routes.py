@@ -4,6 +4,7 @@ from typing import Final
 
 from firstparty.console import (
     audit,
+    channels,
     debugger,
     dns_admin,
     doctor,
@@ -78,6 +79,11 @@ PAGES: Final[tuple[Route, ...]] = (
     ("POST", f"{_WORKSPACE}/people/{{person_id}}/remove", people.remove),
     ("POST", f"{_WORKSPACE}/invitations/{{invitation_id}}/withdraw", people.withdraw),
     ("GET", f"{_WORKSPACE}/audit", audit.show_audit),
+    ("GET", f"{_WORKSPACE}/alerts", channels.show_channels),
+    ("POST", f"{_WORKSPACE}/alerts", channels.add_channel),
+    ("POST", f"{_WORKSPACE}/alerts/{{channel_id}}/try", channels.try_channel),
+    ("POST", f"{_WORKSPACE}/alerts/{{channel_id}}/switch", channels.switch_channel),
+    ("POST", f"{_WORKSPACE}/alerts/{{channel_id}}/remove", channels.remove_channel),
     ("GET", f"{_WORKSPACE}/tokens", tokens.show_tokens),
     ("POST", f"{_WORKSPACE}/tokens", tokens.add_token),
     ("POST", f"{_WORKSPACE}/tokens/{{token_id}}/revoke", tokens.revoke_token),

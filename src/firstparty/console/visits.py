@@ -11,6 +11,7 @@ from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
 from firstparty.doctor.checks import Doctor
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 
 Clock = Callable[[], datetime]
 
@@ -27,6 +28,7 @@ class Place:
     rules: Rules
     clock: Clock
     log_url: str
+    sealer: Sealer
     debuggers: asyncio.Semaphore
     proxy_checks: asyncio.Semaphore
     oidc: OidcSettings

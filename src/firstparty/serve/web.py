@@ -38,7 +38,9 @@ async def serve_control(
     """
     doctor = InstalledDoctor(store, settings)
     app = build_app(store=store, settings=settings, sealer=sealer, doctor_in_use=doctor)
-    app.mount("/", build_console(store=store, settings=settings, doctor_in_use=doctor))
+    app.mount(
+        "/", build_console(store=store, settings=settings, sealer=sealer, doctor_in_use=doctor)
+    )
     # Believing the headers of anybody on this machine would let them choose the address that
     # sign-in is throttled by.
     here, there = _build_server(app, is_behind_edge=False), _build_server(app, is_behind_edge=True)
