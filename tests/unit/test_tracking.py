@@ -6,6 +6,7 @@ import json
 from ipaddress import ip_address
 
 import pytest
+from msgspec.structs import replace
 
 from firstparty.ingest.figures import Figures
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
@@ -279,6 +280,18 @@ async def test_a_pixel_that_cannot_be_stored_gets_503_with_the_image() -> None:
 
     assert (answer.status, answer.body[:6]) == (503, b"GIF89a")
     assert answer.headers["retry-after"] == "2"
+
+
+async def test_an_origin_on_the_domains_list_may_use_credentials_and_none_near_it() -> None:
+    rig = Rig()
+    listed = replace(an_edge_domain(), credential_origins=("https://www.shop.other",))
+    rig.write_keys.apply([a_feed_entry(listed, revision=2)])
+    origins = ["https://www.shop.other", "http://www.shop.other", "https://shop.other"]
+
+    answers = [await rig.ask_once(a_request(Origin=origin)) for origin in origins]
+
+    allowed = ["access-control-allow-credentials" in answer.headers for answer in answers]
+    assert allowed == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,9 @@ class DomainAnswer(BaseModel):
     warnings: list[Advice]
     description: str
     has_csp: Annotated[bool, Field(description="The site has a Content Security Policy")]
+    credential_origins: Annotated[
+        list[str], Field(description="Pages of other sites that may send with credentials")
+    ]
     stopwatch: Annotated[
         dict[Step, datetime], Field(description="When each step to live was first reached")
     ]
@@ -188,6 +191,7 @@ class DomainAnswer(BaseModel):
             warnings=[Advice(code=one.code, sentence=one.sentence) for one in view.warnings],
             description=domain.description,
             has_csp=domain.has_csp,
+            credential_origins=list(domain.credential_origins),
             stopwatch=dict(seen.stopwatch),
             drain=None if seen.drain is None else DrainAnswer.of(seen.drain),
             move=None if view.move is None else MoveAnswer.of(view.move),

@@ -13,7 +13,7 @@ from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.problems import describe_problems
 from firstparty.api.record_answers import WrittenRecordsAnswer
-from firstparty.control import domains, moves
+from firstparty.control import credential_origins, domains, moves
 from firstparty.control.dns_providers import ZONE_FILE, write_records
 from firstparty.control.domain_requests import DomainRequest as Asked
 from firstparty.model.domains import Mode
@@ -105,6 +105,18 @@ class MoveRequest(BaseModel):
     api_label: Annotated[
         str | None, Field(description="Label of the API host; null: as it was")
     ] = None
+
+
+class OriginsRequest(BaseModel):
+    """Pages of other sites that may send messages with credentials."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"origins": ["https://www.shop.example"]}]}
+    )
+
+    origins: Annotated[
+        list[str], Field(description="https, host and perhaps port; up to 50", max_length=500)
+    ]
 
 
 @router.get("")
@@ -232,6 +244,20 @@ def move_domain(here: Here, domain_id: str, asked: MoveRequest) -> DomainAnswer:
             cdn_label=asked.cdn_label,
             api_label=asked.api_label,
         ),
+        rules=here.rules,
+        now=here.now,
+    )
+    return DomainAnswer.of(view)
+
+
+@router.put("/{domain_id}/credential-origins")
+def set_credential_origins(here: Here, domain_id: str, asked: OriginsRequest) -> DomainAnswer:
+    """Let these pages, and no other site's, send with credentials. Needs the role editor."""
+    view = credential_origins.set_credential_origins(
+        here.store,
+        here.caller,
+        domain_id,
+        origins=tuple(asked.origins),
         rules=here.rules,
         now=here.now,
     )

@@ -8,6 +8,7 @@ import typer
 from firstparty.cli.client import Client
 from firstparty.cli.cookies import cookies
 from firstparty.cli.domain_find import find_domain
+from firstparty.cli.domain_origins import origins
 from firstparty.cli.domain_text import exit_code_of, print_domain
 from firstparty.cli.errors import CommandFailed, ExitCode
 from firstparty.cli.options import AsJson, InWorkspace
@@ -21,6 +22,7 @@ app = typer.Typer(help="Customers' subdomains.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
 app.command()(cookies)
 app.command()(propagation)
+app.command()(origins)
 Watch = Annotated[
     bool, typer.Option("--watch", help="Go on showing what changes, until it is live or failing.")
 ]

@@ -1,10 +1,12 @@
 """CORS (Fetch standard) for the tracking API (pure): header lines that go on every answer.
 
 The Origin is echoed, for ``*`` fails as soon as a page asks with credentials. Those are allowed to
-pages of the domain's own registrable domain only. ``Retry-After`` is exposed, or browsers hide it.
+pages of the domain's own registrable domain, and to those that its owner has listed.
+``Retry-After`` is exposed, or browsers hide it.
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,9 +28,13 @@ _MAX_AGE_SECONDS: Final = 86_400
 class CorsPolicy:
     """The CORS lines for one host; remembers those it has built."""
 
-    def __init__(self, host: str) -> None:
-        """``host`` is the API host, an A-label name in lower case."""
+    def __init__(self, host: str, credential_origins: Iterable[str] = ()) -> None:
+        """``host`` is the API host, an A-label name in lower case.
+
+        ``credential_origins`` may ask with credentials too; they are as browsers write them.
+        """
         self._registrable = registrable_domain(host)
+        self._listed = frozenset(origin.encode() for origin in credential_origins)
         self._built: dict[bytes, bytes] = {b"": _ANY}
 
     def lines(self, origin: bytes) -> bytes:
@@ -44,6 +50,8 @@ class CorsPolicy:
 
     def allows_credentials(self, origin: bytes) -> bool:
         """Whether a page of this origin may ask with the visitor's cookies."""
+        if origin in self._listed:
+            return True
         try:
             parts = urlsplit(origin.decode("ascii"))
             host = parts.hostname or ""

@@ -53,7 +53,7 @@ class ApiHost:
     ) -> None:
         """``every``: all sources there are, which a default host takes messages of."""
         self.name: Final = domain.api_host.lower()
-        self.cors: Final = CorsPolicy(self.name)
+        self.cors: Final = CorsPolicy(self.name, domain.credential_origins)
         self.meter: Final = meter  # only while the domain drains
         own = Sources()
         for source in domain.sources:

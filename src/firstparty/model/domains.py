@@ -51,6 +51,7 @@ class Domain:
     intent: Intent = Intent.ACTIVE
     drains: bool = True  # once removed: served until nobody asks any more
     own_proxy: OwnProxy | None = None
+    credential_origins: tuple[str, ...] = ()  # pages of other sites that may send with cookies
     created_at: datetime = field(kw_only=True)
 
     @property

@@ -99,6 +99,7 @@ class EdgeDomain(msgspec.Struct, frozen=True, kw_only=True):
     """A domain as the edge serves it: two hosts, their sources, their certificate.
 
     Before there is a certificate, the hosts are known and every TLS handshake for them refused.
+    Pages of ``credential_origins`` may send with credentials, beside those of the site itself.
     ``is_draining``: it is served as ever, and every request to it is counted (spool/meter.py).
     """
 
@@ -110,6 +111,7 @@ class EdgeDomain(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[EdgeSource, ...]
     certificate: EdgeCertificate | None = None
     is_draining: bool = False
+    credential_origins: tuple[str, ...] = ()
     kind: HostKind = HostKind.TENANT
 
 

@@ -159,6 +159,7 @@ def _build_edge(case: Case, service: Service) -> EdgeDomain:
         workspace=case.workspace.id,
         name=case.domain.name,
         is_draining=_is_draining(case),
+        credential_origins=case.domain.credential_origins,
         cdn_host=case.domain.cdn_host,
         api_host=case.domain.api_host,
         sources=tuple(build_source(case.workspace, source, service) for source in case.sources),

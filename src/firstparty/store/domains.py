@@ -41,6 +41,7 @@ def add_domain(connection: Connection, domain: Domain) -> None:
             has_csp=domain.has_csp,
             intent=domain.intent,
             drains=domain.drains,
+            credential_origins=list(domain.credential_origins),
             own_proxy=msgspec.to_builtins(domain.own_proxy) if domain.own_proxy else null(),
             created_at=domain.created_at,
         )
@@ -168,6 +169,17 @@ def save_intent(
     )
 
 
+def save_credential_origins(
+    connection: Connection, domain_id: str, origins: tuple[str, ...]
+) -> None:
+    """Store which pages may send with credentials."""
+    connection.execute(
+        update(tables.domains)
+        .where(tables.domains.c.id == domain_id)
+        .values(credential_origins=list(origins))
+    )
+
+
 def rename_domain(connection: Connection, domain_id: str, name: str) -> None:
     """Store another name for a domain: the service domain's, which the settings say."""
     connection.execute(
@@ -248,6 +260,7 @@ def _domains(connection: Connection, rows: Iterable[Row[Any]]) -> list[Domain]:
             intent=Intent(row.intent),
             drains=row.drains,
             own_proxy=msgspec.convert(row.own_proxy, OwnProxy | None),
+            credential_origins=tuple(row.credential_origins),
             created_at=row.created_at,
         )
         for row in rows

@@ -55,6 +55,7 @@ domains: Final = Table(
     Column("description", Text, nullable=False),
     Column("has_csp", Boolean, nullable=False),
     Column("intent", String(20), nullable=False),
+    Column("credential_origins", JSON, nullable=False, server_default="[]"),
     Column("drains", Boolean, nullable=False, server_default=true()),
     Column("own_proxy", JSON, nullable=True),
     Column("created_at", Instant, nullable=False),
