@@ -247,6 +247,24 @@ def test_a_proxy_is_a_domain_like_any_other(call: httpx.Client) -> None:
     assert removed["id"] == domain["id"]
 
 
+def test_behind_a_proxy_the_lines_to_change_are_shown_and_nothing_is_switched(
+    call: httpx.Client,
+) -> None:
+    source = add_source(call)
+    workspace = call.get(f"/sources/{source}").json()["workspace_id"]
+    asked = {"workspace_id": workspace, "name": "px5.shop.com", "source_ids": [source]}
+    assert call.post("/domains", json=asked | {"mode": "proxy"}).status_code == 201
+    shown = call.get(f"/sources/{source}/rollout").json()
+    restored = call.post(f"/sources/{source}/restore", json={})
+    html = next(one for one in shown["lines"] if one["form"] == "html")
+
+    assert shown["is_switchable"] is False
+    assert "api.px5.shop.com/v1" in html["now"]
+    assert "api.segment.io/v1" in html["then"]
+    assert "https://cdn.segment.com/analytics.js/v1/" in html["then"]
+    assert (restored.status_code, restored.json()["code"]) == (422, "source-not-switchable")
+
+
 @pytest.mark.parametrize(
     ("said", "hosts"),
     [

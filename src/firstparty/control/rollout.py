@@ -12,6 +12,7 @@ from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceView, build_source_view, require_facts
 from firstparty.errors import NotFound, Refused
 from firstparty.model.default_hosts import DefaultHosts
+from firstparty.model.domains import Mode
 from firstparty.model.workspaces import EVERYBODY, Role, SourceType
 from firstparty.snippets.catalogue import build_snippet, list_forms_for
 from firstparty.snippets.facts import SnippetFacts
@@ -57,7 +58,7 @@ def build_rollout(view: SourceView) -> Rollout:
     ]
     return Rollout(
         share=view.source.share,
-        is_switchable=view.source.type is SourceType.JAVASCRIPT,
+        is_switchable=_is_switchable(view),
         default_hosts=hosts,
         lines=tuple(lines),
     )
@@ -81,12 +82,7 @@ def set_share(
         domain = load_domains_of_sources(connection, [source_id]).get(source_id)
         changed = replace(source, share=_parse_share(share))
         view = build_source_view(changed, workspace, domain, rules)
-        if source.type is not SourceType.JAVASCRIPT:
-            raise Refused(
-                "source-not-switchable",
-                f"{source.name} is a source of type {source.type}: its hosts are an option in your "
-                "own code. The lines to change are listed with its rollout.",
-            )
+        _refuse_unswitchable(view)
         require_facts(view)
         if changed != source:
             workspaces.save_source(connection, changed)
@@ -102,6 +98,28 @@ def set_share(
             assert domain is not None  # it has facts
             work.wake(connection, domain.id, now=now)
     return view
+
+
+def _is_switchable(view: SourceView) -> bool:
+    """Whether the script of the source is ours to serve; a proxy's comes from its origin."""
+    is_proxied = view.domain is not None and view.domain.mode is Mode.PROXY
+    return view.source.type is SourceType.JAVASCRIPT and not is_proxied
+
+
+def _refuse_unswitchable(view: SourceView) -> None:
+    if _is_switchable(view):
+        return
+    if view.source.type is SourceType.JAVASCRIPT:
+        sentence = (
+            f"{view.source.name} is behind a proxy of its owner's, whose script and settings are "
+            "not ours. The lines to change are listed with its rollout."
+        )
+    else:
+        sentence = (
+            f"{view.source.name} is a source of type {view.source.type}: its hosts are an option "
+            "in your own code. The lines to change are listed with its rollout."
+        )
+    raise Refused("source-not-switchable", sentence)
 
 
 def _parse_share(share: int) -> int:
