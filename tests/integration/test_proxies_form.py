@@ -7,9 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from botocore.exceptions import ParamValidationError
+from kubernetes_validate import ValidationError, validate
 
 from firstparty.proxies.generate import generate
 from firstparty.proxies.model import Proxy, Upstream
+from tests.fakes.cloudfront_api import create_distribution
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")  # of the same virtual environment
 CACHED = pytest.mark.parametrize("is_cached", [True, False])
@@ -46,6 +50,30 @@ def test_cloudformation_takes_the_template(tmp_path: Path, *, is_cached: bool) -
         *(str(CFN_LINT), "--regions", "us-east-1", "--", "cloudfront.yaml"),
         folder=tmp_path,
     )
+
+
+@CACHED
+def test_cloudfronts_api_takes_the_distribution(tmp_path: Path, *, is_cached: bool) -> None:
+    write("cloudfront", tmp_path, is_cached=is_cached)
+    made = create_distribution((tmp_path / "cloudfront.yaml").read_text())
+    api, cdn = made["DefaultCacheBehavior"], made["CacheBehaviors"]["Items"]
+    origins = {one["Id"]: one["DomainName"] for one in made["Origins"]["Items"]}
+
+    assert origins == {"cdn": "cdn.segment.com", "api": "api.segment.io"}
+    assert set(api["AllowedMethods"]["Items"]) >= {"GET", "HEAD", "OPTIONS", "POST"}
+    assert api["ViewerProtocolPolicy"] == "https-only"
+    assert len(cdn) == (5 if is_cached else 4)
+    assert {one["TargetOriginId"] for one in cdn} == {"cdn"}
+
+
+def test_cloudfronts_api_refuses_a_distribution_without_an_origin(tmp_path: Path) -> None:
+    """The control: a template with a fault is not taken."""
+    write("cloudfront", tmp_path)
+    text = (tmp_path / "cloudfront.yaml").read_text()
+    broken = text.replace("TargetOriginId: api", "TargetOriginName: api")
+
+    with pytest.raises(ParamValidationError, match="TargetOriginName"):
+        create_distribution(broken)
 
 
 @CACHED
@@ -138,8 +166,18 @@ def test_netlifys_rules_lead_every_path_to_its_upstream(tmp_path: Path) -> None:
     assert {one["status"] for one in found} == {200}
 
 
+def test_the_manifests_are_what_kubernetes_takes(tmp_path: Path) -> None:
+    write("kubernetes", tmp_path)
+    documents = list(yaml.safe_load_all((tmp_path / "ingress.yaml").read_text()))
+    versions = [validate(one, "1.34", strict=True) for one in documents]
+    documents[1]["spec"]["rulez"] = []
+
+    assert versions == ["1.34"] * 4
+    with pytest.raises(ValidationError, match="rulez"):
+        validate(documents[1], "1.34", strict=True)
+
+
 def test_the_ingress_leads_every_path_to_its_upstream(tmp_path: Path) -> None:
-    yaml = pytest.importorskip("yaml")
     write("kubernetes", tmp_path)
     documents = list(yaml.safe_load_all((tmp_path / "ingress.yaml").read_text()))
     hosts = {
