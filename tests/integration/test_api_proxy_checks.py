@@ -1,5 +1,6 @@
 """POST /api/v1/proxy-checks: who may, what it answers, and that it never goes inside."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from firstparty.api.proxy_checks import MAX_AT_ONCE
 from tests.fakes.ports import free_ports
 from tests.served import Served, serve_api
 
@@ -39,6 +41,30 @@ def test_a_private_address_is_a_result_and_nothing_is_asked_there(call: httpx.Cl
     assert found["api.message"]["status"] == "skip"
 
 
+def test_results_come_as_events_and_the_verdict_last(call: httpx.Client) -> None:
+    port = free_ports(1)[0]
+    asked = {"cdn": f"https://127.0.0.1:{port}", "api": "https://[::1]"}
+    with call.stream("POST", "/proxy-checks/events", json=asked) as answer:
+        text = b"".join(answer.iter_raw()).decode()
+    events = [one.partition("\ndata: ") for one in text.strip().split("\n\n")]
+    kinds = [head.removeprefix("event: ") for head, _, _ in events]
+    found = {one["check"]: one for one in map(json.loads, (data for _, _, data in events[:-1]))}
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert kinds == ["result"] * (len(kinds) - 1) + ["verdict"]
+    assert found["cdn.dns"]["cause"] == "private-address"
+    assert json.loads(events[-1][2]) == {"status": "fail"}
+
+
+def test_the_few_places_are_given_back(call: httpx.Client) -> None:
+    asked = {"cdn": f"https://127.0.0.1:{free_ports(1)[0]}"}
+    paths = ("/proxy-checks", "/proxy-checks/events") * (MAX_AT_ONCE + 1)
+    answers = [call.post(path, json=asked).status_code for path in paths]
+
+    assert set(answers) == {200}
+
+
+@pytest.mark.parametrize("path", ["/proxy-checks", "/proxy-checks/events"])
 @pytest.mark.parametrize(
     ("asked", "status", "field"),
     [
@@ -51,9 +77,9 @@ def test_a_private_address_is_a_result_and_nothing_is_asked_there(call: httpx.Cl
     ],
 )
 def test_what_cannot_be_checked_is_a_problem(
-    call: httpx.Client, asked: dict[str, Any], status: int, field: str | None
+    call: httpx.Client, path: str, asked: dict[str, Any], status: int, field: str | None
 ) -> None:
-    answer = call.post("/proxy-checks", json=asked)
+    answer = call.post(path, json=asked)
 
     assert answer.status_code == status
     assert [one["field"] for one in answer.json()["errors"]] == ([field] if field else [])

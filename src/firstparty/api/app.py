@@ -140,6 +140,7 @@ def build_app(
         channels,
     )
     api.include_router(invitations.open_router)
+    api.include_router(proxy_checks.live_router)
     for noun in nouns:
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
@@ -165,6 +166,10 @@ def _nothing_here(path: str) -> None:
     raise HTTPException(404)
 
 
+def _is_streamed(operation: dict[str, Any]) -> bool:
+    return "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
+
+
 def _complete_document(app: FastAPI) -> None:
     """Add to the OpenAPI document what no endpoint declares itself."""
     build = app.openapi
@@ -176,8 +181,9 @@ def _complete_document(app: FastAPI) -> None:
             schemas = document["components"]["schemas"]
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
             for operations in document["paths"].values():
-                if "security" in operations.get("post", {}):
-                    operations["post"].setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+                asked = operations.get("post", {})
+                if "security" in asked and not _is_streamed(asked):
+                    asked.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
                 for operation in operations.values():
                     operation["responses"]["default"] = _ANY_PROBLEM
                     for one in operation.get("parameters", ()):

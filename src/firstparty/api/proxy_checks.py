@@ -1,28 +1,37 @@
-"""The operation /api/v1/proxy-checks: checks a custom proxy from here, at public addresses only."""
+"""The operations of /api/v1/proxy-checks: custom proxies checked from here, at public addresses."""
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Request
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from firstparty.api.context import Here, Installation
+from firstparty.api.context import Context, Here
 from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.problems import describe_problems
 from firstparty.control.proxy_checks import admit_proxy_check
 from firstparty.errors import Refused, TooMany
 from firstparty.outbound.http import SafeClient
 from firstparty.proxies.causes import PROVIDERS
-from firstparty.proxies.check import check_proxy, summarise
+from firstparty.proxies.check import Report, check_proxy, summarise
 from firstparty.proxies.result import Result
-from firstparty.proxies.target import parse_target
+from firstparty.proxies.target import Target, parse_target
 
 router = APIRouter(
     prefix="/proxy-checks",
     tags=["proxies"],
     route_class=IdempotentRoute,
+    responses=describe_problems(401, 403, 404, 409, 422, 429),
+)
+# An answer that is still being written cannot be kept for an Idempotency-Key.
+live_router = APIRouter(
+    prefix="/proxy-checks",
+    tags=["proxies"],
     responses=describe_problems(401, 403, 404, 409, 422, 429),
 )
 MAX_AT_ONCE: Final = 4
@@ -78,9 +87,8 @@ class ProxyCheckAnswer(BaseModel):
     results: list[ProxyCheckResult]
 
 
-@router.post("")
-def check_a_proxy(request: Request, here: Here, asked: ProxyCheckRequest) -> ProxyCheckAnswer:
-    """Check a custom proxy, at public addresses only. Needs the role editor."""
+def _parse(here: Here, asked: ProxyCheckRequest) -> Target:
+    """What is to be checked, for somebody who may."""
     workspace = here.choose_workspace(asked.workspace_id)
     write_key = admit_proxy_check(
         here.store, here.caller, workspace_id=workspace.id, source_id=asked.source_id
@@ -88,36 +96,75 @@ def check_a_proxy(request: Request, here: Here, asked: ProxyCheckRequest) -> Pro
     if asked.provider is not None and asked.provider not in PROVIDERS:
         sentence = f"The provider is one of {', '.join(PROVIDERS)}."
         raise Refused("unknown-provider", sentence, field="provider")
-    target = parse_target(
-        cdn=asked.cdn, api=asked.api, write_key=write_key, provider=asked.provider
-    )
-    installation: Installation = request.app.state.installation
-    if not installation.proxy_checks.acquire(blocking=False):
+    return parse_target(cdn=asked.cdn, api=asked.api, write_key=write_key, provider=asked.provider)
+
+
+Asked = Annotated[Target, Depends(_parse)]
+
+
+def _take_place(request: Request, target: Asked) -> Iterator[Target]:
+    """The target, with one of the few places for checks for as long as the answer takes."""
+    places = request.app.state.installation.proxy_checks
+    if not places.acquire(blocking=False):
         raise TooMany(
             "checks-under-way",
             f"{MAX_AT_ONCE} proxies are being checked already: try again in a moment.",
             retry_after=_RETRY_AFTER,
         )
     try:
-        results = asyncio.run(
-            check_proxy(
-                target,
-                SafeClient(allow_private=False),
-                now=here.now,
-                nonce=secrets.token_hex(8),
-                report=_ignore,
-            )
-        )
+        yield target
     finally:
-        installation.proxy_checks.release()
-    return _build_answer(results)
+        places.release()
+
+
+Placed = Annotated[Target, Depends(_take_place)]
+
+
+@router.post("")
+def check_a_proxy(here: Here, target: Placed) -> ProxyCheckAnswer:
+    """Check a custom proxy, at public addresses only. Needs the role editor."""
+    results = asyncio.run(_check(target, here, report=_ignore))
+    return ProxyCheckAnswer.model_validate(
+        {"status": summarise(results), "results": results}, from_attributes=True
+    )
+
+
+@live_router.post(
+    "/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Each as it is known"}},
+)
+async def check_a_proxy_live(here: Here, target: Placed) -> StreamingResponse:
+    """The same as Server-Sent Events: ``result`` for each one, ``verdict`` at the end."""
+    return StreamingResponse(_stream(target, here), media_type="text/event-stream")
+
+
+async def _stream(target: Target, here: Context) -> AsyncIterator[bytes]:
+    known: asyncio.Queue[Result | None] = asyncio.Queue()
+    running = asyncio.create_task(_check(target, here, report=known.put_nowait))
+    running.add_done_callback(lambda _: known.put_nowait(None))
+    try:
+        while (result := await known.get()) is not None:
+            yield _encode("result", result)
+        yield _encode("verdict", {"status": summarise(await running)})
+    finally:
+        running.cancel()
+
+
+def _encode(event: str, value: object) -> bytes:
+    # JSON has no line break but in strings, where it is escaped.
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), msgspec.json.encode(value))
+
+
+async def _check(target: Target, here: Context, *, report: Report) -> tuple[Result, ...]:
+    return await check_proxy(
+        target,
+        SafeClient(allow_private=False),
+        now=here.now,
+        nonce=secrets.token_hex(8),
+        report=report,
+    )
 
 
 def _ignore(result: Result) -> None:
     del result
-
-
-def _build_answer(results: tuple[Result, ...]) -> ProxyCheckAnswer:
-    return ProxyCheckAnswer.model_validate(
-        {"status": summarise(results), "results": results}, from_attributes=True
-    )
