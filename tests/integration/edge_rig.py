@@ -9,6 +9,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -248,10 +249,13 @@ class Edge:
 
 
 @contextlib.asynccontextmanager
-async def running_edge(host: str = "127.0.0.1") -> AsyncIterator[Edge]:
+async def running_edge(
+    host: str = "127.0.0.1", *, keeps_claims: bool = False
+) -> AsyncIterator[Edge]:
     # Not pytest's tmp_path: a socket's path has 108 bytes at most.
     directory = Path(tempfile.mkdtemp(prefix="edge-"))
     edge = Edge(directory, host)
+    edge.layout = replace(edge.layout, keeps_claims=keeps_claims)
     edge.start_ads()
     try:
         await edge.start_back_ends()

@@ -97,6 +97,20 @@ async def test_a_check_of_a_proxy_learns_what_arrives_and_it_goes_no_further(
     assert behind["x-forwarded-for"] == "127.0.0.1"
 
 
+async def test_where_proxies_are_trusted_ingest_gets_what_was_claimed_and_who_claimed_it() -> None:
+    async with running_edge(keeps_claims=True) as edge:
+        edge.publish_live()
+        await edge.request_until(is_served, CDN)
+        claimed = {"X-Forwarded-For": "1.2.3.4, 203.0.113.9", "X-Claimed": "5.6.7.8"}
+        answer = await edge.request(API, "/v1/t", headers=claimed)
+        plain = await edge.request(API, "/v1/t", headers={"X-Claimed": "5.6.7.8"})
+        behind = answer.json()["headers"]
+
+    assert behind["x-claimed"] == "1.2.3.4, 203.0.113.9"
+    assert behind["x-real-ip"] == behind["x-forwarded-for"] == "127.0.0.1"
+    assert "x-claimed" not in plain.json()["headers"]
+
+
 async def test_a_check_of_our_own_host_has_no_proxy_to_tell_of(edge: Edge) -> None:
     asked = {"Firstparty-Check": API, "Cookie": "a=1", "X-Arrived": "cookie"}
     answer = await edge.request(API, "/v1/pixel/track", method="OPTIONS", headers=asked)

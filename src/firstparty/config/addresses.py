@@ -1,6 +1,10 @@
 """Addresses as settings write them, and the error that every wrong setting ends in."""
 
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
+
+Network = IPv4Network | IPv6Network
 
 
 class ConfigError(Exception):
@@ -25,3 +29,14 @@ def parse_address(text: str, *, key: str) -> Address:
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004
         raise ConfigError(f"{key}: {text!r} is not ADDRESS:PORT")
     return Address(host, int(port))
+
+
+def parse_networks(texts: Iterable[str], *, key: str) -> tuple[Network, ...]:
+    """``"203.0.113.7"`` and ``"2001:db8::/32"`` to networks; ``key`` is named for what is none."""
+    networks = []
+    for text in texts:
+        try:
+            networks.append(ip_network(text))
+        except ValueError as error:
+            raise ConfigError(f"{key}: {text!r} is not an address or network: {error}") from error
+    return tuple(networks)

@@ -72,6 +72,7 @@ class EdgeSettings(Group, frozen=True, kw_only=True):
     probe: tuple[str, ...] = ("127.0.0.1:443",)
     http_probe: tuple[str, ...] = ("127.0.0.1:80",)
     envoy: str = ""
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class DomainsSettings(Group, frozen=True, kw_only=True):

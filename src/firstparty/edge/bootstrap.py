@@ -51,7 +51,9 @@ class EdgeLayout:
     """Where one Envoy listens and where its neighbours are.
 
     All sockets are Unix sockets in directories of mode 0700; ``admin_socket`` is Envoy's own and
-    made by it, mode 0600. ``max_heap_bytes`` is for Envoy alone: 66 MiB and 24 KiB for each host.
+    made by it, mode 0600. ``keeps_claims``: back ends get X-Forwarded-For as it came, as
+    ``x-claimed``, to believe those that they trust. ``max_heap_bytes`` is for Envoy alone: 66 MiB
+    and 24 KiB for each host.
     """
 
     https: Address
@@ -63,6 +65,7 @@ class EdgeLayout:
     admin_socket: Path
     console_socket: Path
     console_host: str = ""
+    keeps_claims: bool = False
     has_access_log: bool = False
     max_heap_bytes: int = 2 * 1024**3
     max_connections: int = 20_000
@@ -91,7 +94,10 @@ def build_bootstrap(layout: EdgeLayout) -> dict[str, Any]:
         "static_resources": {
             "listeners": [
                 build_https_listener(
-                    layout.https, has_access_log=has_log, console_host=layout.console_host
+                    layout.https,
+                    has_access_log=has_log,
+                    console_host=layout.console_host,
+                    keeps_claims=layout.keeps_claims,
                 ),
                 build_http_listener(layout.http, has_access_log=has_log),
             ],

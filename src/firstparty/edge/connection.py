@@ -39,7 +39,7 @@ function envoy_on_request(handle)
     local arrived = told("cookie", "cookie") .. ", " .. told("forwarded-for", "x-claimed")
     headers:replace("x-arrived", arrived)
   end
-  headers:remove("x-claimed")
+  if not KEEPS_CLAIMS then headers:remove("x-claimed") end
 end
 """
 
@@ -63,12 +63,18 @@ _CLAIMED_PREFIXES: Final = ("x-forwarded-", "x-envoy-")
 
 
 def build_connection_manager(
-    *, name: str, is_secure: bool, has_access_log: bool = False, console_host: str = ""
+    *,
+    name: str,
+    is_secure: bool,
+    has_access_log: bool = False,
+    console_host: str = "",
+    keeps_claims: bool = False,
 ) -> dict[str, Any]:
     """The network filter that speaks HTTP on the listener ``name``, whose routes come over ADS.
 
     ``is_secure``: TLS ends here, so HTTP/2 is spoken and the server name is compared.
     ``console_host`` is where REST's further methods are let through.
+    ``keeps_claims``: X-Forwarded-For as it came goes behind as ``x-claimed``.
     """
     manager: dict[str, Any] = {
         "@type": EXTENSION + "filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -78,7 +84,9 @@ def build_connection_manager(
         **_LIMITS,
         "local_reply_config": build_local_replies(),
         "early_header_mutation_extensions": [_remove_claims()],
-        "http_filters": _http_filters(is_secure=is_secure, console_host=console_host),
+        "http_filters": _http_filters(
+            is_secure=is_secure, console_host=console_host, keeps_claims=keeps_claims
+        ),
         "rds": {
             "route_config_name": name,
             # Without routes the listener stays shut: a 404 would be a lie.
@@ -148,9 +156,11 @@ def _remove_claims() -> dict[str, Any]:
     }
 
 
-def _http_filters(*, is_secure: bool, console_host: str) -> list[dict[str, Any]]:
-    secure = "true" if is_secure else "false"
-    gate = f"local SECURE, CONSOLE = {secure}, {json.dumps(console_host)}\n{GATE}"
+def _http_filters(
+    *, is_secure: bool, console_host: str, keeps_claims: bool
+) -> list[dict[str, Any]]:
+    values = ", ".join(map(json.dumps, (is_secure, console_host, keeps_claims)))
+    gate = f"local SECURE, CONSOLE, KEEPS_CLAIMS = {values}\n{GATE}"
     return [
         # First, so that not even a preflight passes under a wrong name.
         _filter("lua", "filters.http.lua.v3.Lua", default_source_code={"inline_string": gate}),

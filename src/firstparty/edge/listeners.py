@@ -16,7 +16,7 @@ _NEW_CONNECTIONS: Final = {"max_tokens": 20_000, "tokens_per_fill": 5_000, "fill
 
 
 def build_https_listener(
-    address: Address, *, has_access_log: bool, console_host: str = ""
+    address: Address, *, has_access_log: bool, console_host: str = "", keeps_claims: bool = False
 ) -> dict[str, Any]:
     """TLS by server name, then HTTP/1.1 or HTTP/2. A name without certificate gets an alert."""
     listener = _build_listener(HTTPS_ROUTES, address)
@@ -31,6 +31,7 @@ def build_https_listener(
         is_secure=True,
         has_access_log=has_access_log,
         console_host=console_host,
+        keeps_claims=keeps_claims,
     )
     listener["filter_chains"] = [
         {

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from firstparty.ingest.privacy import Cleaner
+from firstparty.ingest.visitors import Visitors
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.entries import build_entry, pack_address
 
@@ -17,7 +18,8 @@ _MAX_ADDRESSES: Final = 65_536  # some MB of them; then their packing begins aga
 class Framer:
     """Builds the entries of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, visitors: Visitors) -> None:
+        self._visitors = visitors
         self._run_id = os.urandom(8)
         self._entries = 0
         self._addresses: dict[bytes, bytes] = {}
@@ -33,7 +35,7 @@ class Framer:
     ) -> bytes:
         """The framed entry of a request with these headers, whose ``body`` is clean already."""
         self._entries += 1
-        text = headers.get(b"x-real-ip", b"")
+        text = self._visitors.find(headers)
         address = self._addresses.get(text) or self._pack(text)
         user_agent = headers.get(b"user-agent", b"")
         if cleaner is not None:
@@ -51,7 +53,7 @@ class Framer:
         )
 
     def _pack(self, text: bytes) -> bytes:
-        """The client's address as Envoy saw it, which alone sets this header; and remember it."""
+        """The client's address for an entry; and remember it."""
         try:
             packed = pack_address(ipaddress.ip_address(text.decode("ascii")))
         except ValueError:

@@ -15,6 +15,7 @@ from firstparty.ingest.figures import Figures
 from firstparty.ingest.http import Connection
 from firstparty.ingest.rates import Rates
 from firstparty.ingest.tracking import TrackingApi
+from firstparty.ingest.visitors import Visitors
 from firstparty.ingest.write_keys import TOPICS, WriteKeys
 from firstparty.spool.beside import OwnServer
 from firstparty.spool.log import APPEND_TIMEOUT, DurableLog, open_log
@@ -40,6 +41,7 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
     rates: Rates,
     own_server: OwnServer | None = None,
     figures: Figures | None = None,
+    visitors: Visitors | None = None,
 ) -> None:
     """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
 
@@ -50,7 +52,7 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
     kept up to date meanwhile.
     """
     write_keys = WriteKeys()
-    tracking = TrackingApi(write_keys, rates)
+    tracking = TrackingApi(write_keys, rates, visitors)
     committer = tracking.committer
     connections = Connections(tracking)
     try:

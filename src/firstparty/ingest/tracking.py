@@ -28,6 +28,7 @@ from firstparty.ingest.heads import Head, Heads
 from firstparty.ingest.pixel import parse_pixel
 from firstparty.ingest.rates import Rates
 from firstparty.ingest.routes import Kind, Route, find_route
+from firstparty.ingest.visitors import Visitors
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.tally import Tally
@@ -67,13 +68,15 @@ _UNKNOWN_WRITE_KEY: Final = Refusal(
 class TrackingApi:
     """Handles exchanges (ingest/exchange.py: Handler) and counts what became of them."""
 
-    def __init__(self, write_keys: WriteKeys, rates: Rates) -> None:
+    def __init__(
+        self, write_keys: WriteKeys, rates: Rates, visitors: Visitors | None = None
+    ) -> None:
         self.tally: Final = Tally()
         self._heads = Heads(write_keys)
         self._write_keys = write_keys
         self._rates = rates
         self.committer: Final = Committer[_Waiter](self._settle)
-        self._framer = Framer()
+        self._framer = Framer(visitors or Visitors())
         self._accepted = 0
         self.counts: Final[Counter[str]] = Counter()  # what else became of requests
 

@@ -2,7 +2,7 @@
 
 import json
 
-from firstparty.config.addresses import parse_address
+from firstparty.config.addresses import parse_address, parse_networks
 from firstparty.config.settings import Settings
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command as build_envoy_command
@@ -53,6 +53,9 @@ async def plan_envoy(settings: Settings) -> Process:
         admin_socket=run / "envoy.sock",
         console_socket=run / "console.sock",
         console_host=console_host(settings.service.domain),
+        keeps_claims=bool(
+            parse_networks(settings.edge.trusted_proxies, key="edge.trusted_proxies")
+        ),
     )
     file = settings.state_directory / "envoy.json"
     file.write_text(json.dumps(build_bootstrap(layout), indent=1))

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import firstparty
-from firstparty.config.addresses import parse_address
+from firstparty.config.addresses import parse_address, parse_networks
 from firstparty.config.settings import Settings
 from firstparty.serve.metrics.child import Collect
 from firstparty.serve.metrics.process import EventCounter, collect_process
@@ -96,6 +96,7 @@ async def _ingest(here: Surroundings) -> None:
     sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
     from firstparty.ingest.rates import Rates
     from firstparty.ingest.serve import serve_ingest
+    from firstparty.ingest.visitors import Visitors
 
     settings = here.settings
     (name,) = (name for name in here.sockets if name.startswith("ingest-"))
@@ -111,6 +112,9 @@ async def _ingest(here: Surroundings) -> None:
         ),
         own_server=None if settings.spool.url else describe_own_server(settings),
         figures=here.ingest_figures,
+        visitors=Visitors(
+            parse_networks(settings.edge.trusted_proxies, key="edge.trusted_proxies")
+        ),
     )
 
 
