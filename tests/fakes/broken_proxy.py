@@ -14,7 +14,7 @@ from tests.fakes.proxied_origin import SETTINGS, Origin, as_json, cors
 
 Answer = web.StreamResponse
 Next = Callable[[web.BaseRequest], Awaitable[web.Response]]
-Fault = Callable[[web.BaseRequest, Next], Awaitable[web.Response]]
+Fault = Callable[[web.BaseRequest, Next], Awaitable[web.StreamResponse]]
 
 CLOUDFLARE = {"Server": "cloudflare", "CF-RAY": "8f00-FRA"}
 CLOUDFRONT = {"Server": "CloudFront", "X-Amz-Cf-Id": "abc==", "Via": "1.1 x.cloudfront.net"}

@@ -60,8 +60,10 @@ class Origin:
     tells: bool = True
     files: Mapping[str, str] = field(default_factory=lambda: FILES)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    asked: int = 0
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked += 1
         response = await self._answer(request)
         response.headers.update(cors(request))
         return response

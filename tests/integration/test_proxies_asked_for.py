@@ -265,6 +265,16 @@ def test_behind_a_proxy_the_lines_to_change_are_shown_and_nothing_is_switched(
     assert (restored.status_code, restored.json()["code"]) == (422, "source-not-switchable")
 
 
+def test_a_proxy_is_no_origin_of_itself(call: httpx.Client) -> None:
+    source = add_source(call, upstream="https://events.example.com")
+    workspace = call.get(f"/sources/{source}").json()["workspace_id"]
+    asked = {"workspace_id": workspace, "name": "px6.shop.com", "source_ids": [source]}
+    assert call.post("/domains", json=asked | {"mode": "proxy"}).status_code == 201
+    answer = call.get(f"/sources/{source}/proxy", params={"provider": "nginx"} | HOSTS)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "proxy-without-origin")
+
+
 @pytest.mark.parametrize(
     ("said", "hosts"),
     [

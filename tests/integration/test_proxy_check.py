@@ -1,5 +1,7 @@
 """Each broken proxy is named right, a good one gives no alarm; real TLS servers on loopback."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +42,7 @@ async def check(
     *,
     allow_private: bool = True,
     plain_port: int | None = None,
+    deadline: timedelta = timedelta(seconds=30),  # a busy machine is no finding
     **target: Any,
 ) -> tuple[Result, ...]:
     address = f"https://localhost:{port}"
@@ -53,7 +56,7 @@ async def check(
         now=datetime.now(UTC),
         nonce="n",
         report=lambda _: None,
-        deadline=timedelta(seconds=30),  # a busy machine is no finding
+        deadline=deadline,
     )
 
 
@@ -231,6 +234,60 @@ async def test_what_becomes_of_messages_without_tls_is_named(
     [plain] = [one for one in results if one.check == "api.plain-http"]
     assert plain.status is (Status.WARN if cause else Status.PASS)
     assert plain.request.startswith("POST http://localhost:")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "https://localhost:{port}/",
+        "//[::1]/",
+        "file:///",
+    ],
+)
+async def test_no_redirect_is_followed(ca: ThrowawayCa, location: str) -> None:
+    elsewhere = Origin()
+
+    async def redirected(_request: web.BaseRequest, _next: Next) -> web.Response:
+        return web.Response(status=307, headers={"Location": location.format(port=inner)})
+
+    async with (
+        run_proxy(nothing_wrong, ca.context(ca.leaf()), elsewhere) as inner,
+        run_proxy(redirected, ca.context(ca.leaf()), Origin()) as port,
+    ):
+        results = await check(ca, port, write_key=WRITE_KEY)
+
+    assert causes(results) == {"redirected"}
+    assert elsewhere.asked == 0
+
+
+async def test_an_endless_answer_is_read_to_its_bound_and_judged(ca: ThrowawayCa) -> None:
+    async def endless(request: web.BaseRequest, _next: Next) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/javascript"})
+        await answer.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            await answer.write(b"x" * 1024 * 1024)
+            await asyncio.sleep(60)  # there is more, and nobody waits for it
+        return answer
+
+    async with run_proxy(endless, ca.context(ca.leaf()), Origin()) as port:
+        results = await check(ca, port, api=None)
+
+    assert "settings-not-proxied" in causes(results)
+    assert "unreachable" not in causes(results)
+
+
+async def test_slow_answers_end_at_the_deadline_with_a_sentence(ca: ThrowawayCa) -> None:
+    async def slow(request: web.BaseRequest, go_on: Next) -> web.Response:
+        await asyncio.sleep(60)
+        return await go_on(request)
+
+    async with run_proxy(slow, ca.context(ca.leaf()), Origin()) as port:
+        results = await check(ca, port, write_key=WRITE_KEY, deadline=timedelta(milliseconds=700))
+
+    assert len(results) > 45
+    assert causes(results) == {"unreachable"}
+    assert "no answer in" in next(one.answer for one in results if one.check == "cdn.tls")
 
 
 @pytest.fixture

@@ -70,6 +70,14 @@ async def test_a_person_reads_cause_fix_and_evidence(tmp_path: Path) -> None:
     assert WRITE_KEY not in text
 
 
+@pytest.mark.parametrize("provider", ["cloudflare", "cloudflare-worker"])
+async def test_a_provider_goes_by_its_generators_name_too(tmp_path: Path, provider: str) -> None:
+    async with proxy(tmp_path, FAULTS["Authorization dropped"][1]()) as arguments:
+        code, text = await run(*arguments, "--provider", provider)
+
+    assert (code, "authorization-dropped" in text) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

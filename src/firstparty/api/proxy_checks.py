@@ -17,7 +17,7 @@ from firstparty.api.problems import describe_problems
 from firstparty.control.proxy_checks import admit_proxy_check
 from firstparty.errors import Refused, TooMany
 from firstparty.outbound.http import SafeClient
-from firstparty.proxies.causes import PROVIDERS
+from firstparty.proxies.causes import PROVIDERS, find_words
 from firstparty.proxies.check import Report, check_proxy, summarise
 from firstparty.proxies.result import Result
 from firstparty.proxies.target import Target, parse_target
@@ -93,10 +93,11 @@ def _parse(here: Here, asked: ProxyCheckRequest) -> Target:
     write_key = admit_proxy_check(
         here.store, here.caller, workspace_id=workspace.id, source_id=asked.source_id
     )
-    if asked.provider is not None and asked.provider not in PROVIDERS:
+    provider = None if asked.provider is None else find_words(asked.provider)
+    if provider is None and asked.provider is not None:
         sentence = f"The provider is one of {', '.join(PROVIDERS)}."
         raise Refused("unknown-provider", sentence, field="provider")
-    return parse_target(cdn=asked.cdn, api=asked.api, write_key=write_key, provider=asked.provider)
+    return parse_target(cdn=asked.cdn, api=asked.api, write_key=write_key, provider=provider)
 
 
 Asked = Annotated[Target, Depends(_parse)]

@@ -16,7 +16,7 @@ from firstparty.cli.options import AsJson
 from firstparty.cli.output import print_json, print_line
 from firstparty.errors import Refused
 from firstparty.outbound.http import SafeClient
-from firstparty.proxies.causes import PROVIDERS
+from firstparty.proxies.causes import PROVIDERS, find_words
 from firstparty.proxies.check import check_proxy, summarise
 from firstparty.proxies.result import Result, Status
 from firstparty.proxies.target import Target, parse_target
@@ -52,8 +52,11 @@ def check(  # noqa: PLR0913 - one parameter for each option
     as_json: AsJson = False,
 ) -> int:
     """Check any custom proxy. Exits 1 if something fails, 2 on a warning."""
-    if provider is not None and provider not in PROVIDERS:
-        raise typer.BadParameter(f"one of {', '.join(PROVIDERS)}", param_hint="--provider")
+    if provider is not None:
+        known = find_words(provider)
+        if known is None:
+            raise typer.BadParameter(f"one of {', '.join(PROVIDERS)}", param_hint="--provider")
+        provider = known
     if source is not None:
         if write_key is not None:
             raise typer.BadParameter("not together with --source", param_hint="--write-key")

@@ -6,6 +6,7 @@ from firstparty.control.proxy_views import ProxyRequest, ProxyView, build_proxy_
 from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceView
 from firstparty.errors import Refused
+from firstparty.model.domains import Mode
 from firstparty.proxies.device_mode import list_device_mode
 from firstparty.proxies.model import SEGMENT_APIS, SEGMENT_CDN, Upstream
 from firstparty.snippets.catalogue import list_forms_for
@@ -33,7 +34,8 @@ def find_upstreams(view: SourceView, rules: Rules) -> tuple[Upstream, Upstream]:
     host = urlsplit(view.source.upstream).hostname or ""
     if host in SEGMENT_APIS.values():
         return Upstream(host=SEGMENT_CDN), Upstream(host=host)
-    if view.domain is None:
+    # A domain that is this very proxy has no origin of ours.
+    if view.domain is None or view.domain.mode is Mode.PROXY:
         raise Refused(
             "proxy-without-origin",
             f"Messages of {view.source.name} go to {view.source.upstream}, which has no CDN: its "
