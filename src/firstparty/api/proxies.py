@@ -46,7 +46,7 @@ Asked = Annotated[ProxyRequest, Depends(_ask)]
 def generate_proxy(here: Here, source_id: str, asked: Asked) -> ProxyAnswer:
     """The files, DNS records and steps of a custom proxy for this source."""
     view = show_source(here.store, here.caller, source_id, rules=here.rules)
-    return ProxyAnswer.of(show_proxy(view, asked, rules=here.rules))
+    return ProxyAnswer.of(show_proxy(view, asked))
 
 
 @router.get("/proxies")

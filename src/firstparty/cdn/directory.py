@@ -37,6 +37,16 @@ class Tenant:
     is_default: bool = False  # the service domain's: it serves every source
 
 
+def hosts_for(tenant: Tenant, source: EdgeSource) -> tuple[str, str]:
+    """The CDN origin and API base that a browser is told for a source of this tenant.
+
+    Those of its owner's proxy in front of the default hosts, unless the source is restored.
+    """
+    if tenant.is_default and source.proxy_api and source.share > 0:
+        return source.proxy_cdn, source.proxy_api
+    return tenant.cdn_origin, tenant.api_base
+
+
 class EverySource:
     """All sources there are, which the default hosts serve, as of ``revision`` of the feed."""
 

@@ -10,7 +10,7 @@ import msgspec
 from firstparty.cdn.answers import JSON
 from firstparty.cdn.assets import Asset, AssetCache, build_asset
 from firstparty.cdn.bodies import Body, read_json
-from firstparty.cdn.directory import Tenant, is_mirrored
+from firstparty.cdn.directory import Tenant, hosts_for, is_mirrored
 from firstparty.cdn.mirror import Absence, Mirror
 from firstparty.cdn.resources import (
     SETTINGS_CACHING,
@@ -41,7 +41,7 @@ class Documents:
             found = await self._mirror.get(
                 settings_of(source),
                 lambda body: build_mirrored_settings(body, tenant, source),
-                key=(tenant.cdn_origin, tenant.api_base),
+                key=hosts_for(tenant, source),
             )
             if found is not Absence.UNREACHABLE or not source.settings:
                 return found
@@ -71,12 +71,10 @@ class Documents:
 
 def build_settings(settings: Mapping[str, Any], tenant: Tenant, source: EdgeSource) -> Asset:
     """Settings, rewritten for the hosts of this tenant."""
+    cdn_origin, api_base = hosts_for(tenant, source)
     return _build_json(
         rewrite_settings(
-            settings,
-            write_key=source.write_key,
-            cdn_origin=tenant.cdn_origin,
-            api_base=tenant.api_base,
+            settings, write_key=source.write_key, cdn_origin=cdn_origin, api_base=api_base
         )
     )
 

@@ -11,7 +11,7 @@ from firstparty.cdn import answers
 from firstparty.cdn.answers import Answer, answer_asset
 from firstparty.cdn.assets import Asset, AssetCache, build_asset
 from firstparty.cdn.bundles import BUNDLE_NAME, JAVASCRIPT, Library, read_bundle
-from firstparty.cdn.directory import Directory, Tenant
+from firstparty.cdn.directory import Directory, Tenant, hosts_for
 from firstparty.cdn.documents import Documents
 from firstparty.cdn.mirror import Absence, Mirror
 from firstparty.cdn.paths import (
@@ -116,7 +116,7 @@ class CdnHost:
             return answers.NO_SCRIPT
         # The hosts are in the key, not the revision: a script outlives most changes of a domain.
         return await self._assets.get(
-            ("script", script.version, tenant.cdn_origin, tenant.api_base, *_told(source)),
+            ("script", script.version, *hosts_for(tenant, source), *_told(source)),
             partial(_build_script, script, tenant, source),
         )
 
@@ -136,13 +136,16 @@ class CdnHost:
 
 def _told(source: EdgeSource) -> tuple[str | int, ...]:
     """All of a source that its script depends on."""
-    return source.write_key, source.share, source.default_cdn, source.default_api
+    others = source.default_cdn, source.default_api
+    return source.write_key, source.share, bool(source.proxy_api), *others
 
 
 def _build_script(script: StandaloneScript, tenant: Tenant, source: EdgeSource) -> Asset:
-    hosts = tenant.cdn_origin, tenant.api_base
+    hosts = hosts_for(tenant, source)
     others = source.default_cdn, source.default_api
-    if tenant.is_default or source.share == EVERYBODY:
+    # The default hosts have nobody to send away, but from a proxy in front of them.
+    is_for_all = tenant.is_default and not (source.proxy_api and source.share == 0)
+    if is_for_all or source.share == EVERYBODY:
         body = patch_script(
             script, write_key=source.write_key, cdn_origin=hosts[0], api_base=hosts[1]
         )

@@ -135,7 +135,7 @@ def _generate(visit: Visit, typed: dict[str, str]) -> ProxyView:
         api_host=typed["api_host"] or None,
         is_cached=typed["caching"] == "yes",
     )
-    return show_proxy(view, asked, rules=visit.place.rules)
+    return show_proxy(view, asked)
 
 
 def _render_check(

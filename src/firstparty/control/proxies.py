@@ -1,48 +1,41 @@
 """The custom proxy of a source: where it leads, and what goes into its site or app."""
 
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from firstparty.control.proxy_views import ProxyRequest, ProxyView, build_proxy_view
-from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceView
-from firstparty.errors import Refused
-from firstparty.model.domains import Mode
+from firstparty.model.workspaces import SourceType
 from firstparty.proxies.device_mode import list_device_mode
-from firstparty.proxies.model import SEGMENT_APIS, SEGMENT_CDN, Upstream
+from firstparty.proxies.model import Upstream
 from firstparty.snippets.catalogue import list_forms_for
 
+# Of the many ways to load Analytics.js, those that a proxy is meant for.
+_FORMS: Final[Mapping[SourceType, tuple[str, ...]]] = MappingProxyType(
+    {SourceType.JAVASCRIPT: ("html", "npm")}
+)
 
-def show_proxy(view: SourceView, asked: ProxyRequest, *, rules: Rules) -> ProxyView:
+
+def show_proxy(view: SourceView, asked: ProxyRequest) -> ProxyView:
     """Generate the proxy of a source for a provider; raises Refused with the field."""
-    forms = list_forms_for(view.source.type)
     return build_proxy_view(
         asked,
-        upstreams=find_upstreams(view, rules),
+        upstreams=find_upstreams(view),
         write_key=view.source.write_key,
-        # Of several forms for a page, the one that an owner gets first.
-        forms=[name for name, form in forms.items() if not form.is_html or name == "html"],
+        forms=_FORMS.get(view.source.type) or tuple(list_forms_for(view.source.type)),
         device_mode=list_device_mode(view.source.settings),
     )
 
 
-def find_upstreams(view: SourceView, rules: Rules) -> tuple[Upstream, Upstream]:
+def find_upstreams(view: SourceView) -> tuple[Upstream, Upstream]:
     """Where a proxy of this source gets scripts and sends messages.
 
-    That is Segment, in the source's region, for a source of Segment's; for any other it is our own
-    hosts, so it needs a domain. Raises Refused where there is none.
+    That is Segment, in the source's region, for a source of Segment's; for any other it is our
+    default hosts, which serve every source.
     """
-    host = urlsplit(view.source.upstream).hostname or ""
-    if host in SEGMENT_APIS.values():
-        return Upstream(host=SEGMENT_CDN), Upstream(host=host)
-    # A domain that is this very proxy has no origin of ours.
-    if view.domain is None or view.domain.mode is Mode.PROXY:
-        raise Refused(
-            "proxy-without-origin",
-            f"Messages of {view.source.name} go to {view.source.upstream}, which has no CDN: its "
-            "proxy leads to our own hosts, so add a domain with this source first.",
-            field="source_id",
-        )
+    hosts = view.default_hosts
     return (
-        Upstream(host=view.domain.cdn_host, port=rules.https_port),
-        Upstream(host=view.domain.api_host, port=rules.https_port),
+        Upstream(host=hosts.cdn_host, port=hosts.https_port),
+        Upstream(host=hosts.api_host, port=hosts.https_port),
     )

@@ -91,8 +91,8 @@ def build_proxy_view(
         cdn_host=proxy.cdn_host,
         api_host=proxy.api_host,
         alias=f"analytics.js/v1/{write_key}/analytics",  # a proxy knows the standard path alone
-        # The settings of the source say where messages go until its host address is switched.
-        says_api_host=True,
+        # Segment's settings name Segment's API until its support switches them; ours do not.
+        says_api_host=api.host in SEGMENT_APIS.values(),
     )
     return ProxyView(
         proxy=proxy,

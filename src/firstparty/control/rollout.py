@@ -83,6 +83,13 @@ def set_share(
         changed = replace(source, share=_parse_share(share))
         view = build_source_view(changed, workspace, domain, rules)
         _refuse_unswitchable(view)
+        if _is_proxied(view) and share not in {0, EVERYBODY}:
+            raise Refused(
+                "share-of-proxy",
+                "Behind a proxy all visitors get the same settings: 100 has everybody on the "
+                "proxy, 0 nobody.",
+                field="share",
+            )
         require_facts(view)
         if changed != source:
             workspaces.save_source(connection, changed)
@@ -101,9 +108,13 @@ def set_share(
 
 
 def _is_switchable(view: SourceView) -> bool:
-    """Whether the script of the source is ours to serve; a proxy's comes from its origin."""
-    is_proxied = view.domain is not None and view.domain.mode is Mode.PROXY
-    return view.source.type is SourceType.JAVASCRIPT and not is_proxied
+    """Whether the script of the source is ours to serve: not behind a proxy of Segment's."""
+    is_segments = _is_proxied(view) and view.default_hosts.is_segment
+    return view.source.type is SourceType.JAVASCRIPT and not is_segments
+
+
+def _is_proxied(view: SourceView) -> bool:
+    return view.domain is not None and view.domain.mode is Mode.PROXY
 
 
 def _refuse_unswitchable(view: SourceView) -> None:
@@ -111,8 +122,8 @@ def _refuse_unswitchable(view: SourceView) -> None:
         return
     if view.source.type is SourceType.JAVASCRIPT:
         sentence = (
-            f"{view.source.name} is behind a proxy of its owner's, whose script and settings are "
-            "not ours. The lines to change are listed with its rollout."
+            f"The script and the settings of {view.source.name} come through your proxy from "
+            "Segment, which alone can switch them. The lines to change are listed with its rollout."
         )
     else:
         sentence = (

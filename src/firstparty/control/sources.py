@@ -17,7 +17,7 @@ from firstparty.control.source_rules import parse_route, parse_write_key
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
 from firstparty.csp.device_mode import DeviceModeDestination, list_device_mode
 from firstparty.errors import Conflict, NotFound, Refused
-from firstparty.model.default_hosts import DefaultHosts, build_default_hosts
+from firstparty.model.default_hosts import SEGMENT_APIS, DefaultHosts, build_default_hosts
 from firstparty.model.domains import Domain, Mode
 from firstparty.model.identifiers import new_identifier, random_base62
 from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
@@ -246,7 +246,8 @@ def build_proxy_facts(source: Source, domain: Domain) -> SnippetFacts:
         cdn_host=domain.cdn_host,
         api_host=domain.api_host,
         alias=f"analytics.js/v1/{source.write_key}/analytics",
-        says_api_host=True,
+        # Segment's settings name Segment's API; ours are switched once the proxy has passed.
+        says_api_host=source.upstream in SEGMENT_APIS,
     )
 
 

@@ -48,6 +48,8 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     ``script_version`` is the version of Analytics.js that it gets; empty: the newest.
     ``share`` of a hundred visitors stay on the domain; the others are sent on to ``default_cdn``
     (an origin) and ``default_api`` (no scheme, with ``/v1``).
+    ``proxy_cdn`` and ``proxy_api`` are those of the owner's own proxy, which leads to the default
+    hosts; empty while there is none that has passed.
     """
 
     id: str
@@ -66,6 +68,8 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     script_version: str = ""
     default_cdn: str = ""
     default_api: str = ""
+    proxy_cdn: str = ""
+    proxy_api: str = ""
 
 
 class AnySource(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from firstparty.model.certificates import (
 )
 from firstparty.model.claims import ClaimState, cname_targets, nameserver_names
 from firstparty.model.default_hosts import build_default_hosts
-from firstparty.model.domains import Mode
+from firstparty.model.domains import Domain, Mode
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, HostKind, Targets, Zone
 from firstparty.model.feed import HttpChallenge as PublishedChallenge
 from firstparty.model.hosts import HTTPS_PORT
@@ -182,8 +182,13 @@ def _is_draining(case: Case) -> bool:
     return case.domain.intent is Intent.REMOVED
 
 
-def build_source(workspace: Workspace, source: Source, service: Service) -> EdgeSource:
-    """A source of a workspace as the parts in front know it."""
+def build_source(
+    workspace: Workspace, source: Source, service: Service, *, proxy: Domain | None = None
+) -> EdgeSource:
+    """A source of a workspace as the parts in front know it.
+
+    ``proxy`` is its owner's own, once that has passed.
+    """
     defaults = build_default_hosts(
         upstream=source.upstream,
         service_domain=service.domain,
@@ -207,4 +212,6 @@ def build_source(workspace: Workspace, source: Source, service: Service) -> Edge
         script_version=source.script_version,
         default_cdn=defaults.cdn_origin,
         default_api=defaults.api_base,
+        proxy_cdn=f"https://{proxy.cdn_host}" if proxy else "",
+        proxy_api=f"{proxy.api_host}/v1" if proxy else "",
     )

@@ -36,6 +36,7 @@ from firstparty.reconciler.turns import settle, take_turn
 from firstparty.store import certificates, domains, work
 from firstparty.store.feed import lock_feed, publish
 from firstparty.store.moves import save_move
+from firstparty.store.source_feed import note_source
 from firstparty.store.uses import drop_promise
 
 _OVER: Final = frozenset({OrderState.ISSUED, OrderState.FAILED})
@@ -83,7 +84,17 @@ def save_outcome(
     if after.claim.state is ClaimState.RELEASED:
         drop_promise(connection, after.domain.id)
     _publish(connection, stored, publication)
+    if _switches_hosts(stored, after):
+        for source_id in after.domain.source_ids:
+            note_source(connection, source_id)
     return _keep_history(connection, after, observation, now=now)
+
+
+def _switches_hosts(before: Case, after: Case) -> bool:
+    """Whether a proxy has passed for the first time, or is over: its sources are told."""
+    is_new = after.observation.statuses.has_been_live > before.observation.statuses.has_been_live
+    is_over = after.claim.state is ClaimState.RELEASED is not before.claim.state
+    return after.domain.mode is Mode.PROXY and (is_new or is_over)
 
 
 def _when_due(
