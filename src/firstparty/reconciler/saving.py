@@ -84,17 +84,19 @@ def save_outcome(
     if after.claim.state is ClaimState.RELEASED:
         drop_promise(connection, after.domain.id)
     _publish(connection, stored, publication)
-    if _switches_hosts(stored, after):
-        for source_id in after.domain.source_ids:
-            note_source(connection, source_id)
+    _tell_sources(connection, stored, after)
     return _keep_history(connection, after, observation, now=now)
 
 
-def _switches_hosts(before: Case, after: Case) -> bool:
-    """Whether a proxy has passed for the first time, or is over: its sources are told."""
+def _tell_sources(connection: Connection, before: Case, after: Case) -> None:
+    """A proxy that has passed for the first time, or is over: its sources' hosts are switched."""
+    if after.domain.mode is not Mode.PROXY:
+        return
     is_new = after.observation.statuses.has_been_live > before.observation.statuses.has_been_live
     is_over = after.claim.state is ClaimState.RELEASED is not before.claim.state
-    return after.domain.mode is Mode.PROXY and (is_new or is_over)
+    if is_new or is_over:
+        for source_id in after.domain.source_ids:
+            note_source(connection, source_id)
 
 
 def _when_due(
