@@ -38,11 +38,12 @@ from tests.ports import listener
 ROOM = 256 * 1024**2
 _RUN = (
     "import sys, uvloop; from pathlib import Path; "
-    "from firstparty.forward.forwarder import serve_forward; "
+    "from firstparty.forward.forwarder import Limits, serve_forward; "
+    "from firstparty.forward.kinds import Places; "
     "from firstparty.store.reader import open_feed; "
     "from firstparty.telemetry import configure_logs; configure_logs('forward'); "
     "uvloop.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
-    "log_url=sys.argv[3]))"
+    "log_url=sys.argv[3], limits=Limits(places=Places(allow_private=True))))"
 )
 
 
@@ -141,7 +142,9 @@ class Forwarding:
         await self.nats.stop()
         self.store.close()
 
-    def publish(self, number: int, upstream: str, *, source_type: str = "python") -> None:
+    def publish(
+        self, number: int, upstream: str, *, source_type: str = "python", region: str = ""
+    ) -> None:
         """Make a source known, or change it."""
         self.sources[number] = EdgeSource(
             id=f"src_{number}",
@@ -150,6 +153,7 @@ class Forwarding:
             write_key=f"WK{number}",
             alias="a/b",
             upstream=upstream,
+            region=region,
         )
         domain = EdgeDomain(
             id="dom_1",

@@ -5,16 +5,20 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from firstparty.forward.forwarder import DEFAULT_LIMITS, Limits, serve_forward
+from firstparty.forward.forwarder import Limits, serve_forward
+from firstparty.forward.kinds import Places
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Outcomes, Shelf
 from firstparty.store.reader import open_feed
 from tests.forwarding import Forwarding, OutsideUpstream, an_entry, first_sightings
+
+LIMITS = Limits(places=Places(allow_private=True))
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ async def other_upstream(stack: AsyncExitStack, tmp_path: Path) -> OutsideUpstre
 
 
 @asynccontextmanager
-async def running(forwarding: Forwarding, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[None]:
+async def running(forwarding: Forwarding, limits: Limits = LIMITS) -> AsyncIterator[None]:
     task = asyncio.create_task(
         serve_forward(
             feed=open_feed(str(forwarding.store.engine.url)),
@@ -307,7 +311,7 @@ async def test_a_dead_upstream_keeps_nobodys_messages_in_the_log(
     await upstream.control(mode="down")
     outcomes = Outcomes(forwarding.log)
     for _ in range(2):  # the second forwarder finds a shelf that the first one filled
-        async with running(forwarding, Limits(hold_after=timedelta(seconds=0.1))):
+        async with running(forwarding, replace(LIMITS, hold_after=timedelta(seconds=0.1))):
             for _ in range(20):
                 await forwarding.append((1, 100), (2, 3))
             async with asyncio.timeout(30):
@@ -335,7 +339,7 @@ async def test_what_is_older_than_the_limit_is_given_up_while_its_upstream_is_aw
     forwarding.publish(1, upstream.url)
     await upstream.control(mode="down")
     await forwarding.append((1, 7))
-    async with running(forwarding, Limits(expire_after=timedelta(seconds=0.5))):
+    async with running(forwarding, replace(LIMITS, expire_after=timedelta(seconds=0.5))):
         async with asyncio.timeout(30):
             while (account := (await forwarding.ledger()).account(1)).expired < 7:
                 await asyncio.sleep(0.05)
@@ -347,3 +351,36 @@ async def test_what_is_older_than_the_limit_is_given_up_while_its_upstream_is_aw
 
     assert (account.accepted, account.expired, account.waiting, account.dead) == (9, 7, 0, 0)
     assert upstream.ids() == forwarding.appended[1][7:]
+
+
+async def test_a_source_of_one_region_never_goes_to_the_upstream_of_another(
+    forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
+) -> None:
+    places = Places(regions={"us": upstream.url, "eu": other_upstream.url})
+    forwarding.publish(1, upstream.url, region="eu")
+    forwarding.publish(2, upstream.url, region="us")
+    await forwarding.append((1, 3), (2, 3))
+    async with running(forwarding, replace(LIMITS, places=places)):
+        ledger = await forwarding.settled(2)
+        assert upstream.ids("WK1") == []
+        assert ledger.account(1).delivered == 0
+        forwarding.publish(1, other_upstream.url, region="eu")
+        await forwarding.settled(1)
+
+    assert other_upstream.ids("WK1") == forwarding.appended[1]
+
+
+async def test_an_upstream_that_a_user_named_is_not_reached_at_a_private_address(
+    forwarding: Forwarding, upstream: OutsideUpstream
+) -> None:
+    port = upstream.url.rpartition(":")[2]
+    forwarding.publish(1, upstream.url)
+    forwarding.publish(2, f"http://localhost:{port}")
+    await forwarding.append((1, 1), (2, 1))
+    async with running(forwarding, replace(LIMITS, places=Places())):
+        async with asyncio.timeout(20):
+            while (await forwarding.ledger()).account(2).waiting < 1:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)  # time to deliver, were it allowed
+
+    assert upstream.ids() == []

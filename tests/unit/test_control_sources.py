@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,49 @@ def test_the_only_workspace_is_implied_and_one_of_several_is_not(here: Installat
     with pytest.raises(Refused) as missing:
         choose_workspace(here.store, a_caller(Role.OWNER), None)
     assert missing.value.code == "workspace-missing"
+
+
+def test_a_webhook_is_kept_with_its_path_and_gets_a_secret_of_its_own(here: Installation) -> None:
+    upstream = "webhook+https://hooks.example.com/in?team=1"
+    views = [
+        add_source(
+            here.store,
+            SYSTEM,
+            workspace_id=here.ours.id,
+            asked=SourceRequest(name="Hook", type=SourceType.PYTHON, upstream=upstream),
+            rules=RULES,
+            now=NOW,
+        )
+        for _ in range(2)
+    ]
+
+    assert {view.source.upstream for view in views} == {upstream}
+    assert len({view.source.webhook_secret for view in views}) == 2
+    assert all(view.source.webhook_secret.startswith("whsec_") for view in views)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "webhook+http://hooks.example.com/",
+        "webhook+https://",
+        "webhook+https://ann:secret@hooks.example.com/",
+        "webhook+https://127.1/",
+        "webhook+https://hooks.example.com/#x",
+        "webhook+file:///etc/passwd",
+    ],
+)
+def test_what_is_no_webhook_is_refused_with_an_example(typed: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_route("us", typed, RULES)
+
+    assert refused.value.code == "upstream-not-webhook"
+
+
+def test_files_are_written_only_where_the_operator_allows_it() -> None:
+    with pytest.raises(Refused) as refused:
+        parse_route("us", "files:ndjson", RULES)
+
+    assert refused.value.code == "files-not-allowed"
+    allowed = replace(RULES, has_files=True)
+    assert parse_route("us", "files:parquet", allowed) == ("us", "files:parquet")

@@ -106,6 +106,21 @@ class SourceDetail(SourceAnswer):
         )
 
 
+class NewSource(SourceDetail):
+    """A source that was just made."""
+
+    webhook_secret: Annotated[
+        str | None,
+        Field(description="Where its upstream is a webhook: checks our signatures; shown once"),
+    ] = None
+
+    @classmethod
+    def of_new(cls, view: SourceView) -> Self:
+        """The answer for this new source."""
+        secret = view.source.webhook_secret or None
+        return cls(**SourceDetail.of(view).model_dump(), webhook_secret=secret)
+
+
 class SnippetAnswer(BaseModel):
     """Code to copy, and what to know with it."""
 

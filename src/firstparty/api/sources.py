@@ -12,7 +12,7 @@ from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.privacy import PrivacyBody
 from firstparty.api.problems import describe_problems
-from firstparty.api.source_answers import SnippetAnswer, SourceAnswer, SourceDetail
+from firstparty.api.source_answers import NewSource, SnippetAnswer, SourceAnswer, SourceDetail
 from firstparty.control import source_changes, sources
 from firstparty.control.source_changes import SourceChange
 from firstparty.control.sources import SourceRequest as Asked
@@ -47,7 +47,8 @@ class SourceRequest(BaseModel):
     upstream: Annotated[
         str | None,
         Field(
-            description="The origin that messages go on to; the region's, if left out",
+            description="The origin that messages go on to, or webhook+https://HOST/PATH, "
+            "files:ndjson, files:parquet; the region's, if left out",
             examples=["https://events.example.com"],
         ),
     ] = None
@@ -125,7 +126,7 @@ def list_sources(
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-def add_source(here: Here, asked: SourceRequest) -> SourceDetail:
+def add_source(here: Here, asked: SourceRequest) -> NewSource:
     """Make a source. Needs the role editor."""
     view = sources.add_source(
         here.store,
@@ -143,7 +144,7 @@ def add_source(here: Here, asked: SourceRequest) -> SourceDetail:
         rules=here.rules,
         now=here.now,
     )
-    return SourceDetail.of(view)
+    return NewSource.of_new(view)
 
 
 @router.get("/{source_id}")

@@ -35,7 +35,7 @@ def add(  # noqa: PLR0913 - one parameter for each option
     region: Annotated[str, typer.Option(help="us or eu.")] = "us",
     upstream: Annotated[
         str | None,
-        typer.Option(metavar="ORIGIN", help="Where messages go; the region's if unsaid."),
+        typer.Option(metavar="UPSTREAM", help="Where messages go; the region's if unsaid."),
     ] = None,
     write_key: Annotated[
         str | None,
@@ -66,6 +66,8 @@ def add(  # noqa: PLR0913 - one parameter for each option
         },
     )
     _print_source(source, as_json=as_json)
+    if source.get("webhook_secret") and not as_json:
+        print_line(f"Check signatures with {source['webhook_secret']} (shown this once).")
 
 
 @app.command()

@@ -114,6 +114,8 @@ class ForwardSettings(Group, frozen=True, kw_only=True):
         }
     )
     expire_after_days: int = 0
+    files: str = ""
+    allow_private: bool = False
 
 
 class CdnSettings(Group, frozen=True, kw_only=True):

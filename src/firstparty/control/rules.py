@@ -16,7 +16,8 @@ class Rules:
 
     ``https_port`` is the edge's as the public sees it. ``authorities`` are the limits of the
     certificate authorities in use, in their order. ``edge_key`` is the file of the key that seals
-    certificates' keys.
+    certificates' keys. ``has_files`` says that messages may go
+    to files of the operator's.
     """
 
     service_domain: str
@@ -26,6 +27,7 @@ class Rules:
     public_resolvers: tuple[Address, ...] = ()
     authorities: Mapping[str, Limits]
     edge_key: Path
+    has_files: bool = False
 
 
 def build_rules(settings: Settings) -> Rules:
@@ -43,6 +45,7 @@ def build_rules(settings: Settings) -> Rules:
             special_use=frozenset(zone.rpartition(".")[2] for zone in zones),
         ),
         upstreams=settings.forward.upstreams,
+        has_files=bool(settings.forward.files),
         https_port=parse_address(settings.edge.https, key="edge.https").port,
         public_resolvers=tuple(
             parse_address(text, key="resolver.public") for text in settings.resolver.public

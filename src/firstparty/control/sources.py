@@ -13,13 +13,14 @@ from firstparty.control.fields import parse_title
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
 from firstparty.control.settings_warnings import SettingsWarning, find_warnings
-from firstparty.control.source_rules import parse_route, parse_write_key
+from firstparty.control.source_rules import new_webhook_secret, parse_route, parse_write_key
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
 from firstparty.csp.device_mode import DeviceModeDestination, list_device_mode
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.default_hosts import SEGMENT_APIS, DefaultHosts, build_default_hosts
 from firstparty.model.domains import Domain, Mode
 from firstparty.model.identifiers import new_identifier, random_base62
+from firstparty.model.upstreams import UpstreamKind, find_kind
 from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
 from firstparty.snippets.catalogue import build_snippet, find_form
 from firstparty.snippets.facts import SnippetFacts
@@ -98,6 +99,9 @@ def add_source(
         write_key=parse_write_key(asked.write_key),
         region=region,
         upstream=upstream,
+        webhook_secret=(
+            new_webhook_secret() if find_kind(upstream) is UpstreamKind.WEBHOOK else ""
+        ),
         alias=random_base62(ALIAS_LENGTH),
         created_at=now,
         settings=parse_settings(asked.settings),

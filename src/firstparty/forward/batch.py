@@ -88,16 +88,17 @@ def condemn(message: Message, *, reason: str) -> BadMessage:
     )
 
 
-def build_batch(texts: Sequence[bytes], *, sent_at: datetime, write_key: str) -> bytes:
+def build_batch(texts: Sequence[bytes], *, sent_at: datetime, write_key: str | None) -> bytes:
     """The body of one request; ``sent_at`` is the time of sending, so each try has its own."""
+    key = b"" if write_key is None else b',"writeKey":' + msgspec.json.encode(write_key)
     return b"".join(
         (
             b'{"batch":[',
             b",".join(texts),
             b'],"sentAt":"',
             format_instant(sent_at).encode(),
-            b'","writeKey":',
-            msgspec.json.encode(write_key),
+            b'"',
+            key,
             b"}",
         )
     )

@@ -67,4 +67,6 @@ class Breakers:
 
 def is_up(answer: Answer) -> bool:
     """Whether somebody is there who answers, whatever it says."""
+    if answer.refusal:
+        return True
     return answer.status is not None and answer.status not in _DOWN

@@ -30,15 +30,19 @@ _JUDGES_SOURCE: Final = frozenset({401, 402, 403, 404, 405, 407, 501, 505})
 class Answer:
     """What came back: a status with its headers and the start of its body, or an error instead.
 
-    ``headers`` are found by lower-case name. ``error`` says in a few words why there is no answer.
+    ``headers`` are found by lower-case name. ``error`` says in a few words why there is no answer,
+    ``refusal`` why it was not even asked: then the source's settings, or the operator's, are wrong.
     """
 
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     error: str = ""
+    refusal: str = ""
 
     def __str__(self) -> str:
+        if self.refusal:
+            return self.refusal
         return self.error if self.status is None else f"the upstream answered {self.status}"
 
 

@@ -1,7 +1,7 @@
 """The role: follow the feed, read the log, deliver; start over when the log was away."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -10,8 +10,8 @@ from firstparty.errors import Refused, Unavailable
 from firstparty.forward.directory import TOPICS, SourceDirectory
 from firstparty.forward.dispatch import HOLD_AFTER, Dispatcher
 from firstparty.forward.journal import Journal
+from firstparty.forward.kinds import Places, open_upstream
 from firstparty.forward.sending import Means
-from firstparty.forward.upstream import open_upstream
 from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
 from firstparty.store.follow import follow_feed
@@ -27,7 +27,9 @@ _STEADY_SECONDS: Final = 10.0  # what stopped after that long is news, even if i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much and how long. ``outcomes_bytes`` is for records, dead letters and what is held.
+    """How much, how long, and where to.
+
+    ``outcomes_bytes`` is for records, dead letters and what is held.
 
     Messages are given up when their upstream was away for ``expire_after``; None: never.
     """
@@ -35,6 +37,7 @@ class Limits:
     outcomes_bytes: int = 1024**3
     expire_after: timedelta | None = None
     hold_after: timedelta = HOLD_AFTER
+    places: Places = field(default_factory=Places)
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -49,7 +52,7 @@ async def serve_forward(
     for again and again; who is fenced off by another forwarder says so and waits.
     """
     directory = SourceDirectory()
-    async with open_upstream() as upstream, asyncio.TaskGroup() as tasks:
+    async with open_upstream(limits.places) as upstream, asyncio.TaskGroup() as tasks:
         tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
         means = Means(directory=directory, upstream=upstream, expire_after=limits.expire_after)
         tasks.create_task(_forward_for_ever(log_url, means, limits))

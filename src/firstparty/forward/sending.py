@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from firstparty.forward.batch import Pack, Prepared, build_batch, count_messages
+from firstparty.forward.batch import Pack, Prepared, count_messages
 from firstparty.forward.breaker import Breakers, is_up
 from firstparty.forward.delivery import (
+    PARKED_FOR,
     Answer,
     Dead,
     Delivered,
     Expired,
+    Outcome,
     Park,
     Retry,
     Split,
@@ -27,8 +29,11 @@ from firstparty.telemetry import Log
 class Upstream(Protocol):
     """Where batches go."""
 
-    async def send(self, origin: str, write_key: str, body: bytes) -> Answer:
-        """Deliver ``body``; MUST NOT raise for what the other side or the network does."""
+    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+        """Deliver the messages in ``texts``, JSON objects with commas between them, in order.
+
+        MUST NOT raise for what the other side, the network or the disk does.
+        """
         ...
 
 
@@ -74,13 +79,7 @@ class Sender:
                 if self._is_too_old(items):
                     return Expired()
                 continue
-            outcome = judge(
-                answer,
-                messages=messages,
-                failures=failures,
-                jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
-                now=datetime.now(UTC),
-            )
+            outcome = _judge(answer, messages=messages, failures=failures)
             self.is_failing = isinstance(outcome, Retry | Park)
             if not isinstance(outcome, Retry | Park):
                 if failures:
@@ -105,12 +104,11 @@ class Sender:
             await self._wait(source, kept)
             return None
         try:
-            body = build_batch(texts, sent_at=datetime.now(UTC), write_key=source.write_key)
-            answer = await self._means.upstream.send(origin, source.write_key, body)
+            answer = await self._means.upstream.send(source, texts)
         except BaseException:
             breakers.withdraw(origin)
             raise
-        jitter = random.random()  # noqa: S311 - as above
+        jitter = random.random()  # noqa: S311 - spreads probes
         breakers.report(origin, is_up=is_up(answer), now=clock(), jitter=jitter)
         return answer
 
@@ -122,6 +120,18 @@ class Sender:
         if limit is None or _is_replayed(items):
             return False
         return datetime.now(UTC) - _received_at(items[-1]) > limit
+
+
+def _judge(answer: Answer, *, messages: int, failures: int) -> Outcome:
+    if answer.refusal:
+        return Park(after=PARKED_FOR, reason=answer.refusal)
+    return judge(
+        answer,
+        messages=messages,
+        failures=failures,
+        jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
+        now=datetime.now(UTC),
+    )
 
 
 def _received_at(item: Prepared | Pack) -> datetime:

@@ -1,50 +1,97 @@
-"""Delivery over HTTP: one request, one answer. What the answer means is decided elsewhere."""
+"""Delivery over HTTP: one request, one answer. What the answer means is decided elsewhere.
+
+Places that a user named are reached only at public addresses, unless the operator allows others.
+"""
 
 import asyncio
+import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
-from firstparty import __version__
+from firstparty.forward.batch import build_batch
 from firstparty.forward.delivery import Answer
+from firstparty.model.feed import EdgeSource
+from firstparty.outbound.addresses import is_public_text, parse_host
 
 _TIMEOUT: Final = timedelta(seconds=30)  # from the free connection to the end of the answer
 _REQUESTS_PER_ORIGIN: Final = 16  # so that one upstream, however slow, gets no more than these
 _TEXT_BYTES: Final = 2_048  # of an answer's body; enough for any reason
 
 
-class HttpUpstream:
-    """Posts batches. TLS is verified, redirects are not followed, cookies are not kept."""
+class NotPublic(OSError):
+    """A host that a user named has an address that is not public."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+
+class PublicResolver(AbstractResolver):
+    """Finds addresses, and refuses every host that has one which is not public."""
+
+    def __init__(self, trusted: Collection[str]) -> None:
+        """``trusted`` are hosts that the operator named: they may be anywhere."""
+        self._resolver = aiohttp.ThreadedResolver()
+        self._trusted = frozenset(trusted)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of ``host``. Raises OSError."""
+        found = await self._resolver.resolve(host, port, family)
+        if host not in self._trusted and not all(is_public_text(one["host"]) for one in found):
+            raise NotPublic(f"{host} has an address that is not public")
+        return found
+
+    async def close(self) -> None:
+        """Give back what it holds."""
+        await self._resolver.close()
+
+
+class HttpPoster:
+    """Posts bodies. TLS is verified, redirects are not followed, cookies are not kept."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, trusted: Collection[str] | None = None
+    ) -> None:
+        """``trusted``: the hosts that may have addresses that are not public; None: any may."""
         self._session = session
+        self._trusted = trusted
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(_REQUESTS_PER_ORIGIN)
         )
 
-    async def send(self, origin: str, write_key: str, body: bytes) -> Answer:
-        """POST ``body`` to ``<origin>/v1/batch``. Never raises for what the network does."""
-        async with self._slots[origin]:
-            try:
-                async with asyncio.timeout(_TIMEOUT.total_seconds()):
-                    return await self._post(f"{origin.rstrip('/')}/v1/batch", write_key, body)
-            except TimeoutError:
-                return Answer(error=f"no answer within {_TIMEOUT.total_seconds():.0f} s")
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                return Answer(error=f"{type(error).__name__}: {error}")
+    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
+        """POST ``body`` as JSON. Never raises for what the other side or the network does."""
+        try:
+            target = URL(url)
+            self._check(target)
+            async with self._slots[str(target.origin())], asyncio.timeout(_TIMEOUT.total_seconds()):
+                return await self._post(target, body, headers)
+        except NotPublic as error:
+            return Answer(refusal=str(error))
+        except TimeoutError:
+            return Answer(error=f"no answer within {_TIMEOUT.total_seconds():.0f} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error.__cause__, NotPublic):
+                return Answer(refusal=str(error.__cause__))
+            return Answer(error=f"{type(error).__name__}: {error}")
 
-    async def _post(self, url: str, write_key: str, body: bytes) -> Answer:
+    def _check(self, url: URL) -> None:
+        """An address in the URL itself is never resolved. Raises NotPublic, ValueError."""
+        host = url.host or ""
+        if self._trusted is None or host in self._trusted:
+            return
+        if not isinstance(parse_host(host), str) and not is_public_text(host):
+            raise NotPublic(f"{host} is not public")
+
+    async def _post(self, url: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
         async with self._session.post(
             url,
             data=body,
-            headers={
-                "Authorization": aiohttp.encode_basic_auth(write_key, ""),
-                "Content-Type": "application/json",
-            },
+            headers={"Content-Type": "application/json", **headers},
             allow_redirects=False,
         ) as response:
             start = await response.content.read(_TEXT_BYTES)
@@ -58,13 +105,17 @@ class HttpUpstream:
             )
 
 
-@asynccontextmanager
-async def open_upstream() -> AsyncIterator[HttpUpstream]:
-    """The HTTP upstream, with connections that are kept and closed at the end."""
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"firstparty/{__version__}"},
-        timeout=aiohttp.ClientTimeout(total=None),
-    ) as session:
-        yield HttpUpstream(session)
+class TrackingUpstream:
+    """Posts batches to the tracking API of each source's origin."""
+
+    def __init__(self, poster: HttpPoster) -> None:
+        self._poster = poster
+
+    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+        """POST to ``<origin>/v1/batch`` with the source's write key."""
+        body = build_batch(texts, sent_at=datetime.now(UTC), write_key=source.write_key)
+        return await self._poster.post(
+            f"{source.upstream.rstrip('/')}/v1/batch",
+            body,
+            headers={"Authorization": aiohttp.encode_basic_auth(source.write_key, "")},
+        )

@@ -40,7 +40,7 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     ``number`` is the small stable integer that stands for the source in log entries.
     ``alias`` is the script's path without slash in front and without extension
     (``"workspace-alias/source-alias"``); ``old_alias`` is the one before, while both are served.
-    ``upstream`` is an origin such as
+    ``upstream`` (see model/upstreams.py) is an origin such as
     ``https://api.segment.io`` (no path). ``settings`` is the source's settings JSON as its owner
     stored it, not rewritten; unknown keys are kept. ``origin`` is one of model.workspaces.Origin.
     ``cdn_upstream`` is the origin of the CDN that is mirrored for this source; empty: none is.
@@ -64,6 +64,8 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     cdn_upstream: str = ""
     privacy: PrivacyRules = NO_RULES
     messages_per_second: int = 0
+    region: str = ""
+    webhook_secret: str = ""
     share: int = 100
     script_version: str = ""
     default_cdn: str = ""

@@ -66,7 +66,7 @@ class Source:
     """One site or app with a write key.
 
     ``number`` stands for the source in log entries, never changes and is never used again.
-    ``alias`` is the second part of the script's path. ``upstream`` is an origin, no path.
+    ``alias`` is the second part of the script's path. ``upstream`` is as model/upstreams.py says.
     ``share`` is how many visitors in a hundred stay on the domain after the script is loaded.
     """
 
@@ -87,6 +87,7 @@ class Source:
     messages_per_second: int = 0  # how many it may send; 0: as many as it likes
     share: int = EVERYBODY
     script_version: str = ""  # empty: the newest that is installed
+    webhook_secret: str = ""  # what an upstream that is a webhook checks our signature with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -208,6 +208,8 @@ def build_source(
         cdn_upstream=service.cdn_upstream if has_upstream else "",
         privacy=source.privacy,
         messages_per_second=source.messages_per_second,
+        region=source.region,
+        webhook_secret=source.webhook_secret,
         share=source.share,
         script_version=source.script_version,
         default_cdn=defaults.cdn_origin,

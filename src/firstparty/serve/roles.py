@@ -134,6 +134,7 @@ async def _cdn(here: Surroundings) -> None:
 
 async def _forward(here: Surroundings) -> None:
     from firstparty.forward.forwarder import Limits, serve_forward
+    from firstparty.forward.kinds import Places
 
     days = here.settings.forward.expire_after_days
     await serve_forward(
@@ -143,6 +144,11 @@ async def _forward(here: Surroundings) -> None:
         limits=Limits(
             outcomes_bytes=here.settings.spool.max_bytes,
             expire_after=timedelta(days=days) if days else None,
+            places=Places(
+                regions=here.settings.forward.upstreams,
+                files=Path(here.settings.forward.files) if here.settings.forward.files else None,
+                allow_private=here.settings.forward.allow_private,
+            ),
         ),
     )
 

@@ -104,6 +104,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             messages_per_second=source.messages_per_second,
             share=source.share,
             script_version=source.script_version,
+            webhook_secret=source.webhook_secret,
             created_at=source.created_at,
         )
     )
@@ -198,4 +199,5 @@ def _source(row: Row[Any]) -> Source:
         messages_per_second=row.messages_per_second,
         share=row.share,
         script_version=row.script_version,
+        webhook_secret=row.webhook_secret,
     )

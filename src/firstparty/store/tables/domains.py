@@ -37,6 +37,7 @@ sources: Final = Table(
     Column("messages_per_second", Integer, nullable=False, server_default="0"),
     Column("script_version", String(40), nullable=False, server_default=""),
     Column("share", Integer, nullable=False, server_default="100"),
+    Column("webhook_secret", String(100), nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("workspace_id", "alias"),
 )

@@ -1,0 +1,180 @@
+"""Delivery into files: one JSON object a line, in the order of arrival; Parquet is made of these.
+
+A source has a directory of its own. What is delivered goes to the end of ``NAME.ndjson.part``,
+flushed to disk before it counts. When the file is large or old enough it gets its final name; a
+Parquet file is written of it, whole, at that moment. So a file without ``.part`` is complete and
+never changes, and a crash loses nothing: the part is there, and is ended at the next start.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from firstparty.forward.delivery import Answer
+from firstparty.model.feed import EdgeSource
+from firstparty.model.upstreams import UpstreamKind
+from firstparty.telemetry import Log
+
+MAX_FILE_BYTES: Final = 64 * 1024**2
+MAX_FILE_AGE: Final = timedelta(minutes=15)
+_PART: Final = ".ndjson.part"
+_SAFE_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,80}")
+_MESSAGES: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_COLUMNS: Final = ("messageId", "type", "event", "userId", "anonymousId", "timestamp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A file that is being written."""
+
+    file: BinaryIO
+    path: Path
+    kind: UpstreamKind
+    opened_at: float
+
+
+class FileUpstream:
+    """Appends batches to files under ``directory``; None: the operator has not named one."""
+
+    def __init__(
+        self,
+        directory: Path | None,
+        *,
+        max_bytes: int = MAX_FILE_BYTES,
+        max_age: timedelta = MAX_FILE_AGE,
+    ) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._max_age = max_age.total_seconds()
+        self._parts: dict[str, _Part] = {}
+
+    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+        """Append the messages; 200 once they are on disk. Never raises for what the disk does."""
+        if self._directory is None:
+            return Answer(refusal="no directory for files: set forward.files")
+        try:
+            await asyncio.to_thread(self._append, source, texts)
+        except (OSError, ImportError, ValueError) as error:
+            self._drop(source.id)
+            return Answer(error=f"{type(error).__name__}: {error}")
+        return Answer(status=HTTPStatus.OK)
+
+    async def end_old(self) -> None:
+        """Give files that are old enough their final names; call it now and then."""
+        for source_id, part in list(self._parts.items()):
+            if time.monotonic() - part.opened_at >= self._max_age:
+                self._drop(source_id)
+                await asyncio.to_thread(_end, part.path, part.kind)
+
+    async def close(self) -> None:
+        """End what is open."""
+        for source_id, part in list(self._parts.items()):
+            self._drop(source_id)
+            await asyncio.to_thread(_end, part.path, part.kind)
+
+    def _append(self, source: EdgeSource, texts: Sequence[bytes]) -> None:
+        part = self._parts.get(source.id) or self._open(source)
+        self._parts[source.id] = part
+        lines = [_one_line(raw) for raw in _MESSAGES.decode(b"[%b]" % b",".join(texts))]
+        part.file.write(b"".join(line + b"\n" for line in lines))
+        part.file.flush()
+        os.fsync(part.file.fileno())
+        if part.file.tell() >= self._max_bytes:
+            self._drop(source.id)
+            with contextlib.suppress(OSError):  # it is all there, and is ended at the next start
+                _end(part.path, part.kind)
+
+    def _open(self, source: EdgeSource) -> _Part:
+        assert self._directory is not None
+        if not _SAFE_ID.fullmatch(source.id):
+            raise ValueError(f"{source.id!r} is no name for a directory")
+        kind = UpstreamKind(source.upstream)
+        folder = self._directory / source.id
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"*{_PART}"):
+            _mend(left)
+            _end(left, kind)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        path = folder / f"{stamp}-{secrets.token_hex(4)}{_PART}"
+        file = path.open("xb")
+        _flush_folder(folder)
+        return _Part(file=file, path=path, kind=kind, opened_at=time.monotonic())
+
+    def _drop(self, source_id: str) -> None:
+        part = self._parts.pop(source_id, None)
+        if part is not None:
+            with contextlib.suppress(OSError):
+                part.file.close()
+
+
+def _one_line(raw: msgspec.Raw) -> bytes:
+    text = bytes(raw)
+    # In JSON a line break can only stand between values.
+    return text if b"\n" not in text and b"\r" not in text else msgspec.json.format(text, indent=-1)
+
+
+def _mend(part: Path) -> None:
+    """Cut off a line that a crash left half written: it was never acknowledged."""
+    with part.open("r+b") as file:
+        data = file.read()
+        file.truncate(data.rfind(b"\n") + 1)
+
+
+def _end(part: Path, kind: UpstreamKind) -> None:
+    """Give a part its final name, as the kind of file that is wanted."""
+    name = part.name.removesuffix(_PART)
+    if not part.exists():
+        return
+    if part.stat().st_size == 0:
+        part.unlink()
+    elif kind is UpstreamKind.PARQUET:
+        _write_parquet(part, part.with_name(f"{name}.parquet"))
+        part.unlink()
+    else:
+        part.rename(part.with_name(f"{name}.ndjson"))
+    _flush_folder(part.parent)
+
+
+def _write_parquet(part: Path, target: Path) -> None:
+    # Heavy, and an extra that only those have installed who want it.
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    lines = part.read_bytes().splitlines()
+    found = [msgspec.json.decode(line) for line in lines]
+    columns: dict[str, list[str | None]] = {
+        name: [_text(message.get(name)) for message in found] for name in _COLUMNS
+    }
+    columns["message"] = [line.decode() for line in lines]
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    unfinished = target.with_suffix(".parquet.part")
+    pq.write_table(pa.table(columns, schema=schema), unfinished, compression="zstd")
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.rename(target)
+    Log("forward").info("forward.parquet_written", messages=len(lines))
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,186 @@
+"""What every kind of upstream promises, tried on all."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook
+
+from firstparty.forward.delivery import Answer
+from firstparty.forward.files import FileUpstream
+from firstparty.forward.sending import Upstream
+from firstparty.forward.upstream import HttpPoster, TrackingUpstream
+from firstparty.forward.webhook import WebhookUpstream
+from firstparty.model.feed import EdgeSource
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+KINDS = ["tracking", "webhook", "files:ndjson", "files:parquet"]
+
+
+def a_source(upstream: str) -> EdgeSource:
+    return EdgeSource(
+        id="src_1",
+        number=1,
+        type="python",
+        write_key="WK",
+        alias="a/b",
+        upstream=upstream,
+        webhook_secret=SECRET,
+    )
+
+
+def need_parquet(kind: str) -> None:
+    if kind == "files:parquet":
+        pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+
+
+class Place:
+    """Where one kind of upstream delivers to, and what arrived there."""
+
+    def __init__(
+        self, upstream: Upstream, source: EdgeSource, read: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        self._upstream = upstream
+        self._source = source
+        self._read = read
+
+    async def send(self, *texts: bytes) -> Answer:
+        return await self._upstream.send(self._source, texts)
+
+    async def arrived(self) -> list[dict[str, Any]]:
+        if isinstance(self._upstream, FileUpstream):
+            await self._upstream.close()
+        return self._read()
+
+
+class Receiver:
+    """An HTTP server that takes batches, and checks signatures."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        if "webhook-signature" in request.headers:
+            Webhook(SECRET).verify(body, dict(request.headers))
+            self.ids.append(request.headers["webhook-id"])
+        self.messages += json.loads(body)["batch"]
+        return web.Response()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_post("/{rest:.*}", self.take)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await runner.cleanup()
+
+
+def read_files(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for file in sorted(folder.iterdir()):
+        if file.suffix == ".parquet":
+            rows = pytest.importorskip("pyarrow.parquet").read_table(file).to_pylist()
+            assert all(row["messageId"] == json.loads(row["message"])["messageId"] for row in rows)
+            found += [json.loads(row["message"]) for row in rows]
+        else:
+            assert file.suffix == ".ndjson"
+            found += [json.loads(line) for line in file.read_bytes().splitlines()]
+    return found
+
+
+@pytest.fixture(params=KINDS)
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    kind = request.param
+    if kind.startswith("files:"):
+        need_parquet(kind)
+        yield Place(FileUpstream(tmp_path), a_source(kind), lambda: read_files(tmp_path / "src_1"))
+        return
+    receiver = Receiver()
+    async with receiver.serving() as url, aiohttp.ClientSession() as session:
+        poster = HttpPoster(session)
+        if kind == "webhook":
+            source = a_source(f"webhook+{url}/hooks/1?a=b")
+            yield Place(WebhookUpstream(poster), source, lambda: receiver.messages)
+        else:
+            yield Place(TrackingUpstream(poster), a_source(url), lambda: receiver.messages)
+
+
+async def test_what_is_sent_arrives_in_order_and_whole(place: Place) -> None:
+    pack = rb'{"messageId":"m1","n":{"x":1}},{"messageId":"m2","e":"\u00e4\n"}'
+    first = await place.send(pack, b'{"messageId":"m3",\n"spaced": true}')
+    second = await place.send(b'{"messageId":"m4","event":7}')
+
+    assert (first.status, second.status) == (200, 200)
+    assert await place.arrived() == [
+        {"messageId": "m1", "n": {"x": 1}},
+        {"messageId": "m2", "e": "\u00e4\n"},
+        {"messageId": "m3", "spaced": True},
+        {"messageId": "m4", "event": 7},
+    ]
+
+
+async def test_a_webhook_request_has_the_same_id_at_every_try() -> None:
+    receiver = Receiver()
+    async with receiver.serving() as url, aiohttp.ClientSession() as session:
+        upstream = WebhookUpstream(HttpPoster(session))
+        for text in (b'{"messageId":"m1"}', b'{"messageId":"m1"}', b'{"messageId":"m2"}'):
+            await upstream.send(a_source(f"webhook+{url}/"), [text])
+
+    assert receiver.ids[0] == receiver.ids[1] != receiver.ids[2]
+
+
+async def test_nothing_that_goes_wrong_is_raised(tmp_path: Path) -> None:
+    (tmp_path / "src_1").write_text("a file where the directory belongs")
+    files = await FileUpstream(tmp_path).send(a_source("files:ndjson"), [b"{}"])
+    nowhere = await FileUpstream(None).send(a_source("files:ndjson"), [b"{}"])
+    async with aiohttp.ClientSession() as session:
+        hook = WebhookUpstream(HttpPoster(session))
+        closed = await hook.send(a_source("webhook+http://127.0.0.1:1/"), [b"{}"])
+        guarded = TrackingUpstream(HttpPoster(session, trusted=()))
+        private = await guarded.send(a_source("http://127.0.0.1:1"), [b"{}"])
+
+    assert files.error
+    assert nowhere.refusal
+    assert closed.error
+    assert private.refusal
+
+
+@pytest.mark.parametrize("kind", ["files:ndjson", "files:parquet"])
+async def test_what_a_crash_left_is_ended_at_the_next_start_without_its_torn_line(
+    tmp_path: Path, kind: str
+) -> None:
+    need_parquet(kind)
+    killed = FileUpstream(tmp_path)
+    await killed.send(a_source(kind), [b'{"messageId":"m1"}'])
+    (part,) = (tmp_path / "src_1").iterdir()
+    part.write_bytes(part.read_bytes() + b'{"messageId":"to')
+    started = FileUpstream(tmp_path)
+    await started.send(a_source(kind), [b'{"messageId":"m2"}'])
+    await started.close()
+    await killed.close()
+
+    assert [message["messageId"] for message in read_files(tmp_path / "src_1")] == ["m1", "m2"]
+
+
+async def test_files_end_when_they_are_large_or_old(tmp_path: Path) -> None:
+    large = FileUpstream(tmp_path / "large", max_bytes=10)
+    old = FileUpstream(tmp_path / "old", max_age=timedelta(0))
+    for upstream in (large, old):
+        for number in range(3):
+            await upstream.send(a_source("files:ndjson"), [b'{"messageId":"m%d"}' % number])
+            await upstream.end_old()
+
+    for name in ("large", "old"):
+        files = list((tmp_path / name / "src_1").iterdir())
+        assert len(files) == 3
+        assert {file.suffix for file in files} == {".ndjson"}
