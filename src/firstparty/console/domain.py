@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from cryptography import x509
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from firstparty.console.visits import Visit
 from firstparty.console.words import WORD_SENTENCES
 from firstparty.control import domains
 from firstparty.control.callers import require_role
+from firstparty.control.certificates import list_tries
 from firstparty.control.views import DomainView
 from firstparty.errors import NotFound
 from firstparty.model.certificates import Certificate
@@ -22,6 +23,8 @@ from firstparty.model.status import Intent, Word
 from firstparty.model.workspaces import Role
 from firstparty.store.certificates import load_newest_certificate
 from firstparty.store.work import list_history
+
+_TRIES: Final = 6  # on the page; the rest by REST
 
 
 def show_domain(visit: Visit) -> Response:
@@ -140,6 +143,7 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
         "parent": domain_page.relative_name(domain.name)[1],
         "zone_file": domain_page.zone_file(view.records),
         "providers": domain_page.provider_forms(view),
+        "tries": list_tries(visit.place.store, visit.caller, domain.id, now=visit.now)[:_TRIES],
         "certificate": certificate and _certificate(certificate),
         "history": history,
         "snippet_groups": [

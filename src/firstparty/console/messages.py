@@ -1,7 +1,7 @@
 """What became of messages: the ledger, and the dead letters with their replay."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -27,6 +27,7 @@ from firstparty.events.whose import audit_replay, find_source, list_sources
 from firstparty.forward.ledger import Account
 from firstparty.forward.letters import open_request
 from firstparty.model.workspaces import Role, Source
+from firstparty.spool.tally import NotKept, read_tally
 
 _LETTERS: Final = 50
 _SOURCES: Final = 200
@@ -35,20 +36,31 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLine:
-    """A source and its account."""
+    """A source, its account, and what was not accepted of it."""
 
     source: Source
     account: Account
+    not_kept: NotKept
 
 
 def show_ledger(visit: Visit) -> Response:
     """Source by source: what was accepted, and what became of it."""
     values = messages_values(visit, tab="ledger")
     sources: list[Source] = values["sources"]
-    now: LedgerNow = ask_spool(visit, lambda spool: read_ledger(spool.log, spool.outcomes))
+    shown = chosen_of(visit, sources)[:_SOURCES]
+
+    async def read(spool: Spool) -> tuple[LedgerNow, Mapping[int, NotKept]]:
+        now = await read_ledger(spool.log, spool.outcomes)
+        return now, await read_tally(spool.log, [source.number for source in shown])
+
+    now, not_kept = ask_spool(visit, read)
     lines = [
-        AccountLine(source=source, account=now.ledger.account(source.number))
-        for source in chosen_of(visit, sources)[:_SOURCES]
+        AccountLine(
+            source=source,
+            account=now.ledger.account(source.number),
+            not_kept=not_kept[source.number],
+        )
+        for source in shown
     ]
     return render_page(
         visit,
