@@ -503,3 +503,20 @@ async def test_a_channel_is_made_tried_switched_off_and_removed(world: ConsoleWo
     assert "A test of the channel On call" in tried
     assert "Switch on" in switched
     assert "Nobody is told yet" in gone.text
+
+
+async def test_a_source_with_a_webhook_upstream_shows_its_secret_once(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    path = f"/workspaces/{shop.id}/sources"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        form = {"csrf": csrf_of(await browser.get(f"{path}/new")), "name": "Hooks"}
+        form |= {"type": "http", "region": "us", "upstream": "webhook+https://hooks.shop.com/in"}
+        added = await browser.post(f"{path}/new", data=form)
+        source = re.findall(r"src_[0-9A-Za-z]+", added.text)[0]
+        page = await browser.get(f"{path}/{source}")
+
+    assert "whsec_" in added.text
+    assert "whsec_" not in page.text
+    assert "webhook+https://hooks.shop.com/in" in text_of(page)

@@ -65,9 +65,11 @@ def add_source(visit: Visit) -> Response:
         raise
     except Refused as refused:
         return _render_form(visit, visit.form.typed(), refused)
-    return redirect(
-        visit, f"/workspaces/{workspace_id}/sources/{view.source.id}", flash="source-added"
-    )
+    here = f"/workspaces/{workspace_id}/sources/{view.source.id}"
+    if view.source.webhook_secret:
+        values = workspace_values(visit, area="sources")
+        return render_page(visit, "source_secret.html", **values, source=view.source, here=here)
+    return redirect(visit, here, flash="source-added")
 
 
 def show_source(visit: Visit) -> Response:
