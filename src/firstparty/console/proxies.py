@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
@@ -14,7 +15,7 @@ from firstparty.console.visits import Visit
 from firstparty.control.callers import require_role
 from firstparty.control.proxies import show_proxy
 from firstparty.control.proxy_checks import admit_proxy_check
-from firstparty.control.proxy_views import ProxyRequest, ProxyView
+from firstparty.control.proxy_views import ProxyRequest, ProxyView, show_segment_proxy
 from firstparty.control.sources import list_sources, show_source
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.workspaces import Role
@@ -27,6 +28,18 @@ from firstparty.proxies.target import Target, parse_target
 
 MAX_CHECKS: Final = 4  # at a time, all people together
 _SOURCES: Final = 500
+_FIELDS: Final = (
+    "source",
+    "provider",
+    "cdn_host",
+    "api_host",
+    "caching",
+    "write_key",
+    "source_url",
+    "segment_source_id",
+)
+# Instead of a source of ours: Segment's own endpoints.
+_REGIONS: Final = MappingProxyType({"segment-us": "us", "segment-eu": "eu"})
 _RESULTS: Final = "<!-- results -->"  # the page before it is sent at once, what follows at the end
 _TONES: Final = {Status.PASS: "good", Status.WARN: "wait", Status.FAIL: "bad", Status.SKIP: "idle"}
 
@@ -34,8 +47,8 @@ _TONES: Final = {Status.PASS: "good", Status.WARN: "wait", Status.FAIL: "bad", S
 def show_generator(visit: Visit) -> Response:
     """The form, and what it makes: everything is in the address, so that it can be passed on."""
     values = _values(visit, tab="generate")
-    typed = {name: visit.query.get(name, "") for name in ("cdn_host", "api_host", "provider")}
-    typed |= {"source": visit.query.get("source", ""), "caching": visit.query.get("caching", "yes")}
+    typed = {name: visit.query.get(name, "") for name in _FIELDS}
+    typed["caching"] = typed["caching"] or "yes"
     made, wrong = None, None
     if typed["cdn_host"] or typed["api_host"]:
         try:
@@ -50,7 +63,10 @@ def show_generator(visit: Visit) -> Response:
         status=status_of(wrong) if wrong else HTTPStatus.OK,
         **values,
         values=typed,
-        source_options=[(one.id, one.name) for one in values["sources"]],
+        source_options=[
+            *((one.id, one.name) for one in values["sources"]),
+            *((value, f"Segment itself, {region.upper()}") for value, region in _REGIONS.items()),
+        ],
         provider_options=[(name, one.title) for name, one in list_providers().items()],
         made=made,
         wrong=wrong,
@@ -126,15 +142,22 @@ async def _stream(visit: Visit, target: Target, head: str, tail: str) -> AsyncIt
 
 
 def _generate(visit: Visit, typed: dict[str, str]) -> ProxyView:
-    view = show_source(visit.place.store, visit.caller, typed["source"], rules=visit.place.rules)
-    if view.source.workspace_id != visit.path["workspace_id"]:
-        raise NotFound("source", typed["source"])
     asked = ProxyRequest(
         provider=typed["provider"],
         cdn_host=typed["cdn_host"],
         api_host=typed["api_host"] or None,
         is_cached=typed["caching"] == "yes",
+        source_url=typed["source_url"].strip() or None,
+        segment_source_id=typed["segment_source_id"].strip() or None,
     )
+    region = _REGIONS.get(typed["source"])
+    if region is not None:
+        return show_segment_proxy(
+            asked, region=region, write_key=typed["write_key"].strip() or None
+        )
+    view = show_source(visit.place.store, visit.caller, typed["source"], rules=visit.place.rules)
+    if view.source.workspace_id != visit.path["workspace_id"]:
+        raise NotFound("source", typed["source"])
     return show_proxy(view, asked)
 
 
