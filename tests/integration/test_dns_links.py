@@ -141,7 +141,7 @@ async def test_the_button_on_the_domains_page_shows_a_link_that_works(world: Con
         (link,) = [word for word in text_of(made).split() if word.startswith(world.url)]
         opened = await stranger.get(link)
 
-    assert "Link for the DNS admin" in text_of(page)
+    assert "Make a link for the DNS admin" in text_of(page)
     assert opened.status_code == 200
     assert view.records[0].record.value in text_of(opened)
 
