@@ -542,3 +542,31 @@ async def test_a_proxy_of_segments_own_endpoints_needs_no_source_and_fills_in_th
     assert "Source URL: https://app.x/s" in made
     assert bad.status_code == 422
     assert "not a write key" in field_of(bad.text, "write_key")
+
+
+async def test_a_proxy_asked_for_has_a_page_that_says_what_is_the_owners_own(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source = world.source(shop)
+    async with world.browser() as browser:
+        await sign_in(browser)
+        added = await fill_in_domain(
+            browser,
+            f"/workspaces/{shop.id}/domains/new",
+            name="proxy.shop.test",
+            mode="proxy",
+            source_ids=[source.id],
+            cdn_host="evs.shop.test",
+            api_host="api.shop.test",
+        )
+        page = await browser.get(added.headers["location"])
+        removal = await browser.get(f"{added.headers['location']}/remove")
+
+    assert page.status_code == 200
+    assert "evs.shop.test" in page.text
+    assert "runs on your side" in text_of(page)
+    assert "renew nothing" in text_of(page)
+    assert "Certificate issued" not in page.text
+    assert removal.status_code == 200
