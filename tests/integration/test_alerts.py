@@ -1,8 +1,9 @@
 """Alerts sent for real: to a TLS server of one's own, and to a real SMTP server."""
 
 import asyncio
+import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ from tests.installation import Installation, an_installation
 from tests.nats_server import free_port
 
 SEALER = Sealer(bytes(32))
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # signatures are good for minutes only: see is_signed
 
 
 @dataclass
@@ -99,6 +100,13 @@ async def send(here: Installation, channel: Channel, by: Sender, *nows: datetime
     return list_deliveries(here.store, SEALER, SYSTEM, channel.id)[0]
 
 
+def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the signature is right, however long ago this module was read."""
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    signature = Webhook(secret).sign(headers["webhook-id"], at, body.decode())
+    return signature in headers["webhook-signature"].split(" ")
+
+
 async def test_a_webhook_refused_at_first_is_sent_again_with_the_same_id(
     here: Installation, ca: ThrowawayCa
 ) -> None:
@@ -112,7 +120,8 @@ async def test_a_webhook_refused_at_first_is_sent_again_with_the_same_id(
     assert delivery.tries == len(receiver.got) == 2
     assert {headers["webhook-id"] for headers, _ in receiver.got} == {delivery.id}
     headers, body = receiver.got[-1]
-    assert Webhook(channel.secret).verify(body, headers)["type"] == "test"
+    assert is_signed(channel.secret, headers, body)
+    assert json.loads(body)["type"] == "test"
 
 
 async def test_a_receiver_that_is_gone_is_asked_no_more(
