@@ -10,11 +10,11 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from firstparty.console.domain import load_domain
 from firstparty.console.failures import status_of
-from firstparty.console.pages import render_page, render_text, workspace_values
+from firstparty.console.pages import render_page, render_text, stream_page, workspace_values
 from firstparty.console.visits import Visit
 from firstparty.control.callers import require_role
 from firstparty.doctor.checks import Check, Doctor, Result, Verdict, summarise
@@ -23,7 +23,6 @@ from firstparty.errors import Forbidden, NotFound, Refused, Unavailable
 from firstparty.model.workspaces import Role
 
 MAX_EXAMINATIONS: Final = 8  # at a time, all people together
-_RESULTS: Final = "<!-- results -->"  # what is before it is sent at once, what follows at the end
 _TONES: Final = MappingProxyType(
     {
         Verdict.PASS: "good",
@@ -72,14 +71,10 @@ def examine_address(visit: Visit) -> Response:
 
 
 def _run(visit: Visit, page: Response, checks: Sequence[Check]) -> Response:
-    head, _, tail = bytes(page.body).decode().partition(_RESULTS)
-    return StreamingResponse(_stream(visit, checks, head, tail), media_type="text/html")
+    return stream_page(page, _examine(visit, checks))
 
 
-async def _stream(
-    visit: Visit, checks: Sequence[Check], head: str, tail: str
-) -> AsyncIterator[str]:
-    yield head
+async def _examine(visit: Visit, checks: Sequence[Check]) -> AsyncIterator[str]:
     results: list[Result] = []
     async with visit.place.examinations, aclosing(examine(checks)) as found:
         async for result in found:
@@ -87,7 +82,6 @@ async def _stream(
             tone = _TONES[result.found.verdict]
             yield render_text("doctor_result.html", result=result, tone=tone)
     yield render_text("doctor_verdict.html", verdict=summarise(results), results=results)
-    yield tail
 
 
 def _find_doctor(visit: Visit) -> Doctor:

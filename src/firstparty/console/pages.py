@@ -1,6 +1,7 @@
 """From a template and values to an answer. Every value is escaped; a missing one is an error."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from firstparty.console import words
 from firstparty.console.cookies import FLASH, delete_cookie, set_cookie
@@ -19,6 +20,7 @@ from firstparty.model.workspaces import Role, Workspace
 
 DIRECTORY: Final = Path(str(files("firstparty.console")))
 _IN_SWITCHER: Final = 50
+_RESULTS: Final = "<!-- results -->"  # in the templates of pages that are streamed
 
 # A flash travels as its name in a cookie, so nobody can put words into our mouth.
 FLASHES: Final = {
@@ -114,6 +116,19 @@ def render_fragment(visit: Visit, template: str, **values: Any) -> HTMLResponse:
     """A part of a page, for htmx."""
     common = {"now": visit.now, "csrf": visit.csrf}
     return HTMLResponse(_templates().get_template(template).render(common | values))
+
+
+def stream_page(page: Response, results: AsyncIterator[str]) -> Response:
+    """``page`` with ``results`` in the place of its mark, each sent as soon as it is known."""
+    head, _, tail = bytes(page.body).decode().partition(_RESULTS)
+
+    async def parts() -> AsyncIterator[str]:
+        yield head
+        async for result in results:
+            yield result
+        yield tail
+
+    return StreamingResponse(parts(), media_type="text/html")
 
 
 def workspace_values(visit: Visit, *, area: str, at_top: bool = False) -> dict[str, Any]:

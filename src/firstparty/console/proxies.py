@@ -7,10 +7,10 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from firstparty.console.failures import status_of
-from firstparty.console.pages import render_page, render_text, workspace_values
+from firstparty.console.pages import render_page, render_text, stream_page, workspace_values
 from firstparty.console.visits import Visit
 from firstparty.control.callers import require_role
 from firstparty.control.proxies import show_proxy
@@ -40,7 +40,6 @@ _FIELDS: Final = (
 )
 # Instead of a source of ours: Segment's own endpoints.
 _REGIONS: Final = MappingProxyType({"segment-us": "us", "segment-eu": "eu"})
-_RESULTS: Final = "<!-- results -->"  # the page before it is sent at once, what follows at the end
 _TONES: Final = {Status.PASS: "good", Status.WARN: "wait", Status.FAIL: "bad", Status.SKIP: "idle"}
 
 
@@ -89,8 +88,7 @@ def check(visit: Visit) -> Response:
     except Refused as refused:
         return _render_check(visit, typed, refused)
     page = _render_check(visit, typed, None, is_running=True)
-    head, _, tail = bytes(page.body).decode().partition(_RESULTS)
-    return StreamingResponse(_stream(visit, target, head, tail), media_type="text/html")
+    return stream_page(page, _check(visit, target))
 
 
 def _parse_target(visit: Visit, typed: dict[str, str]) -> Target:
@@ -113,8 +111,7 @@ def _parse_target(visit: Visit, typed: dict[str, str]) -> Target:
     )
 
 
-async def _stream(visit: Visit, target: Target, head: str, tail: str) -> AsyncIterator[str]:
-    yield head
+async def _check(visit: Visit, target: Target) -> AsyncIterator[str]:
     results: asyncio.Queue[Result | None] = asyncio.Queue()
 
     async def run() -> tuple[Result, ...]:
@@ -138,7 +135,6 @@ async def _stream(visit: Visit, target: Target, head: str, tail: str) -> AsyncIt
         yield render_text("proxy_verdict.html", status=summarise(found), results=found)
     finally:
         running.cancel()
-    yield tail
 
 
 def _generate(visit: Visit, typed: dict[str, str]) -> ProxyView:
