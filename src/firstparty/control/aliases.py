@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from firstparty.control.callers import Caller, require_role
+from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
+from firstparty.control.source_editing import load_to_edit
 from firstparty.control.sources import SourceView, build_source_view
 from firstparty.control.workspaces import ALIAS_LENGTH
-from firstparty.errors import Conflict, NotFound
+from firstparty.errors import Conflict
 from firstparty.model.identifiers import random_base62
-from firstparty.model.workspaces import Role, Source
+from firstparty.model.workspaces import Source
 from firstparty.store import work, workspaces
-from firstparty.store.domains import load_domains_of_sources
 from firstparty.store.engine import Store
 from firstparty.store.people import add_audit
 
@@ -59,13 +59,7 @@ def _change(
     now: datetime,
 ) -> SourceView:
     with store.write() as connection:
-        source = workspaces.load_source(connection, source_id)
-        if source is None:
-            raise NotFound("source", source_id)
-        require_role(caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source_id)
-        workspace = workspaces.load_workspace(connection, source.workspace_id)
-        assert workspace is not None  # a foreign key holds it
-        domain = load_domains_of_sources(connection, [source_id]).get(source_id)
+        source, workspace, domain = load_to_edit(connection, caller, source_id)
         changed = apply(source)
         workspaces.save_source(connection, changed)
         add_audit(

@@ -7,17 +7,17 @@ go back to the default hosts, and nothing else is done.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from firstparty.control.callers import Caller, require_role
+from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
+from firstparty.control.source_editing import load_to_edit
 from firstparty.control.sources import SourceView, build_source_view, require_facts
-from firstparty.errors import NotFound, Refused
+from firstparty.errors import Refused
 from firstparty.model.default_hosts import DefaultHosts
 from firstparty.model.domains import Mode
-from firstparty.model.workspaces import EVERYBODY, Role, SourceType
+from firstparty.model.workspaces import EVERYBODY, SourceType
 from firstparty.snippets.catalogue import build_snippet, list_forms_for
 from firstparty.snippets.facts import SnippetFacts
 from firstparty.store import work, workspaces
-from firstparty.store.domains import load_domains_of_sources
 from firstparty.store.engine import Store
 from firstparty.store.people import add_audit
 
@@ -73,13 +73,7 @@ def set_share(
     for a source whose script we do not serve, Conflict while it has no domain.
     """
     with store.write() as connection:
-        source = workspaces.load_source(connection, source_id)
-        if source is None:
-            raise NotFound("source", source_id)
-        require_role(caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source_id)
-        workspace = workspaces.load_workspace(connection, source.workspace_id)
-        assert workspace is not None  # a foreign key holds it
-        domain = load_domains_of_sources(connection, [source_id]).get(source_id)
+        source, workspace, domain = load_to_edit(connection, caller, source_id)
         changed = replace(source, share=_parse_share(share))
         view = build_source_view(changed, workspace, domain, rules)
         _refuse_unswitchable(view)

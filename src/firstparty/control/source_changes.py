@@ -5,18 +5,17 @@ from datetime import datetime
 
 import msgspec
 
-from firstparty.control.callers import Caller, require_role
+from firstparty.control.callers import Caller
 from firstparty.control.privacy import check_privacy
 from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
+from firstparty.control.source_editing import load_to_edit
 from firstparty.control.source_rules import parse_script_version
 from firstparty.control.sources import SourceView, build_source_view
-from firstparty.errors import NotFound
 from firstparty.model.privacy import PrivacyRules
-from firstparty.model.workspaces import Origin, Role, Source
+from firstparty.model.workspaces import Origin, Source
 from firstparty.store import work, workspaces
-from firstparty.store.domains import load_domains_of_sources
 from firstparty.store.engine import Store
 from firstparty.store.people import add_audit
 
@@ -48,14 +47,8 @@ def change_source(
     ``revision`` that the change was made for.
     """
     with store.write() as connection:
-        source = workspaces.load_source(connection, source_id)
-        if source is None:
-            raise NotFound("source", source_id)
-        require_role(caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source_id)
+        source, workspace, domain = load_to_edit(connection, caller, source_id)
         require_revision(source, revision)
-        workspace = workspaces.load_workspace(connection, source.workspace_id)
-        assert workspace is not None  # a foreign key holds it
-        domain = load_domains_of_sources(connection, [source_id]).get(source_id)
         changed = apply_change(source, change)
         if changed != source:
             workspaces.save_source(connection, changed)
