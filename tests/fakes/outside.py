@@ -213,6 +213,7 @@ class Outside:
             (Check.SETTINGS, target.cdn_host, "application/json; charset=utf-8"),
             (Check.SCRIPT, target.cdn_host, "text/javascript"),
             (Check.PREFLIGHT, target.api_host, ""),
+            (Check.MESSAGE, target.api_host, "application/json"),
         )
         return HostsAnswer(
             answers=tuple(

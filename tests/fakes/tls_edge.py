@@ -20,6 +20,7 @@ class TlsEdge:
         self._sealer = sealer
         self._contexts: dict[str, ssl.SSLContext] = {}
         self.domains: dict[str, EdgeDomain] = {}
+        self.bodies: list[object] = []  # that were posted to API hosts
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
         for entry in entries:
@@ -55,6 +56,9 @@ class TlsEdge:
                 return web.Response(text="// script", content_type="text/javascript")
             if request.host == domain.api_host and request.method == "OPTIONS":
                 return web.Response(status=204)
+            if request.host == domain.api_host and request.method == "POST":
+                self.bodies.append(await request.json())
+                return web.json_response({"success": True})
         return web.Response(status=421)
 
 

@@ -83,7 +83,9 @@ async def test_both_hosts_are_asked_with_their_own_names_and_pass(tmp_path: Path
         (Check.SETTINGS, HOSTS[0]),
         (Check.SCRIPT, HOSTS[0]),
         (Check.PREFLIGHT, HOSTS[1]),
+        (Check.MESSAGE, HOSTS[1]),
     }
+    assert rig.edge.bodies == [{"writeKey": TARGET.write_key, "batch": []}]
 
 
 async def test_a_host_without_a_certificate_is_unreachable(tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ from firstparty.reconciler.watch import judge_hosts
 
 
 def answered(check: Check, **parts: Any) -> HostAnswer:
-    types = {Check.SETTINGS: "application/json", Check.SCRIPT: "text/javascript"}
+    types = {
+        Check.SETTINGS: "application/json",
+        Check.SCRIPT: "text/javascript",
+        Check.MESSAGE: "application/json",
+    }
     good = {
         "host": "h.test",
         "address": "127.0.0.1:443",
@@ -25,6 +29,8 @@ def answered(check: Check, **parts: Any) -> HostAnswer:
         answered(Check.SETTINGS, content_type="application/json; charset=utf-8"),
         answered(Check.SCRIPT, content_type="application/javascript"),
         answered(Check.PREFLIGHT, status=204),
+        answered(Check.MESSAGE),
+        answered(Check.MESSAGE, status=429),
     ],
 )
 def test_a_host_that_answers_as_it_must_has_no_finding(answer: HostAnswer) -> None:
@@ -41,6 +47,9 @@ def test_a_host_that_answers_as_it_must_has_no_finding(answer: HostAnswer) -> No
         (answered(Check.SETTINGS, content_type="text/html"), "cdn-host-wrong"),
         (answered(Check.SCRIPT, content_type="text/html"), "cdn-host-wrong"),
         (answered(Check.PREFLIGHT, status=421), "api-host-wrong"),
+        (answered(Check.MESSAGE, status=401), "api-host-wrong"),
+        (answered(Check.MESSAGE, is_well_formed=False), "api-host-wrong"),
+        (answered(Check.MESSAGE, status=503), "messages-not-stored"),
     ],
 )
 def test_a_host_that_answers_wrongly_has_one(answer: HostAnswer, code: str) -> None:

@@ -30,12 +30,14 @@ from firstparty.ingest.rates import Rates
 from firstparty.ingest.routes import Kind, Route, find_route
 from firstparty.ingest.visitors import Visitors
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
+from firstparty.model.hosts import PROBE_AGENT
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.tally import Tally
 
 # Who waits: an exchange, its answer once the message is on disk, the CORS lines of any other.
 _Waiter = tuple[Exchange, bytes, bytes]
 
+_PROBE_AGENT: Final = PROBE_AGENT.encode()
 _UNKNOWN_PATH: Final = Refusal(
     status=HTTPStatus.NOT_FOUND,
     code="unknown_path",
@@ -195,7 +197,7 @@ class TrackingApi:
         cors: bytes,
     ) -> None:
         """Store what may be kept of a body; ``answer`` goes out once that is on disk."""
-        if host.meter is not None:
+        if host.meter is not None and exchange.headers.get(b"user-agent") != _PROBE_AGENT:
             host.meter.requests += 1
         if self._rates.has_limits(host):
             count = count_messages(read_text(body, encoding), path)

@@ -13,11 +13,18 @@ import msgspec
 
 from firstparty.config.addresses import Address
 from firstparty.model.hosts import PROBE_AGENT
-from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
+from firstparty.reconciler.probed import (
+    ON_API_HOST,
+    Check,
+    HostAnswer,
+    HostsAnswer,
+    ProbeTarget,
+)
 from firstparty.reconciler.trust import Trust
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=3)
 _MAX_SETTINGS_BYTES: Final = 2 * 1024 * 1024
+_JSON: Final = frozenset({Check.SETTINGS, Check.MESSAGE})
 
 
 class HttpsEdgeProbe:
@@ -49,13 +56,13 @@ def _checks(target: ProbeTarget) -> tuple[Check, ...]:
         return (Check.CONSOLE,)
     if target.write_key is None:
         return (Check.PREFLIGHT,)
-    return (Check.SETTINGS, Check.SCRIPT, Check.PREFLIGHT)
+    return (Check.SETTINGS, Check.SCRIPT, Check.PREFLIGHT, Check.MESSAGE)
 
 
 async def _ask(
     http: aiohttp.ClientSession, address: Address, check: Check, target: ProbeTarget
 ) -> HostAnswer:
-    host = target.api_host if check is Check.PREFLIGHT else target.cdn_host
+    host = target.api_host if check in ON_API_HOST else target.cdn_host
     method, path, headers = _request(check, target)
     answer = HostAnswer(check=check, host=host, address=str(address))
     try:
@@ -63,6 +70,7 @@ async def _ask(
             method,
             f"https://{address}{path}",
             headers={"Host": host, "User-Agent": PROBE_AGENT, **headers},
+            data=build_message(target.write_key) if check is Check.MESSAGE else None,
             server_hostname=host,
             allow_redirects=False,
         ) as response:
@@ -70,7 +78,7 @@ async def _ask(
                 answer,
                 status=response.status,
                 content_type=response.headers.get("Content-Type", "")[:80],
-                is_well_formed=check is not Check.SETTINGS or await _is_json(response),
+                is_well_formed=check not in _JSON or await _is_json(response),
             )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return replace(answer, trouble=_describe(error))
@@ -95,6 +103,13 @@ def _request(check: Check, target: ProbeTarget) -> tuple[str, str, dict[str, str
                     "Access-Control-Request-Headers": "authorization,content-type",
                 },
             )
+        case Check.MESSAGE:
+            return "POST", "/v1/batch", {"Content-Type": "application/json"}
+
+
+def build_message(write_key: str | None) -> bytes:
+    """The test message: a batch of nothing. It comes onto the disk, and into nobody's data."""
+    return msgspec.json.encode({"writeKey": write_key, "batch": []})
 
 
 async def _is_json(response: aiohttp.ClientResponse) -> bool:

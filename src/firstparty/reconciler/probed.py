@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Check(StrEnum):
@@ -11,6 +12,10 @@ class Check(StrEnum):
     SCRIPT = "script"  # GET of the script on the CDN host
     CONSOLE = "console"  # GET of the console's health
     PREFLIGHT = "preflight"  # OPTIONS on the tracking API's batch path
+    MESSAGE = "message"  # POST of a batch that holds nothing, which must come onto the disk
+
+
+ON_API_HOST: Final = frozenset({Check.PREFLIGHT, Check.MESSAGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

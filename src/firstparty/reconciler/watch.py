@@ -6,6 +6,7 @@ a row is said, so that one lost packet raises no alarm.
 
 import asyncio
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 from firstparty.model.findings import Actor, Finding, Severity
@@ -19,7 +20,13 @@ from firstparty.reconciler.judgement import Judgement
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_own
 from firstparty.reconciler.ports import EdgeProbe, Ports
-from firstparty.reconciler.probed import Check, HostAnswer, HostsAnswer, ProbeTarget
+from firstparty.reconciler.probed import (
+    ON_API_HOST,
+    Check,
+    HostAnswer,
+    HostsAnswer,
+    ProbeTarget,
+)
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.verification import ask_owners_dns
 
@@ -28,6 +35,7 @@ _EXPECTED: Final = {
     Check.SCRIPT: ("the script", "javascript"),
     Check.CONSOLE: ("the console", "application/json"),
     Check.PREFLIGHT: ("a preflight", ""),
+    Check.MESSAGE: ("the test message", "application/json"),
 }
 
 
@@ -78,9 +86,19 @@ def _fault(answer: HostAnswer, severity: Severity) -> Finding | None:
         and content_type in answer.content_type
         and answer.is_well_formed
     )
-    if is_right:
+    # A source over its rate limit is its owner's rule at work.
+    is_limited = answer.check is Check.MESSAGE and answer.status == HTTPStatus.TOO_MANY_REQUESTS
+    if is_right or is_limited:
         return None
-    if answer.check is Check.PREFLIGHT:
+    if answer.check is Check.MESSAGE and answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return Finding(
+            code="messages-not-stored",
+            sentence=f"{answer.host} cannot store messages at the moment and answers 503: SDKs "
+            "send them again.",
+            acts=Actor.OPERATOR,
+            severity=severity,
+        )
+    if answer.check in ON_API_HOST:
         return Finding(
             code="api-host-wrong",
             sentence=f"{answer.host} refuses {what} of the tracking API: status {answer.status}.",
