@@ -34,6 +34,7 @@ from tests.installation import Installation, a_caller, an_installation
 
 SEALER = Sealer(bytes(32))
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 NIGHT = QuietHours(start=time(22), end=time(7), zone="Europe/Berlin")
 AT_NIGHT = datetime(2026, 11, 21, 23, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 
@@ -75,6 +76,13 @@ def happens(here: Installation, *words: Word, domain: str = "dom_0") -> None:
             add_history(connection, domain, word, at=NOW, codes=["host-unreachable"])
 
 
+def finds(here: Installation, *acts: str, others: tuple[str, ...] = (), at: datetime = NOW) -> None:
+    """A look at the live domain after which there is this to act on."""
+    codes = [*acts, *others]
+    with here.store.write() as connection:
+        add_history(connection, "dom_0", Word.LIVE, at=at, codes=codes, acts=acts)
+
+
 def plan(here: Installation, now: datetime = NOW) -> list[Alert]:
     """The alerts of the only channel after planning, oldest first."""
     with here.store.write() as connection:
@@ -98,6 +106,48 @@ def test_a_change_is_told_once_however_often_it_is_planned(here: Installation) -
     assert first[1].body["before"] == "live"
     assert first[1].body["findings"] == ["host-unreachable"]
     assert first[1].body["domain"] == {"id": "dom_0", "name": "cdp.shop0.test"}
+
+
+def test_a_new_finding_is_told_though_the_word_stays(here: Installation) -> None:
+    make(here)
+    finds(here)
+    finds(here, "proxy-cookies-set")
+    finds(here, "proxy-cookies-set", "proxy-query-dropped")
+    told = plan(here)
+
+    assert [one.type for one in told] == ["domain.live", "domain.findings", "domain.findings"]
+    assert [one.body["new_findings"] for one in told[1:]] == [
+        ["proxy-cookies-set"],
+        ["proxy-query-dropped"],
+    ]
+    assert (
+        told[1]
+        .body["text"]
+        .startswith("cdp.shop0.test is live as before, and has something new to see to.")
+    )
+
+
+def test_a_finding_that_goes_or_that_nobody_must_act_on_is_not_told(here: Installation) -> None:
+    make(here)
+    finds(here, "proxy-cookies-set")
+    finds(here)
+    finds(here, others=("could-not-check",))
+
+    assert [one.type for one in plan(here)] == ["domain.live"]
+
+
+def test_a_finding_that_comes_and_goes_is_told_once_an_hour_at_most(here: Installation) -> None:
+    make(here)
+    finds(here, at=NOW - 5 * HOUR)
+    for minutes in range(0, 40, 4):
+        at = NOW + minutes * MINUTE
+        finds(here, "proxy-cookies-set", at=at)
+        finds(here, at=at + 2 * MINUTE)
+    flapping = plan(here)
+    finds(here, "proxy-cookies-set", at=NOW + 3 * HOUR)
+
+    assert [one.type for one in flapping] == ["domain.live", "domain.findings"]
+    assert [one.type for one in plan(here)] == ["domain.live", *["domain.findings"] * 2]
 
 
 def test_what_was_before_the_channel_is_not_told(here: Installation) -> None:

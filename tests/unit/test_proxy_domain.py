@@ -188,3 +188,22 @@ async def test_two_workspaces_may_watch_one_proxy(watched: Watched) -> None:
     await watched.world.step()
 
     assert watched.word is watched.world.word(other) is Word.LIVE
+
+
+async def test_a_new_finding_under_the_same_word_is_in_the_history_once_seen_twice(
+    watched: Watched,
+) -> None:
+    await watched.world.step()
+    watched.proxies.faults = {"cdn.cookies": (Status.WARN, "cookies-set")}
+    await watched.world.step()
+    after_one = watched.world.words(watched.domain)
+    for _ in range(3):
+        await watched.world.step()
+    after_more = watched.world.words(watched.domain)
+    watched.proxies.faults |= {"api.cookies": (Status.WARN, "query-dropped")}
+    for _ in range(3):
+        await watched.world.step()
+
+    assert after_one == ["live"]
+    assert after_more == ["live", "live"]
+    assert watched.world.words(watched.domain) == ["live", "live", "live"]

@@ -19,6 +19,8 @@ _SENTENCES: Final = {
 def build_change_body(change: Change, sentences: Sequence[str]) -> dict[str, Any]:
     """The data of a change; ``sentences`` are those of its findings now, for people."""
     told = _SENTENCES.get(change.word, f"is {change.word}")
+    if change.is_same_word:
+        told = f"is {change.word} as before, and has something new to see to"
     back = " again" if change.word is Word.LIVE and _was_wrong(change) else ""
     return {
         "text": " ".join((f"{change.name} {told}{back}.", *sentences)),
@@ -27,6 +29,7 @@ def build_change_body(change: Change, sentences: Sequence[str]) -> dict[str, Any
         "status": change.word,
         "before": change.before,
         "findings": list(change.codes),
+        "new_findings": list(change.new_codes),
         "at": change.at.isoformat(),
     }
 

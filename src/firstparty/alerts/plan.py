@@ -31,7 +31,7 @@ def plan_alerts(connection: Connection, sealer: Sealer, *, now: datetime) -> int
     settled = news.newest_settled(connection, before=now - _UNSETTLED)
     for channel in channels.list_channels(connection, sealer):
         for change in news.list_changes(connection, channel.workspace_id, after=channel.told):
-            if is_news(change.word):
+            if change.new_codes if change.is_same_word else is_news(change.word):
                 alert = _build_change(connection, channel, change, now)
                 planned += alerts.add_alert(connection, alert)
         if settled > channel.told:
@@ -42,12 +42,14 @@ def plan_alerts(connection: Connection, sealer: Sealer, *, now: datetime) -> int
 
 def _build_change(connection: Connection, channel: Channel, change: Change, now: datetime) -> Alert:
     seen = load_observations(connection, [change.domain_id]).get(change.domain_id)
-    sentences = [one.sentence for one in seen.findings] if seen else []
-    body = build_change_body(change, sentences)
+    findings = seen.findings if seen else ()
+    if change.is_same_word:
+        findings = tuple(one for one in findings if one.code in change.new_codes)
+    body = build_change_body(change, [one.sentence for one in findings])
     return _build(
         channel,
         key=f"history.{change.number}",
-        kind=f"domain.{change.word}",
+        kind="domain.findings" if change.is_same_word else f"domain.{change.word}",
         body=body,
         due_at=now if change.word is Word.FAILING else due_at(channel, now),
         now=now,

@@ -1,8 +1,10 @@
 """Why a domain is not (or not quite) live, as data that its owner reads word for word."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 class Actor(StrEnum):
@@ -47,3 +49,19 @@ class Finding:
     records: tuple[DnsRecord, ...] = ()
     surplus: tuple[DnsRecord, ...] = ()
     look_again_at: datetime | None = None
+
+
+_ACTORS: Final = frozenset({Actor.OWNER, Actor.OPERATOR})
+
+
+def needing_action(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """The codes of the findings that hurt and that somebody must act on, sorted."""
+    return tuple(
+        sorted(
+            {
+                one.code
+                for one in findings
+                if one.acts in _ACTORS and one.severity is not Severity.PENDING
+            }
+        )
+    )

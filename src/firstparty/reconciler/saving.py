@@ -5,16 +5,16 @@ A reconciler that slept past its lease changes nothing here: its fence is old.
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from firstparty.model.certificates import OrderState
 from firstparty.model.claims import ClaimState
 from firstparty.model.domains import Mode
 from firstparty.model.feed import Topic
-from firstparty.model.findings import Finding
+from firstparty.model.findings import Finding, needing_action
 from firstparty.model.moves import OPEN, TRANSITIONS, MoveState
 from firstparty.model.observations import Observation
 from firstparty.model.status import DnsStatus, EdgeStatus, Intent, Word, derive_word
@@ -40,6 +40,7 @@ from firstparty.store.source_feed import note_source
 from firstparty.store.uses import drop_promise
 
 _OVER: Final = frozenset({OrderState.ISSUED, OrderState.FAILED})
+_SERVED: Final = frozenset({Word.LIVE, Word.WARNING, Word.FAILING, Word.MOVING})
 
 
 def save_outcome(
@@ -85,7 +86,7 @@ def save_outcome(
         drop_promise(connection, after.domain.id)
     _publish(connection, stored, publication)
     _tell_sources(connection, stored, after)
-    return _keep_history(connection, after, observation, now=now)
+    return _keep_history(connection, stored, after, observation, now=now)
 
 
 def _tell_sources(connection: Connection, before: Case, after: Case) -> None:
@@ -206,13 +207,25 @@ def _publish(connection: Connection, before: Case, publication: Publication) -> 
 
 
 def _keep_history(
-    connection: Connection, after: Case, observation: Observation, *, now: datetime
+    connection: Connection, stored: Case, after: Case, observation: Observation, *, now: datetime
 ) -> Word:
     word = derive_word(after.domain.intent, observation.statuses)
-    newest = work.list_history(connection, after.domain.id, limit=1)
-    if not newest or newest[0].word != word:
+    newest = next(iter(work.list_history(connection, after.domain.id, limit=1)), None)
+    is_new_word = newest is None or newest.word != word
+    acts = needing_action(observation.findings)
+    if is_new_word or _has_other_work(stored, word, acts, newest):
         codes = [finding.code for finding in observation.findings]
-        work.add_history(connection, after.domain.id, word, at=now, codes=codes)
-        if after.move is not None and after.move.new_id == after.domain.id:
-            work.wake(connection, after.move.old_id, now=now)
+        work.add_history(connection, after.domain.id, word, at=now, codes=codes, acts=acts)
+    if is_new_word and after.move is not None and after.move.new_id == after.domain.id:
+        work.wake(connection, after.move.old_id, now=now)
     return word
+
+
+def _has_other_work(
+    stored: Case, word: Word, acts: tuple[str, ...], newest: Row[Any] | None
+) -> bool:
+    """Whether a domain that keeps its word has other findings to act on, in two looks running."""
+    if newest is None or word not in _SERVED:
+        return False
+    before = newest.detail.get("acts", newest.detail.get("findings", ()))
+    return acts == needing_action(stored.observation.findings) and set(acts) != set(before)

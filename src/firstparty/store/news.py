@@ -1,17 +1,25 @@
 """What there is to tell a workspace: changes of its domains, and what will expire."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from firstparty.model.status import Word
 from firstparty.store import tables
 
+# A finding that comes and goes within this is told once.
+_FLAPPING: Final = timedelta(hours=1)
+_MAX_EARLIER: Final = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change of a domain's word, as the history has it."""
+    """A change of a domain's word, or of what there is to act on, as the history has it.
+
+    ``new_codes``: findings to act on that were there neither before nor within the hour.
+    """
 
     number: int
     domain_id: str
@@ -21,6 +29,12 @@ class Change:
     word: Word
     before: Word | None
     codes: tuple[str, ...]
+    new_codes: tuple[str, ...] = ()
+
+    @property
+    def is_same_word(self) -> bool:
+        """Whether only what there is to act on has changed."""
+        return self.before is self.word
 
 
 def list_changes(
@@ -35,19 +49,23 @@ def list_changes(
         .order_by(history.number)
         .limit(limit)
     ).all()
-    return [
-        Change(
-            number=row.number,
-            domain_id=row.domain_id,
-            name=row.name,
-            workspace_id=workspace_id,
-            at=row.at,
-            word=Word(row.word),
-            before=_word_before(connection, row.domain_id, row.number),
-            codes=tuple(row.detail.get("findings", ())),
-        )
-        for row in rows
-    ]
+    return [_change(connection, row, workspace_id) for row in rows]
+
+
+def _change(connection: Connection, row: Row[Any], workspace_id: str) -> Change:
+    earlier = _list_earlier(connection, row)
+    known = {code for one in earlier for code in one.detail.get("findings", ())}
+    return Change(
+        number=row.number,
+        domain_id=row.domain_id,
+        name=row.name,
+        workspace_id=workspace_id,
+        at=row.at,
+        word=Word(row.word),
+        before=Word(earlier[0].word) if earlier else None,
+        codes=tuple(row.detail.get("findings", ())),
+        new_codes=tuple(code for code in row.detail.get("acts", ()) if code not in known),
+    )
 
 
 def list_expiring_certificates(
@@ -93,14 +111,16 @@ def list_expiring_tokens(
     return [(row.name, row.expires_at) for row in rows]
 
 
-def _word_before(connection: Connection, domain_id: str, number: int) -> Word | None:
-    word = connection.execute(
-        select(tables.history.c.word)
-        .where(tables.history.c.domain_id == domain_id, tables.history.c.number < number)
-        .order_by(tables.history.c.number.desc())
-        .limit(1)
-    ).scalar()
-    return None if word is None else Word(word)
+def _list_earlier(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
+    """The change before this one, and those before it within the hour; newest first."""
+    history = tables.history.c
+    rows = connection.execute(
+        select(tables.history)
+        .where(history.domain_id == row.domain_id, history.number < row.number)
+        .order_by(history.number.desc())
+        .limit(_MAX_EARLIER)
+    ).all()
+    return [one for at, one in enumerate(rows) if at == 0 or row.at - one.at < _FLAPPING]
 
 
 def newest_settled(connection: Connection, *, before: datetime) -> int:

@@ -5,7 +5,7 @@ number that only grows; a save under an old fence changes nothing, so a worker t
 its lease does no harm.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -171,13 +171,22 @@ def next_due_at(connection: Connection) -> datetime | None:
 
 
 def add_history(
-    connection: Connection, domain_id: str, word: Word, *, at: datetime, codes: list[str]
+    connection: Connection,
+    domain_id: str,
+    word: Word,
+    *,
+    at: datetime,
+    codes: Sequence[str],
+    acts: Sequence[str] = (),
 ) -> None:
-    """Keep a change of the word, with the codes of the findings at that moment."""
+    """Keep a change, with the codes of the findings at that moment.
+
+    ``acts``: those of them that somebody must act on. A row with the word of the row before it is
+    a change of these alone.
+    """
+    detail = {"findings": list(codes), "acts": list(acts)}
     connection.execute(
-        insert(tables.history).values(
-            domain_id=domain_id, at=at, word=word, detail={"findings": codes}
-        )
+        insert(tables.history).values(domain_id=domain_id, at=at, word=word, detail=detail)
     )
 
 
