@@ -132,7 +132,7 @@ class World:
 
     async def forward_until(self, is_done: Callable[[Ledger], bool]) -> Ledger:
         task = asyncio.create_task(self._forward())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not is_done(await self.ledger()):
                 assert not task.done(), task
                 await asyncio.sleep(0)

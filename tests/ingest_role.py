@@ -89,7 +89,7 @@ class Client:
         return await self.read()
 
     async def read(self) -> Answer:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             head = await self._reader.readuntil(b"\r\n\r\n")
             answer = Answer(head[:-4], b"")
             answer.body = await self._reader.readexactly(int(answer.headers["content-length"]))

@@ -30,7 +30,7 @@ class Load:
         """One visitor: a connection until it breaks, then another, until cancelled."""
         while True:
             with suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError, TimeoutError):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     reader, writer = await asyncio.open_connection(
                         "127.0.0.1", self._port, ssl=self._trust, server_hostname=self._host
                     )
@@ -50,7 +50,7 @@ class Load:
             f"Authorization: Basic {self._authorization}\r\nContent-Type: text/plain\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
             await reader.readexactly(length)

@@ -177,7 +177,7 @@ async def test_without_its_first_line_the_file_of_ones_own_would_ask_segment(
         await tab.page.route("**/index.js", _serve(_umd()))
         front.page = f"<!doctype html>{whole.partition(chr(10))[2]}"
         await tab.page.goto(SITE)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while "cdn.segment.com" not in hosts_of(front):
                 await asyncio.sleep(0.02)
 

@@ -133,7 +133,7 @@ async def test_the_stock_library_with_a_renamed_global_would_leave_for_segment(
     stock = (ANALYTICS_NEXT / "dist" / "umd" / "standalone.js").read_bytes()
     snippet = build_html_snippet(the_facts(), global_name="shopEvents")
     async with a_visit(tmp_path, snippet, stock=stock) as (front, tab):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not [one for one in front.seen if one.host == "cdn.segment.com"]:
                 await asyncio.sleep(0.02)
 

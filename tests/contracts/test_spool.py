@@ -68,7 +68,7 @@ async def test_an_empty_log_begins_at_one(spool: Spool) -> None:
 
 async def test_a_reader_is_woken_though_not_by_each_group(spool: Spool) -> None:
     log, _ = spool
-    async with log.arrivals() as arrived, asyncio.timeout(10):
+    async with log.arrivals() as arrived, asyncio.timeout(30):
         while not arrived.is_set():
             await log.append(b"group")
             await asyncio.sleep(0.01)

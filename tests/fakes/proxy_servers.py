@@ -130,7 +130,7 @@ async def running_server(provider: str, folder: Path, port: int) -> AsyncIterato
     """The provider's server with the files in ``folder``, once it listens on ``port``."""
     process = await SERVERS[provider][1](folder)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not await _is_open(port):
                 assert process.returncode is None, (folder / "output").read_text()
                 await asyncio.sleep(0.05)
@@ -139,7 +139,7 @@ async def running_server(provider: str, folder: Path, port: int) -> AsyncIterato
         if process.returncode is None:
             process.terminate()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await process.wait()
         except TimeoutError:
             process.kill()

@@ -54,7 +54,7 @@ async def validating_resolver(
     file.write_text(configuration)
     process = await asyncio.create_subprocess_exec("unbound", "-d", "-c", str(file))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 with contextlib.suppress(dns.exception.Timeout, OSError):
                     query = dns.message.make_query("version.bind", "TXT", "CH")

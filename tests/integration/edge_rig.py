@@ -223,7 +223,7 @@ class Edge:
         **parts: Any,
     ) -> Answer:
         """One request over a connection of its own; ``parts`` as for ``Connection.ask``."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             connection = await self.connect(host, is_secure=is_secure, sni=sni, over=over)
             try:
                 return await connection.ask(parts.pop("method", "GET"), host, path, **parts)
@@ -239,7 +239,7 @@ class Edge:
         self, is_right: Callable[[Answer], bool], host: str, path: str = "/", **parts: Any
     ) -> Answer:
         """Ask until the feed's change is there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 with contextlib.suppress(ssl.SSLError, ConnectionError):
                     answer = await self.request(host, path, **parts)

@@ -107,7 +107,7 @@ async def test_a_dead_letter_is_listed_replayed_and_counted(
     upstream.refuses = "nothing any more"
     (letter,) = listed["items"]
     done = await workspace.ask("POST", f"/events/dead/{letter['id']}/replay")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while "s1-000001" not in upstream.ids():
             await asyncio.sleep(0.05)
         while (account := (await workspace.ledger())[0])["waiting"]:
@@ -155,7 +155,7 @@ async def test_letters_of_many_sources_come_page_by_page_and_go_back_together(
         after = page["next"]
     body = {"source_id": workspace.sources[1]}
     done = (await workspace.ask("POST", "/events/dead/replay", json=body)).json()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (accounts := await workspace.ledger())[1]["dead"] != 10:
             await asyncio.sleep(0.05)
 

@@ -110,7 +110,7 @@ async def test_what_was_delivered_is_taken_out_of_the_log(
         await forwarding.append((1, 10))
     async with running(forwarding):
         await forwarding.settled(1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await forwarding.log.state()).first <= 5:
                 await asyncio.sleep(0.05)
 
@@ -206,7 +206,7 @@ async def test_a_parked_source_goes_on_as_soon_as_its_settings_are_right(
     forwarding.publish(1, f"{upstream.url}/nowhere")
     await forwarding.append((1, 3))
     async with running(forwarding):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await forwarding.ledger()).account(1).waiting != 3:
                 await asyncio.sleep(0.05)
         forwarding.publish(1, upstream.url)
@@ -225,7 +225,7 @@ async def test_forwarding_survives_a_killed_log(
         await forwarding.settled(1)
         await forwarding.nats.kill()
         await forwarding.nats.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not forwarding.log.connection.is_connected:
                 await asyncio.sleep(0.05)
         await forwarding.append((1, 5))
@@ -292,7 +292,7 @@ async def test_a_stale_forwarder_that_wakes_up_is_fenced_off(
         await forwarding.append((1, 10))
         await asyncio.sleep(0.05)
     ledger = await forwarding.settled(1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while "another forwarder runs" not in forwarding.log_file(0).read_text():
             await asyncio.sleep(0.05)
 
@@ -324,7 +324,7 @@ async def test_a_dead_upstream_keeps_nobodys_messages_in_the_log(
     async with running(forwarding):
         await forwarding.append((1, 5))
         ledger = await forwarding.settled(1, 2)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while await outcomes.sources_on(Shelf.HELD):
                 await asyncio.sleep(0.05)
 
@@ -378,7 +378,7 @@ async def test_an_upstream_that_a_user_named_is_not_reached_at_a_private_address
     forwarding.publish(2, f"http://localhost:{port}")
     await forwarding.append((1, 1), (2, 1))
     async with running(forwarding, replace(LIMITS, places=Places())):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await forwarding.ledger()).account(2).waiting < 1:
                 await asyncio.sleep(0.05)
         await asyncio.sleep(0.5)  # time to deliver, were it allowed

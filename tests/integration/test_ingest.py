@@ -183,7 +183,7 @@ async def test_a_role_whose_log_does_not_flush_ends_with_the_reason(tmp_path: Pa
     assert role.task is not None
 
     with pytest.raises(BaseExceptionGroup, match="TaskGroup") as raised:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await role.task
 
     assert "sync_interval: always" in str(raised.value.exceptions[0])

@@ -77,7 +77,7 @@ async def test_a_batch_is_bounded_by_bytes_and_brings_at_least_one(log: DurableL
 async def test_a_reader_is_woken_when_a_group_was_stored(log: DurableLog) -> None:
     async with log.arrivals() as arrived:
         await log.append(b"group")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await arrived.wait()
 
     assert len(await log.read(after=0)) == 1
@@ -90,7 +90,7 @@ async def test_log_and_reader_survive_a_killed_server(server: NatsServer, log: D
         await log.append(b"while away")
 
     await server.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not log.connection.is_connected:
             await asyncio.sleep(0.02)
     after = await log.append(b"after")

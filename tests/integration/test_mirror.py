@@ -66,7 +66,7 @@ class Outside:
             return int((await answer.json()).get(path, 0))
 
     async def until_fetched(self, path: str, times: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await self.fetched(path) < times:
                 await asyncio.sleep(0.01)
 

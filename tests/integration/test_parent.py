@@ -28,7 +28,7 @@ async def parent() -> AsyncIterator[tuple[str, int]]:
 async def nameservers(address: tuple[str, int], *, tcp: bool) -> set[str]:
     query = dns.message.make_query("cdp.shop.test", "NS")
     ask = dns.asyncquery.tcp if tcp else dns.asyncquery.udp
-    answer = await ask(query, address[0], port=address[1], timeout=5)
+    answer = await ask(query, address[0], port=address[1], timeout=30)
     return {rdata.to_text() for rrset in answer.authority for rdata in rrset}
 
 

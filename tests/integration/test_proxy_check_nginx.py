@@ -65,7 +65,7 @@ async def nginx(folder: Path, ca: ThrowawayCa, location: str) -> AsyncIterator[i
 
 
 async def wait_for(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             assert process.returncode is None, "nginx has ended"
             try:

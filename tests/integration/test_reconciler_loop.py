@@ -140,7 +140,7 @@ async def test_a_reconciler_that_is_stopped_gives_its_domains_back_at_once(tmp_p
     ports = world.outside.ports()
     stuck = NeverAnswers()
     async with running(world, ports=replace(ports, dns=stuck)):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while stuck.asked < 3:
                 await asyncio.sleep(0.01)
         world.outside.clock.now = datetime.now(UTC)

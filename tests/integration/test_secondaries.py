@@ -144,7 +144,7 @@ async def test_a_secondary_follows_by_the_catalog_alone(tmp_path: Path, program:
             await until(own, "evs.cdp.new.test", has_address("192.0.2.1"))
             await until(own, "x.ns.fp.test", has_address("192.0.2.53"))
             negative = dns.message.make_query("no.cdp.new.test", "A", want_dnssec=True)
-            denied = await dns.asyncquery.udp(negative, own.host, port=own.port, timeout=5)
+            denied = await dns.asyncquery.udp(negative, own.host, port=own.port, timeout=30)
             primary.publish("dom_1", None)
             await until(own, "evs.cdp.shop.test", is_gone)
 
@@ -156,7 +156,7 @@ def transferred(address: Address, zone: dns.zone.Zone, *, serial: int | None) ->
     """Take ``zone`` whole, or what changed in it since ``serial``, as dnspython understands it."""
     query, _ = dns.xfr.make_query(zone, serial=serial)
     query.use_tsig(KEY)
-    dns.query.inbound_xfr(address.host, zone, query, port=address.port, timeout=5)
+    dns.query.inbound_xfr(address.host, zone, query, port=address.port, timeout=30)
 
 
 async def test_what_changed_is_enough_to_have_the_whole_zone(tmp_path: Path) -> None:

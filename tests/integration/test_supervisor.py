@@ -12,7 +12,7 @@ SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
 
 
 async def eventually(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not is_true():
             await asyncio.sleep(0.02)
 

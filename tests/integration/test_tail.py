@@ -51,11 +51,11 @@ class Tail:
 
     async def begun(self) -> None:
         """Return when whatever is stored from now on will be seen."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             assert await anext(self._lines) == ": listening"
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             async for line in self._lines:
                 if line.startswith("data: "):
                     event: dict[str, Any] = json.loads(line.removeprefix("data: "))
@@ -168,7 +168,7 @@ async def test_tails_are_bounded_and_make_room_when_they_end(
             *(tails.enter_async_context(tailing(workspace)) for _ in range(MAX_TAILS))
         )
         refused = await workspace.ask("GET", "/events/tail")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             async with tailing(workspace) as tail:
                 if tail.answer.status_code == 200:

@@ -64,7 +64,7 @@ async def rcode_of(here: Installation, name: str) -> dns.rcode.Rcode:
     (text,) = here.settings.nameserver.check
     server = parse_address(text, key="nameserver.check")
     query = dns.message.make_query(name, "A")
-    reply = await dns.asyncquery.udp(query, server.host, port=server.port, timeout=5)
+    reply = await dns.asyncquery.udp(query, server.host, port=server.port, timeout=30)
     return reply.rcode()
 
 

@@ -12,7 +12,7 @@ MESSAGE = json.dumps({"type": "track", "event": "x", "userId": "u"}).encode()
 
 
 def _handshake(demo: RunningDemo, name: str) -> None:
-    raw = socket.create_connection(("127.0.0.1", demo.https_port), timeout=5)
+    raw = socket.create_connection(("127.0.0.1", demo.https_port), timeout=30)
     with trusting(demo.ca).wrap_socket(raw, server_hostname=name):
         pass
 
@@ -59,7 +59,7 @@ def test_an_unknown_path_of_the_api_host_is_json(demo: RunningDemo) -> None:
 
 def test_plain_http_moves_to_https_without_losing_the_method(demo: RunningDemo) -> None:
     http_port = demo.report["edge"]["http"].rpartition(":")[2]
-    with socket.create_connection(("127.0.0.1", int(http_port)), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", int(http_port)), timeout=30) as raw:
         raw.sendall(
             f"POST /v1/track HTTP/1.1\r\nHost: {demo.domain['api_host']}\r\n"
             "Content-Length: 0\r\nConnection: close\r\n\r\n".encode()

@@ -35,7 +35,7 @@ async def test_it_goes_live_and_no_challenge_is_left(world: World) -> None:
 async def test_its_challenges_are_at_the_edge_while_the_ca_looks(world: World) -> None:
     domain = world.ask_for(mode=Mode.CNAME)
     world.point(domain)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (tokens := world.outside.tokens()):
             await world.step()
 
@@ -142,7 +142,7 @@ async def test_changing_ones_mind_from_cname_to_delegation_takes_the_name_over(
 async def test_the_ca_is_not_told_before_the_edges_answer(world: World) -> None:
     domain = world.ask_for(mode=Mode.CNAME)
     world.point(domain)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not world.outside.tokens():
             await world.step()
     world.outside.are_servers_behind = True
