@@ -96,7 +96,7 @@ def trusting(ca: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca)
 
 
-def until(look: Callable[[], T], *, seconds: float = 20.0) -> T:
+def until(look: Callable[[], T], *, seconds: float = 60.0) -> T:
     """The first true answer of ``look``; fails the test when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):

@@ -53,7 +53,7 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-async def until(is_true: Callable[[], bool], *, seconds: float = 20) -> None:
+async def until(is_true: Callable[[], bool], *, seconds: float = 40) -> None:
     async with asyncio.timeout(seconds):
         while not is_true():
             await asyncio.sleep(0.02)

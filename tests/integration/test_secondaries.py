@@ -87,7 +87,7 @@ async def until(
     is_right: Callable[[dns.message.Message], bool],
     rdtype: str = "A",
     *,
-    seconds: float = 20,
+    seconds: float = 40,
 ) -> float:
     """Seconds until the server at ``address`` answers rightly."""
     began = time.monotonic()
