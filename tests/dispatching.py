@@ -17,6 +17,7 @@ from firstparty.forward.sending import Means
 from firstparty.model.feed import EdgeDomain, EdgeSource, FeedEntry, Topic
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Copy
+from firstparty.spool.traffic import Traffic
 from tests.fakes.spool import FakeLog, FakeOutcomes
 from tests.forwarding import an_entry
 
@@ -118,6 +119,7 @@ class World:
         self.outcomes = MortalOutcomes(self.fate)
         self.upstream = PickyUpstream(self.fate)
         self.directory = a_directory(*SOURCES)
+        self.traffic = Traffic()
 
     async def append(self, group: Sequence[tuple[int, Sequence[str]]]) -> None:
         entries = [
@@ -145,7 +147,7 @@ class World:
         is_over = False
         while True:
             journal = Journal(self.outcomes, self.log, tick=timedelta(milliseconds=1))
-            means = Means(directory=self.directory, upstream=self.upstream)
+            means = Means(directory=self.directory, upstream=self.upstream, traffic=self.traffic)
             dispatcher = Dispatcher(self.log, journal, means, hold_after=self._hold_after)
             try:
                 await dispatcher.run()

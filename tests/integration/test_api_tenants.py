@@ -15,7 +15,15 @@ from tests.served import Served, serve_api
 
 SEES_ONLY_THEIR_OWN = {"list_workspaces"}
 # Nothing runs here but the API: who may do these gets as far as the log, which is away.
-NEEDS_THE_LOG = {"show_ledger", "list_dead", "replay_dead", "replay_one", "tail_events"}
+NEEDS_THE_LOG = {
+    "show_ledger",
+    "list_dead",
+    "replay_dead",
+    "replay_one",
+    "tail_events",
+    "show_source_traffic",
+    "show_domain_traffic",
+}
 NEEDS_A_LIVE_DOMAIN = {"move_domain"}
 NEEDS_AN_OPERATOR = {"add_workspace", "reset_password", "set_plan", "show_certificate_queue"}
 NEEDS_NO_TOKEN = {"accept_invitation"}  # the link's secret says who it is

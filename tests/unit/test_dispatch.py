@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firstparty.events.charts import build_point
 from firstparty.forward.groups import UNREADABLE
 from firstparty.forward.journal import Journal
 from firstparty.forward.letters import DeadLetter
 from firstparty.model.feed import FeedEntry, Topic
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Fenced, Shelf
+from firstparty.spool.traffic import source_subject
+from tests.builders import NOW
 from tests.dispatching import SOURCES, World, a_directory
 from tests.fakes.spool import FakeLog
 from tests.forwarding import an_entry, first_sightings
@@ -164,3 +167,21 @@ def test_a_number_stands_for_its_source_until_no_domain_has_it() -> None:
     assert directory.find(1) == found
     directory.apply([FeedEntry(revision=3, topic=Topic.EDGE, key="dom_1", body=None)])
     assert directory.find(1) is None
+
+
+async def test_what_comes_and_goes_is_counted_for_charts() -> None:
+    world = World()
+    await world.append([(1, ["good-1", "poison-2", "good-3"]), (2, ["good-4"])])
+    await world.forward_until(
+        lambda ledger: (
+            ledger.account(1).delivered + ledger.account(1).dead == 3
+            and ledger.account(2).delivered == 1
+        )
+    )
+    first, second = (
+        build_point(NOW, world.traffic.cells(source_subject(number))) for number in (1, 2)
+    )
+
+    assert (first.accepted, first.delivered, first.dead) == (3, 2, 1)
+    assert (second.accepted, second.delivered, second.dead) == (1, 1, 0)
+    assert second.delivered_in is not None

@@ -9,8 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from firstparty.ingest.figures import Figures
+from firstparty.model.hosts import PROBE_AGENT
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
 from firstparty.serve.metrics.ingest import collect_ingest
+from firstparty.spool.traffic import ACKNOWLEDGED, REFUSED
 from tests.ingest_rig import HOST, Rig, a_feed_entry, a_request, an_edge_domain, basic
 
 WEB = b'{"writeKey":"WKWEB"}'
@@ -432,3 +434,21 @@ async def test_what_became_of_requests_is_told_to_prometheus() -> None:
     assert [one.value for one in before] == [0, 0, 0]
     assert told[requests, "accepted"] == 1
     assert told[requests, "refused.invalid_json"] == 1
+
+
+async def test_what_becomes_of_requests_is_counted_by_host_and_source_but_not_our_probes() -> None:
+    rig = Rig()
+    for request in (
+        a_request(),
+        a_request(body=b"{", Authorization=basic("WKWEB")),
+        a_request(body=b'{"writeKey":"nobody"}'),
+        a_request(User_Agent=PROBE_AGENT),
+    ):
+        await rig.ask(request)
+    traffic = rig.tracking.lanes.traffic
+    both = traffic.cells("domain-dom_1", "source-6")
+    host = traffic.cells("domain-dom_1")
+
+    assert sum(both[name] for name in ACKNOWLEDGED) == 1
+    assert [name for name in both if name.startswith(REFUSED)] == ["refused.invalid_json"]
+    assert dict(host) == {"refused.unknown_write_key": 1}

@@ -31,6 +31,7 @@ from firstparty.api import (
     sources,
     tail,
     tokens,
+    traffic,
     workspaces,
 )
 from firstparty.api.context import Clock, Installation
@@ -141,6 +142,8 @@ def build_app(
     )
     api.include_router(invitations.open_router)
     api.include_router(proxy_checks.live_router)
+    api.include_router(traffic.source_router)
+    api.include_router(traffic.domain_router)
     for noun in nouns:
         api.include_router(noun.router)
     api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)

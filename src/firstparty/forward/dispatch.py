@@ -34,6 +34,7 @@ from firstparty.forward.source import Room, SourceQueue
 from firstparty.spool.direct import StoredGroup
 from firstparty.spool.log import LogState
 from firstparty.spool.outcomes import Shelf
+from firstparty.spool.traffic import ACCEPTED, source_subject
 from firstparty.telemetry import Log
 
 _READ_GROUPS: Final = 256
@@ -198,7 +199,7 @@ class Dispatcher:
             return self._take_items(number, items, sequence=sequence)
         if sequence > ledger.counted_through:
             messages, replayed = count_frames(frames)
-            ledger.count(number, messages, replayed=replayed)
+            self._count(number, messages, replayed=replayed)
         if Position(sequence, frames[-1][0] + 1, 0) <= resolved:
             return None
         ledger.found_waiting(number, sequence=sequence)
@@ -210,7 +211,7 @@ class Dispatcher:
     ) -> SourceQueue | None:
         ledger = self._journal.ledger
         if sequence > ledger.counted_through:
-            ledger.count(number, count_messages(items), replayed=count_replayed(items))
+            self._count(number, count_messages(items), replayed=count_replayed(items))
         if not items or items[-1].position <= ledger.account(number).resolved:
             return None
         ledger.found_waiting(number, sequence=sequence)
@@ -219,6 +220,11 @@ class Dispatcher:
             return None
         queue.add(items)
         return queue
+
+    def _count(self, number: int, messages: int, *, replayed: int) -> None:
+        """These were found in the log, for the first time."""
+        self._journal.ledger.count(number, messages, replayed=replayed)
+        self._means.traffic.cells(source_subject(number))[ACCEPTED] += messages - replayed
 
     def _queue(self, number: int) -> SourceQueue:
         if number not in self._queues:

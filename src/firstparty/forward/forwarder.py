@@ -14,6 +14,7 @@ from firstparty.forward.kinds import Places, open_upstream
 from firstparty.forward.sending import Means
 from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
+from firstparty.spool.traffic import Traffic
 from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
@@ -56,6 +57,14 @@ async def serve_forward(
         tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
         means = Means(directory=directory, upstream=upstream, expire_after=limits.expire_after)
         tasks.create_task(_forward_for_ever(log_url, means, limits))
+        tasks.create_task(_tell_traffic(means.traffic, log_url))
+
+
+async def _tell_traffic(traffic: Traffic, log_url: str) -> None:
+    try:
+        await traffic.report(log_url)
+    finally:
+        await traffic.leave(log_url)
 
 
 async def _forward_for_ever(url: str, means: Means, limits: Limits) -> None:

@@ -23,6 +23,7 @@ from firstparty.forward.delivery import (
 )
 from firstparty.forward.directory import SourceDirectory
 from firstparty.model.feed import EdgeSource
+from firstparty.spool.traffic import Traffic
 from firstparty.telemetry import Log
 
 
@@ -39,12 +40,16 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What all sources deliver with. Messages older than ``expire_after`` are given up."""
+    """What all sources deliver with. Messages older than ``expire_after`` are given up.
+
+    In ``traffic`` is counted what comes and goes, for charts.
+    """
 
     directory: SourceDirectory
     upstream: Upstream
     breakers: Breakers = field(default_factory=Breakers)
     expire_after: timedelta | None = None
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 class Sender:
@@ -117,9 +122,9 @@ class Sender:
 
     def _is_too_old(self, items: Sequence[Prepared | Pack]) -> bool:
         limit = self._means.expire_after
-        if limit is None or _is_replayed(items):
+        if limit is None or is_replayed(items):
             return False
-        return datetime.now(UTC) - _received_at(items[-1]) > limit
+        return datetime.now(UTC) - received_at(items[-1]) > limit
 
 
 def _judge(answer: Answer, *, messages: int, failures: int) -> Outcome:
@@ -134,13 +139,14 @@ def _judge(answer: Answer, *, messages: int, failures: int) -> Outcome:
     )
 
 
-def _received_at(item: Prepared | Pack) -> datetime:
+def received_at(item: Prepared | Pack) -> datetime:
+    """When it arrived; of several, the last one."""
     if isinstance(item, Pack):
         return item.frames[-1][1].received_at
     return item.message.origin.entry.received_at
 
 
-def _is_replayed(items: Sequence[Prepared | Pack]) -> bool:
+def is_replayed(items: Sequence[Prepared | Pack]) -> bool:
     """Whether somebody asked for one of these to be sent once more, however old it is."""
     return any(
         isinstance(item, Prepared) and item.message.origin.replayed_index is not None

@@ -29,8 +29,9 @@ from firstparty.forward.journal import Journal
 from firstparty.forward.ledger import build_dead_letter
 from firstparty.forward.letters import DeadLetter
 from firstparty.forward.packing import unpack
-from firstparty.forward.sending import Means, Sender
+from firstparty.forward.sending import Means, Sender, is_replayed, received_at
 from firstparty.spool.outcomes import MAX_COPIES
+from firstparty.spool.traffic import DEAD, DELIVERED, EXPIRED, SENT, count_latency, source_subject
 from firstparty.telemetry import Log
 
 MAX_QUEUE_BYTES: Final = 1024**2  # of one source; two batches' worth
@@ -77,6 +78,7 @@ class SourceQueue:
         self.is_running = False
         self._journal = journal
         self._sender = Sender(number, means)
+        self._cells = means.traffic.cells(source_subject(number))
         self._backlog = backlog
         self._shelf = shelf
         self._room = room
@@ -219,6 +221,21 @@ class SourceQueue:
                 expired=others if is_expired else 0,
                 letters=letters,
             )
+            self._count(part, others=others, dead=len(letters), is_expired=is_expired)
+
+    def _count(self, items: Sequence[Item], *, others: int, dead: int, is_expired: bool) -> None:
+        """Count these for charts, in the minute of their outcome."""
+        if dead:
+            self._cells[DEAD] += dead
+        if others:
+            self._cells[EXPIRED if is_expired else DELIVERED] += others
+        if is_expired:
+            return
+        now = datetime.now(UTC)
+        for item in items:
+            if not isinstance(item, BadMessage) and not is_replayed([item]):
+                late = (now - received_at(item)).total_seconds()
+                count_latency(self._cells, SENT, late, count_messages([item]))
 
     def _write_letters(self, items: Sequence[Item]) -> list[DeadLetter]:
         now = datetime.now(UTC)

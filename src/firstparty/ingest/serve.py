@@ -61,6 +61,7 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
             tasks.create_task(_keep_time(connections, tracking, figures or Figures()))
             tasks.create_task(write_keys.meters.report(log_url))
             tasks.create_task(tracking.tally.report(log_url))
+            tasks.create_task(tracking.lanes.traffic.report(log_url))
             # First ready, then open: meanwhile clients wait in the socket's backlog.
             log = await _open_log(log_url, max_bytes=log_max_bytes)
             with contextlib.suppress(TimeoutError):
@@ -79,6 +80,7 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
                 await _finish(server, connections, committer)
                 with contextlib.suppress(Unavailable):
                     await tracking.tally.say(log_url)
+                    await tracking.lanes.traffic.leave(log_url)
                 if log is not None:
                     await log.close()
     finally:

@@ -25,6 +25,7 @@ from firstparty.ingest.cors import build_lines, build_preflight
 from firstparty.ingest.exchange import Exchange
 from firstparty.ingest.framing import Framer
 from firstparty.ingest.heads import Head, Heads
+from firstparty.ingest.lanes import Lanes, acknowledge
 from firstparty.ingest.pixel import parse_pixel
 from firstparty.ingest.rates import Rates
 from firstparty.ingest.routes import Kind, Route, find_route
@@ -33,9 +34,11 @@ from firstparty.ingest.write_keys import ApiHost, WriteKeys
 from firstparty.model.hosts import PROBE_AGENT
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.tally import Tally
+from firstparty.spool.traffic import REFUSED, Cells
 
 # Who waits: an exchange, its answer once the message is on disk, the CORS lines of any other.
-_Waiter = tuple[Exchange, bytes, bytes]
+# Then where it is counted, unless it is a probe of ours, and when it arrived.
+_Waiter = tuple[Exchange, bytes, bytes, Cells | None, float]
 
 _PROBE_AGENT: Final = PROBE_AGENT.encode()
 _UNKNOWN_PATH: Final = Refusal(
@@ -74,6 +77,7 @@ class TrackingApi:
         self, write_keys: WriteKeys, rates: Rates, visitors: Visitors | None = None
     ) -> None:
         self.tally: Final = Tally()
+        self.lanes: Final = Lanes()
         self._heads = Heads(write_keys)
         self._write_keys = write_keys
         self._rates = rates
@@ -117,6 +121,7 @@ class TrackingApi:
         if refusal is _UNKNOWN_HOST and not self._write_keys.loaded.is_set():
             refusal = _STARTING  # never a 404 for want of knowledge: SDKs drop what gets one
         if refusal is not None:
+            self.lanes.refuse(host, None, refusal.code)
             self._refuse(exchange, refusal, cors)
         else:
             requested = exchange.headers.get(b"access-control-request-headers", b"")
@@ -134,7 +139,9 @@ class TrackingApi:
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Answer a request that did not arrive as one."""
-        self._refuse(exchange, refusal, self._look_up(exchange)[1])
+        host, cors = self._look_up(exchange)
+        self.lanes.refuse(host, None, refusal.code)
+        self._refuse(exchange, refusal, cors)
 
     def _take_messages(self, exchange: Exchange, head: Head) -> None:
         headers = exchange.headers
@@ -142,6 +149,7 @@ class TrackingApi:
         if isinstance(body, Refusal):
             if head.source is not None:
                 self.tally.count(head.source, refused=1)
+            self.lanes.refuse(head.host, head.source, body.code)
             self._refuse(exchange, body, head.cors)
             return
         encoding, write_key = body
@@ -149,6 +157,7 @@ class TrackingApi:
         if source is None:
             found = _find_source(head.host, headers.get(b"authorization", b""), write_key)
             if isinstance(found, Refusal):
+                self.lanes.refuse(head.host, None, found.code)
                 self._refuse(exchange, found, head.cors)
                 return
             source = found
@@ -160,11 +169,16 @@ class TrackingApi:
     def _settle(self, waiting: list[_Waiter], reason: Unavailable | None) -> None:
         if reason is None:
             self._accepted += len(waiting)
-            for exchange, answer, _ in waiting:
+            now = time.monotonic()
+            for exchange, answer, _, lane, began in waiting:
+                if lane is not None:
+                    acknowledge(lane, now - began)
                 exchange.reply(answer)
             return
         refusal = _not_stored(reason)
-        for exchange, _, cors in waiting:
+        for exchange, _, cors, lane, _ in waiting:
+            if lane is not None:
+                lane[REFUSED + refusal.code] += 1
             self._refuse_for_now(exchange, refusal, cors)
 
     def _take_pixel(
@@ -181,6 +195,7 @@ class TrackingApi:
         if route.path is None or source is None or isinstance(source, Refusal):
             code = source.code if isinstance(source, Refusal) else "bad_pixel"
             self.counts["refused." + code] += 1
+            self.lanes.refuse(host, None, code)
             exchange.reply(image)
             return
         self._store(exchange, host, source, route.path, Encoding.IDENTITY, body, image, cors)
@@ -197,13 +212,17 @@ class TrackingApi:
         cors: bytes,
     ) -> None:
         """Store what may be kept of a body; ``answer`` goes out once that is on disk."""
-        if host.meter is not None and exchange.headers.get(b"user-agent") != _PROBE_AGENT:
-            host.meter.requests += 1
+        began, lane = time.monotonic(), None
+        if exchange.headers.get(b"user-agent") != _PROBE_AGENT:
+            lane = self.lanes.find(host, source)
+            if host.meter is not None:
+                host.meter.requests += 1
         if self._rates.has_limits(host):
             count = count_messages(read_text(body, encoding), path)
-            wait = self._rates.take(host, source, count, now=time.monotonic())
+            wait = self._rates.take(host, source, count, now=began)
             if wait is not None:
                 self.tally.count(source, refused=1)
+                self.lanes.refuse(host, source, "rate_limited")
                 self._refuse_for_now(exchange, _too_fast(wait), cors)
                 return
         cleaner = host.cleaners.get(source) if host.cleaners else None
@@ -217,7 +236,7 @@ class TrackingApi:
                 return
             encoding, body = Encoding.IDENTITY, cleaned.body
         entry = self._framer.frame(exchange.headers, source, path, encoding, body, cleaner)
-        self.committer.submit(entry, (exchange, answer, cors))
+        self.committer.submit(entry, (exchange, answer, cors, lane, began))
 
     def _refuse_for_now(self, exchange: Exchange, refusal: Refusal, cors: bytes) -> None:
         """Refuse what may be taken later; a pixel gets its image all the same."""

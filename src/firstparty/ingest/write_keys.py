@@ -14,6 +14,7 @@ from firstparty.ingest.privacy import Cleaner
 from firstparty.model.feed import AnySource, EdgeDomain, EdgeSource, FeedEntry, HostKind, Topic
 from firstparty.model.privacy import NO_RULES
 from firstparty.spool.meter import HostMeter, Meters, Part
+from firstparty.spool.traffic import Cells
 from firstparty.telemetry import Log
 
 TOPICS: Final = (Topic.EDGE, Topic.SOURCES)
@@ -53,6 +54,8 @@ class ApiHost:
     ) -> None:
         """``every``: all sources there are, which a default host takes messages of."""
         self.name: Final = domain.api_host.lower()
+        self.domain_id: Final = domain.id
+        self.lanes: Final[dict[int, Cells]] = {}  # what becomes of requests, by source
         self.cors: Final = CorsPolicy(self.name, domain.credential_origins)
         self.meter: Final = meter  # only while the domain drains
         own = Sources()
