@@ -22,7 +22,8 @@ from firstparty.demo.faults import Behaviour
 from firstparty.demo.received import ReceivedLog
 from firstparty.demo.upstream import Handler, build_app, serve_upstream
 from firstparty.forward.expand import expand
-from firstparty.forward.forwarder import DEFAULT_LIMITS
+from firstparty.forward.forwarder import Limits
+from firstparty.forward.kinds import Places
 from firstparty.forward.ledger import Ledger, OutcomeRecord, fold
 from firstparty.forward.letters import DeadLetter
 from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
@@ -32,18 +33,23 @@ from firstparty.spool.log import DurableLog, open_log
 from firstparty.spool.outcomes import Outcomes, Shelf, open_outcomes
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
+from firstparty.store.sealing import Sealer
 from tests.nats_server import NatsServer
 from tests.ports import listener
 
+SEALER = Sealer(bytes(32))
+LIMITS = Limits(places=Places(allow_private=True, sealer=SEALER))
 ROOM = 256 * 1024**2
 _RUN = (
     "import sys, uvloop; from pathlib import Path; "
     "from firstparty.forward.forwarder import Limits, serve_forward; "
     "from firstparty.forward.kinds import Places; "
     "from firstparty.store.reader import open_feed; "
+    "from firstparty.store.sealing import Sealer; "
     "from firstparty.telemetry import configure_logs; configure_logs('forward'); "
     "uvloop.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
-    "log_url=sys.argv[3], limits=Limits(places=Places(allow_private=True))))"
+    "log_url=sys.argv[3], "
+    "limits=Limits(places=Places(allow_private=True, sealer=Sealer(bytes(32))))))"
 )
 
 
@@ -131,7 +137,7 @@ class Forwarding:
     async def start(self) -> None:
         await self.nats.start()
         self.log = await open_log(self.nats.url, max_bytes=ROOM)
-        await open_outcomes(self.log, max_bytes=DEFAULT_LIMITS.outcomes_bytes)
+        await open_outcomes(self.log, max_bytes=LIMITS.outcomes_bytes)
 
     async def stop(self) -> None:
         for process in self._processes:

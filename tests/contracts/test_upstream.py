@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
@@ -18,12 +19,16 @@ from firstparty.forward.sending import Upstream
 from firstparty.forward.upstream import HttpPoster, TrackingUpstream
 from firstparty.forward.webhook import WebhookUpstream
 from firstparty.model.feed import EdgeSource
+from firstparty.model.upstreams import secret_context
+from firstparty.store.sealing import Sealer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+SEALER = Sealer(bytes(32))
 KINDS = ["tracking", "webhook", "files:ndjson", "files:parquet"]
 
 
-def a_source(upstream: str) -> EdgeSource:
+def a_source(upstream: str, *, old: str = "") -> EdgeSource:
     return EdgeSource(
         id="src_1",
         number=1,
@@ -31,8 +36,13 @@ def a_source(upstream: str) -> EdgeSource:
         write_key="WK",
         alias="a/b",
         upstream=upstream,
-        webhook_secret=SECRET,
+        sealed_secret=sealed(SECRET),
+        sealed_old_secret=sealed(old) if old else b"",
     )
+
+
+def sealed(secret: str) -> bytes:
+    return SEALER.seal(secret.encode(), context=secret_context("src_1"))
 
 
 def need_parquet(kind: str) -> None:
@@ -62,14 +72,16 @@ class Place:
 class Receiver:
     """An HTTP server that takes batches, and checks signatures."""
 
-    def __init__(self) -> None:
+    def __init__(self, *secrets: str) -> None:
+        self.secrets = secrets or (SECRET,)
         self.messages: list[dict[str, Any]] = []
         self.ids: list[str] = []
 
     async def take(self, request: web.Request) -> web.Response:
         body = await request.text()
         if "webhook-signature" in request.headers:
-            Webhook(SECRET).verify(body, dict(request.headers))
+            for secret in self.secrets:
+                Webhook(secret).verify(body, dict(request.headers))
             self.ids.append(request.headers["webhook-id"])
         self.messages += json.loads(body)["batch"]
         return web.Response()
@@ -110,7 +122,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         poster = HttpPoster(session)
         if kind == "webhook":
             source = a_source(f"webhook+{url}/hooks/1?a=b")
-            yield Place(WebhookUpstream(poster), source, lambda: receiver.messages)
+            yield Place(WebhookUpstream(poster, SEALER), source, lambda: receiver.messages)
         else:
             yield Place(TrackingUpstream(poster), a_source(url), lambda: receiver.messages)
 
@@ -132,11 +144,34 @@ async def test_what_is_sent_arrives_in_order_and_whole(place: Place) -> None:
 async def test_a_webhook_request_has_the_same_id_at_every_try() -> None:
     receiver = Receiver()
     async with receiver.serving() as url, aiohttp.ClientSession() as session:
-        upstream = WebhookUpstream(HttpPoster(session))
+        upstream = WebhookUpstream(HttpPoster(session), SEALER)
         for text in (b'{"messageId":"m1"}', b'{"messageId":"m1"}', b'{"messageId":"m2"}'):
             await upstream.send(a_source(f"webhook+{url}/"), [text])
 
     assert receiver.ids[0] == receiver.ids[1] != receiver.ids[2]
+
+
+async def test_two_secrets_sign_while_one_takes_the_place_of_the_other() -> None:
+    receiver = Receiver(SECRET, OLD_SECRET)
+    async with receiver.serving() as url, aiohttp.ClientSession() as session:
+        upstream = WebhookUpstream(HttpPoster(session), SEALER)
+        both = await upstream.send(a_source(f"webhook+{url}/", old=OLD_SECRET), [b"{}"])
+        one = await upstream.send(a_source(f"webhook+{url}/"), [b"{}"])
+
+    assert both.status == 200
+    assert one.status == 500  # the receiver, which checks with both, misses the old one's
+
+
+async def test_what_a_webhook_cannot_sign_waits_with_the_reason() -> None:
+    source = a_source("webhook+http://127.0.0.1:1/")
+    async with aiohttp.ClientSession() as session:
+        poster = HttpPoster(session)
+        other_key = await WebhookUpstream(poster, Sealer(bytes(31) + b"1")).send(source, [b"{}"])
+        unsigned = msgspec.structs.replace(source, sealed_secret=b"")
+        no_secret = await WebhookUpstream(poster, SEALER).send(unsigned, [b"{}"])
+
+    assert "cannot be opened" in other_key.refusal
+    assert "no secret yet" in no_secret.refusal
 
 
 async def test_nothing_that_goes_wrong_is_raised(tmp_path: Path) -> None:
@@ -144,7 +179,7 @@ async def test_nothing_that_goes_wrong_is_raised(tmp_path: Path) -> None:
     files = await FileUpstream(tmp_path).send(a_source("files:ndjson"), [b"{}"])
     nowhere = await FileUpstream(None).send(a_source("files:ndjson"), [b"{}"])
     async with aiohttp.ClientSession() as session:
-        hook = WebhookUpstream(HttpPoster(session))
+        hook = WebhookUpstream(HttpPoster(session), SEALER)
         closed = await hook.send(a_source("webhook+http://127.0.0.1:1/"), [b"{}"])
         guarded = TrackingUpstream(HttpPoster(session, trusted=()))
         private = await guarded.send(a_source("http://127.0.0.1:1"), [b"{}"])

@@ -40,7 +40,10 @@ ASKS_BY_POST = {"check_policy"}  # it changes nothing: a policy is too long for 
 HOSTS = {"cdn_host": "cdn.shop.com", "api_host": "api.shop.com"}
 # Nothing outside is asked: another site, and an address that is not public.
 NEEDS_A_PUBLIC_PAGE = {"check_page"}
-BODIES = {"check_page": {"page": "https://127.0.0.1/"}}
+BODIES = {
+    "check_page": {"page": "https://127.0.0.1/"},
+    "change_source": {"upstream": "webhook+https://hooks.shop.com/in"},  # for its secret
+}
 QUERIES = {
     "examine_address": {"url": "https://www.shop.com/"},
     "show_cookies": {"site": "www.other.test"},

@@ -16,9 +16,7 @@ from firstparty.forward.kinds import Places
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Outcomes, Shelf
 from firstparty.store.reader import open_feed
-from tests.forwarding import Forwarding, OutsideUpstream, an_entry, first_sightings
-
-LIMITS = Limits(places=Places(allow_private=True))
+from tests.forwarding import LIMITS, SEALER, Forwarding, OutsideUpstream, an_entry, first_sightings
 
 
 @pytest.fixture
@@ -216,6 +214,24 @@ async def test_a_parked_source_goes_on_as_soon_as_its_settings_are_right(
     assert ledger.account(1).dead == 0
 
 
+async def test_messages_that_wait_go_where_their_source_says_now(
+    forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
+) -> None:
+    await upstream.control(mode="down")
+    forwarding.publish(1, upstream.url)
+    await forwarding.append((1, 3))
+    async with running(forwarding):
+        async with asyncio.timeout(30):
+            while (await forwarding.ledger()).account(1).waiting != 3:
+                await asyncio.sleep(0.05)
+        forwarding.publish(1, other_upstream.url)
+        ledger = await forwarding.settled(1)
+
+    assert other_upstream.ids() == forwarding.appended[1]
+    assert upstream.ids() == []
+    assert ledger.account(1).delivered == 3
+
+
 async def test_forwarding_survives_a_killed_log(
     forwarding: Forwarding, upstream: OutsideUpstream
 ) -> None:
@@ -356,7 +372,8 @@ async def test_what_is_older_than_the_limit_is_given_up_while_its_upstream_is_aw
 async def test_a_source_of_one_region_never_goes_to_the_upstream_of_another(
     forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
 ) -> None:
-    places = Places(regions={"us": upstream.url, "eu": other_upstream.url})
+    regions = {"us": upstream.url, "eu": other_upstream.url}
+    places = Places(regions=regions, sealer=SEALER)
     forwarding.publish(1, upstream.url, region="eu")
     forwarding.publish(2, upstream.url, region="us")
     await forwarding.append((1, 3), (2, 3))
@@ -377,7 +394,7 @@ async def test_an_upstream_that_a_user_named_is_not_reached_at_a_private_address
     forwarding.publish(1, upstream.url)
     forwarding.publish(2, f"http://localhost:{port}")
     await forwarding.append((1, 1), (2, 1))
-    async with running(forwarding, replace(LIMITS, places=Places())):
+    async with running(forwarding, replace(LIMITS, places=Places(sealer=SEALER))):
         async with asyncio.timeout(30):
             while (await forwarding.ledger()).account(2).waiting < 1:
                 await asyncio.sleep(0.05)

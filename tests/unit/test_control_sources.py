@@ -23,6 +23,7 @@ from firstparty.control.sources import (
 from firstparty.control.workspaces import choose_workspace
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.workspaces import Role, SourceType
+from firstparty.store.sealing import load_sealer
 from tests.builders import NOW
 from tests.installation import RULES, Installation, a_caller, an_installation
 
@@ -231,7 +232,10 @@ def test_the_only_workspace_is_implied_and_one_of_several_is_not(here: Installat
     assert missing.value.code == "workspace-missing"
 
 
-def test_a_webhook_is_kept_with_its_path_and_gets_a_secret_of_its_own(here: Installation) -> None:
+def test_a_webhook_is_kept_with_its_path_and_gets_a_secret_of_its_own(
+    here: Installation, tmp_path: Path
+) -> None:
+    rules = replace(RULES, edge_key=tmp_path / "edge.key")
     upstream = "webhook+https://hooks.example.com/in?team=1"
     views = [
         add_source(
@@ -239,15 +243,22 @@ def test_a_webhook_is_kept_with_its_path_and_gets_a_secret_of_its_own(here: Inst
             SYSTEM,
             workspace_id=here.ours.id,
             asked=SourceRequest(name="Hook", type=SourceType.PYTHON, upstream=upstream),
-            rules=RULES,
+            rules=rules,
             now=NOW,
         )
         for _ in range(2)
     ]
 
     assert {view.source.upstream for view in views} == {upstream}
-    assert len({view.source.webhook_secret for view in views}) == 2
-    assert all(view.source.webhook_secret.startswith("whsec_") for view in views)
+    assert len({view.new_secret for view in views}) == 2
+    for view in views:
+        opened = load_sealer(rules.edge_key).open(
+            view.source.sealed_secret, context=f"webhook:{view.source.id}"
+        )
+        assert view.new_secret.startswith("whsec_")
+        assert opened.decode() == view.new_secret
+        assert view.new_secret not in repr(view)
+        assert not show_source(here.store, SYSTEM, view.source.id, rules=rules).new_secret
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from firstparty.api import (
     tail,
     tokens,
     traffic,
+    webhook_secrets,
     workspaces,
 )
 from firstparty.api.context import Clock, Installation
@@ -123,6 +124,7 @@ def build_app(
         sources,
         rollout,
         aliases,
+        webhook_secrets,
         site_checks,
         proxies,
         csp,

@@ -86,6 +86,9 @@ class SourceDetail(SourceAnswer):
     ]
     messages_per_second: Annotated[int, Field(description="How many it may send; 0: no limit")]
     privacy: Annotated[PrivacyBody, Field(description="What may be kept of its messages")]
+    has_old_secret: Annotated[
+        bool, Field(description="The secret before signs requests to the webhook, too")
+    ]
 
     @classmethod
     def of(cls, view: SourceView) -> Self:
@@ -103,21 +106,22 @@ class SourceDetail(SourceAnswer):
             device_mode=device_mode,
             privacy=PrivacyBody.of(view.source.privacy),
             messages_per_second=view.source.messages_per_second,
+            has_old_secret=bool(view.source.sealed_old_secret),
         )
 
 
-class NewSource(SourceDetail):
-    """A source that was just made."""
+class SourceAndSecret(SourceDetail):
+    """A source that was just made or changed, with a secret that was made by that."""
 
     webhook_secret: Annotated[
         str | None,
-        Field(description="Where its upstream is a webhook: checks our signatures; shown once"),
+        Field(description="Of a webhook upstream, if it is new: checks our signatures; shown once"),
     ] = None
 
     @classmethod
-    def of_new(cls, view: SourceView) -> Self:
-        """The answer for this new source."""
-        secret = view.source.webhook_secret or None
+    def of_change(cls, view: SourceView) -> Self:
+        """The answer for this source, now."""
+        secret = view.new_secret or None
         return cls(**SourceDetail.of(view).model_dump(), webhook_secret=secret)
 
 

@@ -12,7 +12,12 @@ from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.pages import Page, build_page
 from firstparty.api.privacy import PrivacyBody
 from firstparty.api.problems import describe_problems
-from firstparty.api.source_answers import NewSource, SnippetAnswer, SourceAnswer, SourceDetail
+from firstparty.api.source_answers import (
+    SnippetAnswer,
+    SourceAndSecret,
+    SourceAnswer,
+    SourceDetail,
+)
 from firstparty.control import source_changes, sources
 from firstparty.control.source_changes import SourceChange
 from firstparty.control.sources import SourceRequest as Asked
@@ -79,9 +84,16 @@ class SourcePatch(BaseModel):
     """What to change of a source; what is left out stays."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"origin": "mirror"}]}
+        extra="forbid", json_schema_extra={"examples": [{"region": "eu", "upstream": ""}]}
     )
 
+    name: Annotated[str | None, Field(description="What people call it")] = None
+    region: Annotated[
+        str | None, Field(description="us or eu; the region's own upstream follows it")
+    ] = None
+    upstream: Annotated[
+        str | None, Field(description="Where messages go on to; empty: the region's own")
+    ] = None
     settings: Annotated[
         Any,
         Field(description="All of its settings JSON anew", json_schema_extra=_OBJECT_OR_TEXT),
@@ -126,7 +138,7 @@ def list_sources(
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-def add_source(here: Here, asked: SourceRequest) -> NewSource:
+def add_source(here: Here, asked: SourceRequest) -> SourceAndSecret:
     """Make a source. Needs the role editor."""
     view = sources.add_source(
         here.store,
@@ -144,7 +156,7 @@ def add_source(here: Here, asked: SourceRequest) -> NewSource:
         rules=here.rules,
         now=here.now,
     )
-    return NewSource.of_new(view)
+    return SourceAndSecret.of_change(view)
 
 
 @router.get("/{source_id}")
@@ -158,10 +170,11 @@ def show_source(here: Here, response: Response, source_id: str) -> SourceDetail:
 @router.patch("/{source_id}")
 def change_source(
     here: Here, response: Response, source_id: str, asked: SourcePatch, if_match: IfMatch = None
-) -> SourceDetail:
-    """Change its settings, their origin or its privacy rules.
+) -> SourceAndSecret:
+    """Change where its messages go, its settings, their origin, its limit or its privacy rules.
 
-    Browsers get settings within a minute or so; privacy rules count within seconds.
+    Browsers get settings within a minute or so; the rest counts within seconds. Messages that wait
+    go where the source says then.
 
     Needs the role editor.
     """
@@ -170,6 +183,9 @@ def change_source(
         here.caller,
         source_id,
         change=SourceChange(
+            name=asked.name,
+            region=asked.region,
+            upstream=asked.upstream,
             settings=asked.settings,
             origin=asked.origin,
             privacy=None if asked.privacy is None else asked.privacy.parse(),
@@ -181,7 +197,7 @@ def change_source(
         now=here.now,
     )
     set_etag(response, view.source)
-    return SourceDetail.of(view)
+    return SourceAndSecret.of_change(view)
 
 
 @router.get("/{source_id}/snippet")

@@ -13,6 +13,7 @@ from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.cli.privacy import privacy
 from firstparty.cli.rollout import restore, rollout
+from firstparty.cli.webhook_secret import print_secret, secret
 from firstparty.control.settings_json import parse_settings
 from firstparty.errors import Refused
 from firstparty.model.workspaces import Origin, SourceType
@@ -24,6 +25,7 @@ app.command()(csp)
 app.command()(privacy)
 app.command()(restore)
 app.command()(rollout)
+app.command()(secret)
 SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 
@@ -66,14 +68,21 @@ def add(  # noqa: PLR0913 - one parameter for each option
         },
     )
     _print_source(source, as_json=as_json)
-    if source.get("webhook_secret") and not as_json:
-        print_line(f"Check signatures with {source['webhook_secret']} (shown this once).")
+    print_secret(source, as_json=as_json)
 
 
 @app.command()
-def edit(
+def edit(  # noqa: PLR0913 - one parameter for each option
     source_id: SourceId,
     *,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="us or eu; its own upstream follows it.")
+    ] = None,
+    upstream: Annotated[
+        str | None,
+        typer.Option(metavar="UPSTREAM", help='Where messages go; "" is the region\'s own.'),
+    ] = None,
     settings: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="All of its settings JSON anew; - is standard input."),
@@ -88,8 +97,11 @@ def edit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a source's settings, where they come from, or how much it may send."""
+    """Change where a source's messages go, its settings, or how much it may send."""
     said = {
+        "name": name,
+        "region": region,
+        "upstream": upstream,
         "settings": settings and _read_settings(settings),
         "origin": origin,
         "messages_per_second": limit,
@@ -97,9 +109,12 @@ def edit(
     }
     body = {name: value for name, value in said.items() if value is not None}
     if not body:
-        raise typer.BadParameter("say what to change", param_hint="--settings, --origin, --limit…")
+        raise typer.BadParameter(
+            "say what to change", param_hint="--upstream, --settings, --limit…"
+        )
     source = Client.of_environment().patch("sources", source_id, body=body)
     _print_source(source, as_json=as_json)
+    print_secret(source, as_json=as_json)
 
 
 @app.command("list")

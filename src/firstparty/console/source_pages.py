@@ -66,9 +66,9 @@ def add_source(visit: Visit) -> Response:
     except Refused as refused:
         return _render_form(visit, visit.form.typed(), refused)
     here = f"/workspaces/{workspace_id}/sources/{view.source.id}"
-    if view.source.webhook_secret:
+    if view.new_secret:
         values = workspace_values(visit, area="sources")
-        return render_page(visit, "source_secret.html", **values, source=view.source, here=here)
+        return render_page(visit, "source_secret.html", **values, view=view, here=here)
     return redirect(visit, here, flash="source-added")
 
 

@@ -1,20 +1,17 @@
 """A source's alias, and another one in its place: both are served until the old one is dropped."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
-from firstparty.control.source_editing import load_to_edit
-from firstparty.control.sources import SourceView, build_source_view
+from firstparty.control.source_editing import edit_source
+from firstparty.control.sources import SourceView
 from firstparty.control.workspaces import ALIAS_LENGTH
 from firstparty.errors import Conflict
 from firstparty.model.identifiers import random_base62
 from firstparty.model.workspaces import Source
-from firstparty.store import work, workspaces
 from firstparty.store.engine import Store
-from firstparty.store.people import add_audit
 
 
 def rotate_alias(
@@ -24,14 +21,18 @@ def rotate_alias(
 
     Raises Conflict while an earlier one is still served: a page may have that one too.
     """
-    return _change(store, caller, source_id, _rotate, "source.alias-rotated", rules, now)
+    return edit_source(
+        store, caller, source_id, _rotate, action="source.alias-rotated", rules=rules, now=now
+    )
 
 
 def drop_old_alias(
     store: Store, caller: Caller, source_id: str, *, rules: Rules, now: datetime
 ) -> SourceView:
     """Serve the old alias no more: pages that still have it get no script. Raises Conflict."""
-    return _change(store, caller, source_id, _drop, "source.alias-dropped", rules, now)
+    return edit_source(
+        store, caller, source_id, _drop, action="source.alias-dropped", rules=rules, now=now
+    )
 
 
 def _rotate(source: Source) -> Source:
@@ -47,30 +48,3 @@ def _drop(source: Source) -> Source:
     if not source.old_alias:
         raise Conflict("no-old-alias", "The source has no old alias: there is nothing to drop.")
     return replace(source, old_alias="")
-
-
-def _change(
-    store: Store,
-    caller: Caller,
-    source_id: str,
-    apply: Callable[[Source], Source],
-    action: str,
-    rules: Rules,
-    now: datetime,
-) -> SourceView:
-    with store.write() as connection:
-        source, workspace, domain = load_to_edit(connection, caller, source_id)
-        changed = apply(source)
-        workspaces.save_source(connection, changed)
-        add_audit(
-            connection,
-            at=now,
-            workspace_id=source.workspace_id,
-            actor=caller.actor,
-            action=action,
-            subject=source.id,
-            detail={"name": source.name},
-        )
-        if domain is not None:
-            work.wake(connection, domain.id, now=now)
-    return build_source_view(changed, workspace, domain, rules)

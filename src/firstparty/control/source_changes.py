@@ -1,4 +1,4 @@
-"""Changing a source: its settings, their origin, its rules. The edge learns at once."""
+"""Changing a source: where its messages go, its settings, its rules. The edge learns at once."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,13 +6,15 @@ from datetime import datetime
 import msgspec
 
 from firstparty.control.callers import Caller
+from firstparty.control.fields import parse_title
 from firstparty.control.privacy import check_privacy
 from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
 from firstparty.control.source_editing import load_to_edit
-from firstparty.control.source_rules import parse_script_version
+from firstparty.control.source_rules import parse_route, parse_script_version
 from firstparty.control.sources import SourceView, build_source_view
+from firstparty.control.webhook_secrets import is_webhook, new_secret
 from firstparty.model.privacy import PrivacyRules
 from firstparty.model.workspaces import Origin, Source
 from firstparty.store import work, workspaces
@@ -22,8 +24,14 @@ from firstparty.store.people import add_audit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceChange:
-    """What to change; None: leave it. ``settings`` is an object or its text, taken whole."""
+    """What to change; None: leave it. ``settings`` is an object or its text, taken whole.
 
+    An empty ``upstream`` is the region's own.
+    """
+
+    name: str | None = None
+    region: str | None = None
+    upstream: str | None = None
     settings: object = None
     origin: Origin | None = None
     privacy: PrivacyRules | None = None
@@ -49,7 +57,8 @@ def change_source(
     with store.write() as connection:
         source, workspace, domain = load_to_edit(connection, caller, source_id)
         require_revision(source, revision)
-        changed = apply_change(source, change)
+        changed = apply_change(source, change, rules)
+        changed, secret = _with_secret(changed, source, rules)
         if changed != source:
             workspaces.save_source(connection, changed)
             add_audit(
@@ -60,7 +69,12 @@ def change_source(
                 action="source.changed",
                 subject=source.id,
                 detail={
-                    "name": source.name,
+                    "name": changed.name,
+                    "name_before": source.name,
+                    "region": changed.region,
+                    "region_before": source.region,
+                    "upstream": changed.upstream,
+                    "upstream_before": source.upstream,
                     "settings": changed.settings != source.settings,
                     "origin": changed.origin,
                     "origin_before": source.origin,
@@ -71,16 +85,20 @@ def change_source(
             )
             if domain is not None:
                 work.wake(connection, domain.id, now=now)
-    return build_source_view(changed, workspace, domain, rules)
+    return replace(build_source_view(changed, workspace, domain, rules), new_secret=secret)
 
 
-def apply_change(source: Source, change: SourceChange) -> Source:
+def apply_change(source: Source, change: SourceChange, rules: Rules) -> Source:
     """The source as it is to be; raises Refused."""
     settings = source.settings if change.settings is None else parse_settings(change.settings)
     privacy = source.privacy if change.privacy is None else check_privacy(change.privacy)
     rate = change.messages_per_second
+    region, upstream = _parse_route(source, change, rules)
     return replace(
         source,
+        name=source.name if change.name is None else parse_title(change.name, field="name"),
+        region=region,
+        upstream=upstream,
         settings=settings,
         origin=change.origin or source.origin,
         script_version=source.script_version
@@ -89,3 +107,24 @@ def apply_change(source: Source, change: SourceChange) -> Source:
         privacy=privacy,
         messages_per_second=source.messages_per_second if rate is None else rate,
     )
+
+
+def _parse_route(source: Source, change: SourceChange, rules: Rules) -> tuple[str, str]:
+    """Where its messages go: what was the region's own upstream follows the region."""
+    if change.region is None and change.upstream is None:
+        return source.region, source.upstream
+    upstream = change.upstream
+    if upstream is None and source.upstream != rules.upstreams.get(source.region):
+        upstream = source.upstream
+    region = source.region if change.region is None else change.region
+    return parse_route(region, upstream or None, rules)
+
+
+def _with_secret(changed: Source, before: Source, rules: Rules) -> tuple[Source, str]:
+    """A webhook has a secret, what is none has not. A new one is told, too."""
+    if not is_webhook(changed.upstream):
+        return replace(changed, sealed_secret=b"", sealed_old_secret=b""), ""
+    if is_webhook(before.upstream):
+        return changed, ""
+    secret, sealed = new_secret(changed.id, rules)
+    return replace(changed, sealed_secret=sealed), secret

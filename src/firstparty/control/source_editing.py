@@ -1,13 +1,20 @@
 """How every change of a source begins: the source, and what stands around it."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from firstparty.control.callers import Caller, require_role
+from firstparty.control.rules import Rules
+from firstparty.control.sources import SourceView, build_source_view
 from firstparty.errors import NotFound
 from firstparty.model.domains import Domain
 from firstparty.model.workspaces import Role, Source, Workspace
-from firstparty.store import workspaces
+from firstparty.store import work, workspaces
 from firstparty.store.domains import load_domains_of_sources
+from firstparty.store.engine import Store
+from firstparty.store.people import add_audit
 
 
 def load_to_edit(
@@ -21,3 +28,32 @@ def load_to_edit(
     workspace = workspaces.load_workspace(connection, source.workspace_id)
     assert workspace is not None  # a foreign key holds it
     return source, workspace, load_domains_of_sources(connection, [source_id]).get(source_id)
+
+
+def edit_source(
+    store: Store,
+    caller: Caller,
+    source_id: str,
+    apply: Callable[[Source], Source],
+    *,
+    action: str,
+    rules: Rules,
+    now: datetime,
+) -> SourceView:
+    """Do one thing to a source, noted as ``action``; the edge learns at once."""
+    with store.write() as connection:
+        source, workspace, domain = load_to_edit(connection, caller, source_id)
+        changed = apply(source)
+        workspaces.save_source(connection, changed)
+        add_audit(
+            connection,
+            at=now,
+            workspace_id=source.workspace_id,
+            actor=caller.actor,
+            action=action,
+            subject=source.id,
+            detail={"name": source.name},
+        )
+        if domain is not None:
+            work.wake(connection, domain.id, now=now)
+    return build_source_view(changed, workspace, domain, rules)

@@ -1,8 +1,6 @@
 """What a source is made of: region, upstream, write key; parsed, or refused."""
 
-import base64
 import re
-import secrets
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -68,11 +66,6 @@ def parse_webhook(text: str) -> str:
             field="upstream",
         )
     return WEBHOOK_PREFIX + url
-
-
-def new_webhook_secret() -> str:
-    """A secret for signatures as Standard Webhooks write it."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def parse_origin(text: str) -> str:

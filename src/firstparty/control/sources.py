@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +13,14 @@ from firstparty.control.fields import parse_title
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
 from firstparty.control.settings_warnings import SettingsWarning, find_warnings
-from firstparty.control.source_rules import new_webhook_secret, parse_route, parse_write_key
+from firstparty.control.source_rules import parse_route, parse_write_key
+from firstparty.control.webhook_secrets import secret_for
 from firstparty.control.workspaces import ALIAS_LENGTH, show_workspace
 from firstparty.csp.device_mode import DeviceModeDestination, list_device_mode
 from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.default_hosts import SEGMENT_APIS, DefaultHosts, build_default_hosts
 from firstparty.model.domains import Domain, Mode
 from firstparty.model.identifiers import new_identifier, random_base62
-from firstparty.model.upstreams import UpstreamKind, find_kind
 from firstparty.model.workspaces import Origin, Role, Source, SourceType, Workspace
 from firstparty.snippets.catalogue import build_snippet, find_form
 from firstparty.snippets.facts import SnippetFacts
@@ -54,7 +54,7 @@ class SourceView:
     ``alias_path`` is the script's path without slash in front and without extension. ``facts``
     has the addresses and what its snippets say; None while there is no domain. ``default_hosts``
     are where visitors go who are not on it. ``warnings`` say
-    what is to know of the settings.
+    what is to know of the settings. ``new_secret`` is a webhook's that was made just now.
     """
 
     source: Source
@@ -63,6 +63,7 @@ class SourceView:
     domain: Domain | None = None
     facts: SnippetFacts | None = None
     warnings: tuple[SettingsWarning, ...] = ()
+    new_secret: str = field(default="", repr=False)
 
     @property
     def old_alias_path(self) -> str:
@@ -90,8 +91,10 @@ def add_source(
     """Make a source in a workspace; raises Refused with the field, Conflict for a taken key."""
     require_role(caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
     region, upstream = parse_route(asked.region, asked.upstream, rules)
+    identifier = new_identifier("src")
+    secret, sealed = secret_for(upstream, identifier, rules)
     source = Source(
-        id=new_identifier("src"),
+        id=identifier,
         number=0,  # the store gives it
         workspace_id=workspace_id,
         name=parse_title(asked.name, field="name"),
@@ -99,9 +102,7 @@ def add_source(
         write_key=parse_write_key(asked.write_key),
         region=region,
         upstream=upstream,
-        webhook_secret=(
-            new_webhook_secret() if find_kind(upstream) is UpstreamKind.WEBHOOK else ""
-        ),
+        sealed_secret=sealed,
         alias=random_base62(ALIAS_LENGTH),
         created_at=now,
         settings=parse_settings(asked.settings),
@@ -133,7 +134,7 @@ def add_source(
                 "origin": source.origin,
             },
         )
-    return build_source_view(source, workspace, None, rules)
+    return replace(build_source_view(source, workspace, None, rules), new_secret=secret)
 
 
 def list_sources(

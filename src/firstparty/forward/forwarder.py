@@ -1,7 +1,7 @@
 """The role: follow the feed, read the log, deliver; start over when the log was away."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -38,15 +38,10 @@ class Limits:
     outcomes_bytes: int = 1024**3
     expire_after: timedelta | None = None
     hold_after: timedelta = HOLD_AFTER
-    places: Places = field(default_factory=Places)
+    places: Places
 
 
-DEFAULT_LIMITS: Final = Limits()
-
-
-async def serve_forward(
-    *, feed: FeedReader, snapshot: Path, log_url: str, limits: Limits = DEFAULT_LIMITS
-) -> None:
+async def serve_forward(*, feed: FeedReader, snapshot: Path, log_url: str, limits: Limits) -> None:
     """Deliver what is in the log at ``log_url``, until cancelled.
 
     ``snapshot`` is the file where the feed's last state is kept. While the log is away it is asked

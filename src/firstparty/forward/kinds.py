@@ -18,6 +18,7 @@ from firstparty.forward.upstream import HttpPoster, PublicResolver, TrackingUpst
 from firstparty.forward.webhook import WebhookUpstream
 from firstparty.model.feed import EdgeSource
 from firstparty.model.upstreams import UpstreamKind, find_kind
+from firstparty.store.sealing import Sealer
 
 _END_FILES_SECONDS: Final = 10.0
 
@@ -27,12 +28,14 @@ class Places:
     """Where messages may go.
 
     ``regions`` maps a region to the operator's own upstream of it: these may have any address, and
-    never get what is of another region. ``files`` is the directory for files.
+    never get what is of another region. ``files`` is the directory for files. ``sealer`` is the
+    edge's: it opens the secrets of webhooks.
     """
 
     regions: Mapping[str, str] = field(default_factory=dict)
     files: Path | None = None
     allow_private: bool = False
+    sealer: Sealer
 
 
 class AnyUpstream:
@@ -74,7 +77,7 @@ async def open_upstream(places: Places) -> AsyncIterator[AnyUpstream]:
         poster = HttpPoster(session, trusted=trusted)
         kinds: dict[UpstreamKind, Upstream] = {
             UpstreamKind.TRACKING: TrackingUpstream(poster),
-            UpstreamKind.WEBHOOK: WebhookUpstream(poster),
+            UpstreamKind.WEBHOOK: WebhookUpstream(poster, places.sealer),
             UpstreamKind.NDJSON: files,
             UpstreamKind.PARQUET: files,
         }

@@ -14,27 +14,42 @@ from firstparty.forward.batch import build_batch
 from firstparty.forward.delivery import Answer
 from firstparty.forward.upstream import HttpPoster
 from firstparty.model.feed import EdgeSource
-from firstparty.model.upstreams import WEBHOOK_PREFIX
+from firstparty.model.upstreams import WEBHOOK_PREFIX, secret_context
+from firstparty.store.sealing import SealBroken, Sealer
 
 
 class WebhookUpstream:
     """Posts signed batches to the URL of each source."""
 
-    def __init__(self, poster: HttpPoster) -> None:
+    def __init__(self, poster: HttpPoster, sealer: Sealer) -> None:
+        """``sealer`` is the edge's: it opens the sources' secrets."""
         self._poster = poster
+        self._sealer = sealer
 
     async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
-        """POST the messages, signed with the source's own secret."""
+        """POST the messages, signed with the source's own secret, and the one before it."""
+        try:
+            secrets = self._open_secrets(source)
+        except SealBroken as error:
+            return Answer(refusal=f"the webhook's secret cannot be opened: {error}")
+        if not secrets:
+            return Answer(refusal="the webhook has no secret yet: make one")
         now = datetime.now(UTC)
         body = build_batch(texts, sent_at=now, write_key=None)
         identifier = "msg_" + hashlib.sha256(b",".join(texts)).hexdigest()[:32]
-        signature = Webhook(source.webhook_secret).sign(identifier, now, body.decode())
+        text = body.decode()
+        signatures = (Webhook(secret).sign(identifier, now, text) for secret in secrets)
         return await self._poster.post(
             source.upstream.removeprefix(WEBHOOK_PREFIX),
             body,
             headers={
                 "webhook-id": identifier,
                 "webhook-timestamp": str(int(now.timestamp())),
-                "webhook-signature": signature,
+                "webhook-signature": " ".join(signatures),
             },
         )
+
+    def _open_secrets(self, source: EdgeSource) -> list[str]:
+        context = secret_context(source.id)
+        sealed = (source.sealed_secret, source.sealed_old_secret)
+        return [self._sealer.open(one, context=context).decode() for one in sealed if one]

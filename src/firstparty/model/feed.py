@@ -45,6 +45,8 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     stored it, not rewritten; unknown keys are kept. ``origin`` is one of model.workspaces.Origin.
     ``cdn_upstream`` is the origin of the CDN that is mirrored for this source; empty: none is.
     ``messages_per_second`` is how many it may send; 0: as many as it likes.
+    ``sealed_secret`` and ``sealed_old_secret`` sign what goes to a webhook; they open with the
+    edge's key, and their context is model.upstreams.secret_context.
     ``script_version`` is the version of Analytics.js that it gets; empty: the newest.
     ``share`` of a hundred visitors stay on the domain; the others are sent on to ``default_cdn``
     (an origin) and ``default_api`` (no scheme, with ``/v1``).
@@ -65,7 +67,8 @@ class EdgeSource(msgspec.Struct, frozen=True, kw_only=True):
     privacy: PrivacyRules = NO_RULES
     messages_per_second: int = 0
     region: str = ""
-    webhook_secret: str = ""
+    sealed_secret: bytes = b""
+    sealed_old_secret: bytes = b""
     share: int = 100
     script_version: str = ""
     default_cdn: str = ""

@@ -10,6 +10,11 @@ from typing import Final
 WEBHOOK_PREFIX: Final = "webhook+"
 
 
+def secret_context(source_id: str) -> str:
+    """What the secret of a source's webhook is sealed with."""
+    return f"webhook:{source_id}"
+
+
 class UpstreamKind(StrEnum):
     """How messages are handed on."""
 

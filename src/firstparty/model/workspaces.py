@@ -87,7 +87,10 @@ class Source:
     messages_per_second: int = 0  # how many it may send; 0: as many as it likes
     share: int = EVERYBODY
     script_version: str = ""  # empty: the newest that is installed
-    webhook_secret: str = ""  # what an upstream that is a webhook checks our signature with
+    # What an upstream that is a webhook checks our signatures with, sealed for the edge; while an
+    # old one is there, every request is signed with both.
+    sealed_secret: bytes = b""
+    sealed_old_secret: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

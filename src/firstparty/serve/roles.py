@@ -69,7 +69,7 @@ class Surroundings:
         return self.settings.state_directory / "snapshots" / f"{name}.feed"
 
     def edge_sealer(self) -> Sealer:
-        """Opens certificate keys; edges have it."""
+        """Opens certificate keys and secrets of webhooks; edges have it."""
         return load_sealer(self.settings.state_directory / "keys" / "edge.key")
 
     def control_sealer(self) -> Sealer:
@@ -148,6 +148,7 @@ async def _forward(here: Surroundings) -> None:
                 regions=here.settings.forward.upstreams,
                 files=Path(here.settings.forward.files) if here.settings.forward.files else None,
                 allow_private=here.settings.forward.allow_private,
+                sealer=here.edge_sealer(),
             ),
         ),
     )

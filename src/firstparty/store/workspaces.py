@@ -104,7 +104,7 @@ def add_source(connection: Connection, source: Source) -> Source:
             messages_per_second=source.messages_per_second,
             share=source.share,
             script_version=source.script_version,
-            webhook_secret=source.webhook_secret,
+            sealed_secret=source.sealed_secret or None,
             created_at=source.created_at,
         )
     )
@@ -120,6 +120,11 @@ def save_source(connection: Connection, source: Source) -> None:
         update(tables.sources)
         .where(tables.sources.c.id == source.id)
         .values(
+            name=source.name,
+            region=source.region,
+            upstream=source.upstream,
+            sealed_secret=source.sealed_secret or None,
+            sealed_old_secret=source.sealed_old_secret or None,
             alias=source.alias,
             old_alias=source.old_alias,
             settings=source.settings,
@@ -199,5 +204,6 @@ def _source(row: Row[Any]) -> Source:
         messages_per_second=row.messages_per_second,
         share=row.share,
         script_version=row.script_version,
-        webhook_secret=row.webhook_secret,
+        sealed_secret=row.sealed_secret or b"",
+        sealed_old_secret=row.sealed_old_secret or b"",
     )

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -37,7 +38,8 @@ sources: Final = Table(
     Column("messages_per_second", Integer, nullable=False, server_default="0"),
     Column("script_version", String(40), nullable=False, server_default=""),
     Column("share", Integer, nullable=False, server_default="100"),
-    Column("webhook_secret", String(100), nullable=False, server_default=""),
+    Column("sealed_secret", LargeBinary),
+    Column("sealed_old_secret", LargeBinary),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("workspace_id", "alias"),
 )
