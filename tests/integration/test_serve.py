@@ -104,7 +104,7 @@ def test_a_role_that_runs_already_in_this_state_is_not_started_twice(tmp_path: P
         told = _serve(config, "nameserver")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
     assert told.returncode == 1
     assert told.stderr.strip() == (
@@ -128,7 +128,7 @@ def test_one_role_runs_alone_is_restarted_and_ends_when_told(tmp_path: Path) -> 
     finally:
         process.terminate()
 
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def _refuses_foreign_names(port: int) -> bool:

@@ -55,6 +55,6 @@ def test_a_restore_is_not_held_up_by_what_is_hot(demo: RunningDemo) -> None:
 
     with demo.rest() as rest:
         rest.post(f"/api/v1/sources/{web['id']}/restore", json={})
-        until(is_restored, seconds=10)
+        until(is_restored, seconds=40)
         rest.put(f"/api/v1/sources/{web['id']}/rollout", json={"share": 100})
-        until(lambda: not is_restored(), seconds=10)
+        until(lambda: not is_restored(), seconds=40)
