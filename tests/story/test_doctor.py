@@ -28,11 +28,13 @@ def test_of_a_live_domain_every_check_passes(demo: RunningDemo) -> None:
     results = events[:-1]
 
     verdicts = {one["check"]: one["verdict"] for one in results}
-    # Other tests of this demo leave dead letters, of which this check warns.
-    letters = verdicts.pop("messages")
+    # Other tests of this demo leave dead letters and send a lot, of which these checks warn.
+    others = {verdicts.pop("messages"), verdicts.pop("room")}
+    worst = "warn" if "warn" in others else "pass"
 
-    assert events[-1] == {"status": letters}
-    assert code == {"pass": 0, "warn": 2}[letters], results
+    assert others <= {"pass", "warn"}
+    assert events[-1] == {"status": worst}
+    assert code == {"pass": 0, "warn": 2}[worst], results
     assert {one["check"] for one in results} == {
         "status",
         "delegation",
@@ -41,6 +43,7 @@ def test_of_a_live_domain_every_check_passes(demo: RunningDemo) -> None:
         "tls",
         "hosts",
         "messages",
+        "room",
         "test-message",
     }
     assert set(verdicts.values()) == {"pass"}

@@ -84,6 +84,13 @@ class Dispatcher:
         self._holder = Holder(journal, log)
         self._room = Room()
         self._queues: dict[int, SourceQueue] = {}
+        self._groups_read = 0
+        self._bytes_read = 0
+
+    def count_read(self) -> tuple[int, int, int]:
+        """Groups and bytes that were new when they were read, and the messages counted so far."""
+        messages = sum(one.accepted for one in self._journal.ledger.accounts.values())
+        return self._groups_read, self._bytes_read, messages
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises Unavailable, and Fenced when another has taken over."""
@@ -180,9 +187,10 @@ class Dispatcher:
                 self._take_frames(number, frames, sequence=group.sequence)
                 for number, frames in found.items()
             ]
-        self._journal.ledger.counted_through = max(
-            group.sequence, self._journal.ledger.counted_through
-        )
+        if group.sequence > self._journal.ledger.counted_through:
+            self._journal.ledger.counted_through = group.sequence
+            self._groups_read += 1
+            self._bytes_read += len(group.data)
         self._journal.read_through = group.sequence
         return [queue for queue in queues if queue is not None]
 

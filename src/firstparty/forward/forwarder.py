@@ -11,9 +11,12 @@ from firstparty.forward.directory import TOPICS, SourceDirectory
 from firstparty.forward.dispatch import HOLD_AFTER, Dispatcher
 from firstparty.forward.journal import Journal
 from firstparty.forward.kinds import Places, open_upstream
+from firstparty.forward.room import LOOK_EVERY, RoomWatch
 from firstparty.forward.sending import Means
+from firstparty.spool.beside import OwnServer
 from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
+from firstparty.spool.room import RoomNow, tell_room
 from firstparty.spool.traffic import Traffic
 from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
@@ -30,28 +33,50 @@ _STEADY_SECONDS: Final = 10.0  # what stopped after that long is news, even if i
 class Limits:
     """How much, how long, and where to.
 
-    ``outcomes_bytes`` is for records, dead letters and what is held.
+    ``outcomes_bytes`` is for records, dead letters and what is held, ``log_bytes`` for the log; who
+    has less room than an outage of ``keep`` needs is warned.
 
     Messages are given up when their upstream was away for ``expire_after``; None: never.
     """
 
     outcomes_bytes: int = 1024**3
+    log_bytes: int = 1024**3
     expire_after: timedelta | None = None
     hold_after: timedelta = HOLD_AFTER
+    keep: timedelta = timedelta(hours=72)
+    look_every: timedelta = LOOK_EVERY
     places: Places
 
 
-async def serve_forward(*, feed: FeedReader, snapshot: Path, log_url: str, limits: Limits) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Here:
+    """The machine that the forwarder runs on."""
+
+    own_server: OwnServer | None
+    room: RoomNow
+
+
+async def serve_forward(
+    *,
+    feed: FeedReader,
+    snapshot: Path,
+    log_url: str,
+    limits: Limits,
+    own_server: OwnServer | None = None,
+    room: RoomNow | None = None,
+) -> None:
     """Deliver what is in the log at ``log_url``, until cancelled.
 
     ``snapshot`` is the file where the feed's last state is kept. While the log is away it is asked
-    for again and again; who is fenced off by another forwarder says so and waits.
+    for again and again; who is fenced off by another forwarder says so and waits. ``own_server``
+    is ours on this machine, if it is; ``room`` is kept up to date.
     """
     directory = SourceDirectory()
     async with open_upstream(limits.places) as upstream, asyncio.TaskGroup() as tasks:
         tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
         means = Means(directory=directory, upstream=upstream, expire_after=limits.expire_after)
-        tasks.create_task(_forward_for_ever(log_url, means, limits))
+        here = _Here(own_server=own_server, room=room or RoomNow())
+        tasks.create_task(_forward_for_ever(log_url, means, limits, here))
         tasks.create_task(_tell_traffic(means.traffic, log_url))
 
 
@@ -62,14 +87,14 @@ async def _tell_traffic(traffic: Traffic, log_url: str) -> None:
         await traffic.leave(log_url)
 
 
-async def _forward_for_ever(url: str, means: Means, limits: Limits) -> None:
+async def _forward_for_ever(url: str, means: Means, limits: Limits, here: _Here) -> None:
     clock = asyncio.get_running_loop().time
     told = ""
     while True:
         began = clock()
         pause = _AWAY_SECONDS
         try:
-            await _forward(url, means, limits)
+            await _forward(url, means, limits, here)
         except* (Unavailable, Refused) as group:
             error = _first(group)
             if isinstance(error, Refused):
@@ -84,12 +109,23 @@ async def _forward_for_ever(url: str, means: Means, limits: Limits) -> None:
         await asyncio.sleep(pause)
 
 
-async def _forward(url: str, means: Means, limits: Limits) -> None:
+async def _forward(url: str, means: Means, limits: Limits, here: _Here) -> None:
     durable = await join_log(url)
     try:
         outcomes = await open_outcomes(durable, max_bytes=limits.outcomes_bytes)
         journal = Journal(outcomes, durable)
-        await Dispatcher(durable, journal, means, hold_after=limits.hold_after).run()
+        dispatcher = Dispatcher(durable, journal, means, hold_after=limits.hold_after)
+        watch = RoomWatch(
+            log=durable,
+            shelves=journal,
+            log_max_bytes=limits.log_bytes,
+            own_server=here.own_server,
+            wanted=limits.keep,
+            now=here.room,
+        )
+        async with tell_room(durable.connection, here.room), asyncio.TaskGroup() as tasks:
+            tasks.create_task(dispatcher.run())
+            tasks.create_task(watch.run(dispatcher.count_read, every=limits.look_every))
     finally:
         await durable.close()
 

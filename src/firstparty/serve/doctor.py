@@ -25,6 +25,7 @@ from firstparty.reconciler.serve import build_service, build_trust
 from firstparty.reconciler.verification import ask_owners_dns
 from firstparty.reconciler.watch import ask_hosts, judge_hosts
 from firstparty.serve.site_doctor import list_site_checks
+from firstparty.spool.room import Room, ask_room
 from firstparty.store.engine import Store
 
 _QUICK: Final = timedelta(seconds=5)
@@ -64,6 +65,7 @@ class InstalledDoctor:
             ("tls", "the certificate at the edge", _QUICK, self._look_at_tls),
             ("hosts", "script, settings and API at the edge", _SLOW, self._look_at_hosts),
             ("messages", "messages on their way upstream", _SLOW, self._look_at_messages),
+            ("room", "room for messages that wait", _SLOW, self._look_at_room),
         ]
         if with_message:
             looks.append(("test-message", "a test message", _SLOW, self._send_message))
@@ -144,6 +146,14 @@ class InstalledDoctor:
             waiting=sum(one.waiting for one in accounts), dead=sum(one.dead for one in accounts)
         )
 
+    async def _look_at_room(self, case: Case) -> Iterable[Found]:
+        del case  # all share one log
+        try:
+            async with open_spool(self._settings.spool.log_url) as spool:
+                return (judge_room(await ask_room(spool.log.connection)),)
+        except Unavailable:
+            return (judge_room(None),)
+
     async def _send_message(self, case: Case) -> Iterable[Found]:
         if case.write_key is None:
             return ()
@@ -188,6 +198,20 @@ def judge_ledger(*, waiting: int, dead: int) -> tuple[Found, ...]:
         )
     told = f"{waiting:,} messages wait for their upstream, and none is dead."
     return (Found(verdict=Verdict.PASS, sentence=told),)
+
+
+def judge_room(room: Room | None) -> Found:
+    """Whether an outage of the upstream may last as long as the operator wants."""
+    if room is None:
+        return Found(
+            verdict=Verdict.UNKNOWN,
+            code="room-unknown",
+            sentence="Could not check: no forwarder says how much room the log has.",
+            fix="Look whether nats and forward run; a forwarder knows a moment after it started.",
+        )
+    if not room.is_short:
+        return Found(verdict=Verdict.PASS, sentence=room.sentence)
+    return Found(verdict=Verdict.WARN, code="room-short", sentence=room.sentence, fix=room.advice)
 
 
 def _refused_message(host: str, why: str) -> Found:

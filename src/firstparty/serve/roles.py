@@ -26,6 +26,7 @@ from firstparty.store.sealing import Sealer, load_sealer
 
 if TYPE_CHECKING:  # most roles never load it
     from firstparty.ingest.figures import Figures
+    from firstparty.spool.room import RoomNow
     from firstparty.store.engine import Store
 
 
@@ -49,6 +50,13 @@ class Surroundings:
         from firstparty.ingest.figures import Figures
 
         return Figures()
+
+    @cached_property
+    def room(self) -> "RoomNow":
+        """What the forwarder of this process measures."""
+        from firstparty.spool.room import RoomNow
+
+        return RoomNow()
 
     def open_feed(self) -> FeedReader:
         """What the control plane publishes to the parts in front."""
@@ -143,6 +151,8 @@ async def _forward(here: Surroundings) -> None:
         log_url=here.log_url,
         limits=Limits(
             outcomes_bytes=here.settings.spool.max_bytes,
+            log_bytes=here.settings.spool.max_bytes,
+            keep=timedelta(hours=here.settings.spool.keep_hours),
             expire_after=timedelta(days=days) if days else None,
             places=Places(
                 regions=here.settings.forward.upstreams,
@@ -151,6 +161,8 @@ async def _forward(here: Surroundings) -> None:
                 sealer=here.edge_sealer(),
             ),
         ),
+        own_server=None if here.settings.spool.url else describe_own_server(here.settings),
+        room=here.room,
     )
 
 
@@ -233,18 +245,26 @@ def list_collectors(
     async def collect() -> list[Sample]:
         return [*collect_process(), *events.collect()]
 
+    collectors: list[Collect] = [collect]
     if Role.INGEST in roles:
         from firstparty.serve.metrics.ingest import collect_ingest
 
         async def collect_requests() -> list[Sample]:
             return list(collect_ingest(here.ingest_figures))
 
-        return [collect, collect_requests]
-    if Role.CONTROL not in roles:
-        return [collect]
-    from firstparty.serve.metrics.control import collect_control
+        collectors.append(collect_requests)
+    if Role.FORWARD in roles:
+        from firstparty.serve.metrics.forward import collect_forward
 
-    async def collect_all() -> list[Sample]:
-        return await collect_control(here.store, here.log_url)
+        async def collect_room() -> list[Sample]:
+            return list(collect_forward(here.room))
 
-    return [collect, collect_all]
+        collectors.append(collect_room)
+    if Role.CONTROL in roles:
+        from firstparty.serve.metrics.control import collect_control
+
+        async def collect_all() -> list[Sample]:
+            return await collect_control(here.store, here.log_url)
+
+        collectors.append(collect_all)
+    return collectors

@@ -23,11 +23,16 @@ class OwnServer:
 
     def has_room(self) -> bool:
         """Whether the log may still grow; yes, where that cannot be found out."""
+        room = self.room_bytes()
+        return room is None or room >= 0
+
+    def room_bytes(self) -> int | None:
+        """How much larger the log may become: below 0 it must not grow. None: cannot be told."""
         try:
             disk = os.statvfs(self.directory)
         except OSError:
-            return True
-        return disk.f_bavail * disk.f_frsize >= self.min_free_bytes
+            return None
+        return disk.f_bavail * disk.f_frsize - self.min_free_bytes
 
     def ask_for_restart(self) -> None:
         """Have the supervisor start the server anew; a second time, before it has, is no matter."""

@@ -134,6 +134,24 @@ INGEST_HELD: Final = Metric(
     help="Requests that wait to be stored, in bytes; at 64 MiB more of them get 503.",
     told_by="ingest",
 )
+LOG_ROOM: Final = Metric(
+    name="firstparty_log_room_bytes",
+    kind="gauge",
+    help="How much more of messages that wait may be stored: disk or limits, what is less.",
+    told_by="forward",
+)
+LOG_GROWTH: Final = Metric(
+    name="firstparty_log_growth_bytes_per_second",
+    kind="gauge",
+    help="How fast messages arrive, as they are stored; over the last hour at most.",
+    told_by="forward",
+)
+LOG_WANTED: Final = Metric(
+    name="firstparty_log_room_wanted_seconds",
+    kind="gauge",
+    help="The outage that there should be room for (spool.keep_hours).",
+    told_by="forward",
+)
 
 METRICS: Final = (
     UP,
@@ -155,4 +173,7 @@ METRICS: Final = (
     INGEST_PRIVACY_DROPPED,
     INGEST_CONNECTIONS,
     INGEST_HELD,
+    LOG_ROOM,
+    LOG_GROWTH,
+    LOG_WANTED,
 )
