@@ -1,27 +1,25 @@
 """Reading many messages of a stream: JetStream's batched direct get (ADR-31), the quick way.
 
-nats-py makes of each message a value with parsed headers, puts it into a queue and wakes a task
-for it: 40 us, which is more than all else that delivering a small group takes. Here the bytes of
-an answer go from its parser to the read that waits for them.
+The bytes of an answer go from the connection's buffer to the read that waits for them (wire.py).
 """
 
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
+
+from firstparty.spool.wire import Taker, WiredTransport
 
 _CALL_SECONDS: Final = 5.0
 _PLAIN_STATUS: Final = b"NATS/1.0\r\n"
 _SEQUENCE: Final = re.compile(rb"\r\nNats-Sequence: (\d+)\r\n")
 _ENDS: Final = (b"204", b"404")  # the end of the batch; nothing there
-
-# What takes a message: the subject it came on, its header block, its data.
-Taker = Callable[[bytes, bytes, bytes], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +42,21 @@ class Connection(Client):
         subscription = await self.subscribe(subject)
         self._takers[subscription._id] = taker  # noqa: SLF001 - nats-py gives it no name
 
+    async def _read_loop(self) -> None:
+        transport = self._transport
+        if isinstance(transport, WiredTransport):  # connected again
+            transport.attach()
+        elif isinstance(transport, TcpTransport):  # not a web socket
+            self._transport = WiredTransport(transport, self._takers)
+        await super()._read_loop()
+
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
     ) -> None:
         taker = self._takers.get(sid)
         if taker is None:
             await super()._process_msg(sid, subject, reply, data, headers)
-        else:
+        else:  # over a web socket, or before its taker was known
             taker(subject, headers or b"", data)
 
 
