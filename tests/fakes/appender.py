@@ -17,9 +17,9 @@ class MemoryAppender:
         self.is_down = False
         self.in_flight: list[tuple[bytes, asyncio.Future[int]]] = []
 
-    def append(self, group: bytes) -> asyncio.Future[int]:
+    def append(self, *pieces: bytes) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.in_flight.append((group, future))
+        self.in_flight.append((b"".join(pieces), future))
         if not self.is_held:
             self.release()
         return future

@@ -13,6 +13,7 @@ from firstparty.spool.entries import (
     BadGroup,
     Entry,
     build_group,
+    build_pieces,
     decode_group,
     encode_entry,
     encode_group,
@@ -66,6 +67,20 @@ def test_a_shortened_or_lengthened_group_is_refused(
         decode_group(whole[: data.draw(st.integers(0, len(whole) - 1))])
     with pytest.raises(BadGroup):
         decode_group(whole + data.draw(st.binary(min_size=1, max_size=20)))
+
+
+@given(st.lists(st.tuples(st.binary(max_size=90), st.integers(0, 60_000)), min_size=1, max_size=6))
+def test_a_group_in_pieces_is_the_same_group(entries: list[tuple[bytes, int]]) -> None:
+    framed = [(head, bytes(size)) for head, size in entries]
+
+    assert b"".join(build_pieces(framed)) == build_group([b"".join(one) for one in framed])
+
+
+def test_large_bodies_are_not_copied_into_a_group_and_small_ones_are_one_piece() -> None:
+    large, small = (b"head", bytes(88_000)), (b"head", bytes(1_000))
+
+    assert any(piece is large[1] for piece in build_pieces([large, large]))
+    assert len(build_pieces([small] * 64)) == 1
 
 
 def test_an_ipv4_address_is_kept_mapped_and_comes_back_as_ipv4() -> None:

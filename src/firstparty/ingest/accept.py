@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Final, Generic, Protocol, TypeVar
 
 from firstparty.errors import Unavailable
-from firstparty.spool.entries import build_group
+from firstparty.spool.entries import Framed, build_pieces
 from firstparty.telemetry import Log
 
 _GROUP_OVERHEAD_BYTES: Final = 64  # more than a group's own header
@@ -28,8 +28,8 @@ class Appender(Protocol):
     def max_group_bytes(self) -> int:
         """How big a group may be; one entry alone MAY be bigger and is then tried by itself."""
 
-    def append(self, group: bytes) -> asyncio.Future[int]:
-        """Begin to store ``group``.
+    def append(self, *pieces: bytes) -> asyncio.Future[int]:
+        """Begin to store a group, which is these pieces one behind the other.
 
         MUST NOT raise. The future MUST end in bounded time: with the sequence once the group is
         on disk, or with Unavailable when it may not be.
@@ -46,7 +46,7 @@ class Committer(Generic[Waiter]):
         """``settle`` is told who waited for a group: with None once it is on disk, else why not."""
         self._settle = settle
         self._appender: Appender | None = None
-        self._entries: list[bytes] = []
+        self._entries: list[Framed] = []
         self._waiting: list[Waiter] = []
         self._in_flight: asyncio.Future[int] | None = None
         self._settling: list[Waiter] = []
@@ -68,7 +68,7 @@ class Committer(Generic[Waiter]):
                 await asyncio.wait([self._in_flight])
             await asyncio.sleep(0)
 
-    def submit(self, entry: bytes, waiter: Waiter) -> None:
+    def submit(self, entry: Framed, waiter: Waiter) -> None:
         """Store a framed entry; ``waiter`` is settled once, never before this returns."""
         self._entries.append(entry)
         self._waiting.append(waiter)
@@ -89,16 +89,17 @@ class Committer(Generic[Waiter]):
             self._settle(waiting, reason)
             return
         entries, self._settling = self._take_group(self._appender.max_group_bytes)
-        self._in_flight = self._appender.append(build_group(entries))
+        self._in_flight = self._appender.append(*build_pieces(entries))
         self._in_flight.add_done_callback(self._finish)
 
-    def _take_group(self, max_bytes: int) -> tuple[list[bytes], list[Waiter]]:
+    def _take_group(self, max_bytes: int) -> tuple[list[Framed], list[Waiter]]:
         """As many entries as a group may hold, and who waits for them; at least one."""
         entries, waiting = self._entries, self._waiting
         count = len(entries)
-        if sum(map(len, entries)) + _GROUP_OVERHEAD_BYTES > max_bytes:
-            sizes = accumulate(map(len, entries), initial=_GROUP_OVERHEAD_BYTES)
-            count = max(1, bisect_right(list(sizes), max_bytes) - 1)
+        sizes = [len(head) + len(body) for head, body in entries]
+        if sum(sizes) + _GROUP_OVERHEAD_BYTES > max_bytes:
+            ends = accumulate(sizes, initial=_GROUP_OVERHEAD_BYTES)
+            count = max(1, bisect_right(list(ends), max_bytes) - 1)
         self._entries, self._waiting = entries[count:], waiting[count:]
         return entries[:count], waiting[:count]
 

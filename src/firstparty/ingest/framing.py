@@ -9,7 +9,7 @@ from typing import Final
 from firstparty.ingest.privacy import Cleaner
 from firstparty.ingest.visitors import Visitors
 from firstparty.model.messages import Encoding, Path
-from firstparty.spool.entries import build_entry, pack_address
+from firstparty.spool.entries import Framed, build_entry, pack_address
 
 _NO_ADDRESS: Final = bytes(16)
 _MAX_ADDRESSES: Final = 65_536  # some MB of them; then their packing begins again
@@ -32,7 +32,7 @@ class Framer:
         encoding: Encoding,
         body: bytes,
         cleaner: Cleaner | None,
-    ) -> bytes:
+    ) -> Framed:
         """The framed entry of a request with these headers, whose ``body`` is clean already."""
         self._entries += 1
         text = self._visitors.find(headers)

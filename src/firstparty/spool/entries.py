@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -29,7 +30,12 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _MAX_PATH: Final = max(Path)  # their values have no gaps
 _MAX_ENCODING: Final = max(Encoding)
 
+# Larger bodies are handed on where they are; smaller ones are copied together, which costs less.
+_MIN_PIECE_BYTES: Final = 8_192
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# An entry in two pieces: its header with the user agent, and its body.
+Framed = tuple[bytes, bytes]
 
 
 class BadGroup(Exception):
@@ -64,8 +70,8 @@ def build_entry(  # noqa: PLR0913, PLR0917  # no value is built on the hot path,
     client_address: bytes,
     user_agent: bytes,
     body: bytes,
-) -> bytes:
-    """One entry as framed bytes; the hot path builds it once, from what the request brought.
+) -> Framed:
+    """One entry, framed; the hot path builds it once, from what the request brought.
 
     ``client_address`` is 16 bytes, an IPv4 address mapped (RFC 4291 §2.5.5.2). The user agent is
     cut at MAX_USER_AGENT_BYTES.
@@ -81,7 +87,7 @@ def build_entry(  # noqa: PLR0913, PLR0917  # no value is built on the hot path,
         path,
         encoding,
     )
-    return b"".join((header, user_agent, body))
+    return header + user_agent, body
 
 
 def build_group(entries: Sequence[bytes]) -> bytes:
@@ -89,9 +95,17 @@ def build_group(entries: Sequence[bytes]) -> bytes:
     return b"".join((_GROUP.pack(VERSION, len(entries)), *entries))
 
 
+def build_pieces(entries: Sequence[Framed]) -> Sequence[bytes]:
+    """The same in pieces, to be written one behind the other; no large body is copied."""
+    pieces = [_GROUP.pack(VERSION, len(entries)), *chain.from_iterable(entries)]
+    if sum(map(len, pieces)) < _MIN_PIECE_BYTES * len(entries):
+        return (b"".join(pieces),)
+    return pieces
+
+
 def encode_entry(entry: Entry) -> bytes:
     """An entry as framed bytes, where it is at hand as a value."""
-    return build_entry(
+    framed = build_entry(
         entry.id,
         (entry.received_at - _EPOCH) // _MILLISECOND,
         entry.source,
@@ -101,6 +115,7 @@ def encode_entry(entry: Entry) -> bytes:
         entry.user_agent.encode("latin-1", "replace"),
         entry.body,
     )
+    return b"".join(framed)
 
 
 def encode_group(entries: Iterable[Entry]) -> bytes:

@@ -63,13 +63,13 @@ class DurableLog:
         """Whether the server is there, but has not answered the last appends at all."""
         return self._publisher.unanswered >= _STUCK_APPENDS
 
-    def append(self, group: bytes) -> asyncio.Future[int]:
-        """Begin to store ``group``; the future has its sequence once it is on disk.
+    def append(self, *pieces: bytes) -> asyncio.Future[int]:
+        """Begin to store a group, given in pieces; the future has its sequence once it is on disk.
 
         It raises Unavailable when the log is away, full, or late; the group may be in the log all
         the same when it was late or the connection broke.
         """
-        return self._publisher.publish(group)
+        return self._publisher.publish(*pieces)
 
     async def read(
         self,

@@ -55,25 +55,29 @@ class Publisher:
         await connection.subscribe_raw(inbox + "*", self._take_answer)
         self._connection = connection
 
-    def publish(self, data: bytes) -> asyncio.Future[int]:
-        """Begin to store ``data``; the future has its sequence, or Unavailable, in bounded time."""
+    def publish(self, *pieces: bytes) -> asyncio.Future[int]:
+        """Begin to store a message of these pieces.
+
+        The future has its sequence, or Unavailable, in bounded time.
+        """
+        size = sum(map(len, pieces))
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
         connection = self._connection
         # Nothing is kept for later while the server is away: the caller will have given up.
         if connection is None or not connection.is_connected:
             future.set_exception(_unavailable("the server is away"))
-        elif len(data) > connection.max_payload:
-            future.set_exception(_unavailable(f"{len(data)} bytes are more than it takes"))
+        elif size > connection.max_payload:
+            future.set_exception(_unavailable(f"{size} bytes are more than it takes"))
         else:
             self._count += 1
             token = b"%d" % self._count
             timer = loop.call_later(self._timeout, self._give_up, token)
             self._waiting[token] = future, timer
-            head = b"PUB %b %b%b %d\r\n" % (self._subject, self._inbox, token, len(data))
+            head = b"PUB %b %b%b %d\r\n" % (self._subject, self._inbox, token, size)
             transport = connection._transport  # noqa: SLF001  # see above
             assert transport is not None  # connected
-            transport.writelines([head, data, b"\r\n"])
+            transport.writelines([head, *pieces, b"\r\n"])
         return future
 
     def fail_all(self) -> None:
