@@ -61,12 +61,13 @@ class ConsoleWorld:
         name: str = "Web shop",
         kind: SourceType = SourceType.JAVASCRIPT,
         settings: dict[str, Any] | None = None,
+        upstream: str | None = None,
     ) -> Source:
         return add_source(
             self.store,
             SYSTEM,
             workspace_id=workspace.id,
-            asked=SourceRequest(name=name, type=kind, settings=settings or {}),
+            asked=SourceRequest(name=name, type=kind, settings=settings or {}, upstream=upstream),
             rules=build_rules(self.settings),
             now=datetime.now(UTC),
         ).source
@@ -107,7 +108,9 @@ async def running_console(
     settings = load_settings(
         None, {"FIRSTPARTY__RESOLVER__STUB_ZONES": '{"shop.test": ["127.0.0.1:53"]}'}
     )
-    settings = msgspec.structs.replace(settings, oidc=oidc or OidcSettings())
+    settings = msgspec.structs.replace(
+        settings, oidc=oidc or OidcSettings(), state=str(folder / "state")
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = build_console(store=store, settings=settings, sealer=Sealer(bytes(32)))
         server = uvicorn.Server(

@@ -20,6 +20,7 @@ RULES = Rules(
     https_port=443,
     authorities={},
     edge_key=Path("edge.key"),
+    library=Path("no-library"),
 )
 
 

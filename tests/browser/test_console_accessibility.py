@@ -62,6 +62,7 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
     """A page of every kind, with as much on it as there can be."""
     web, other = world.source(shop), world.source(shop, "Shop in Python", SourceType.PYTHON)
     second, free = world.source(shop, "Blog"), world.source(shop, "Labs", settings=SETTINGS)
+    hook = world.source(shop, "Hook", upstream="webhook+https://hooks.shop.com/in")
     waiting = world.domain(shop, "cdp.shop.test", web, other).domain
     failing = world.domain(shop, "data.a-rather-long-name-of-a-site.shop.test", second)
     now = datetime.now(UTC)
@@ -108,6 +109,9 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"sources/{web.id}",
         f"sources/{free.id}",
         f"sources/{web.id}/settings",
+        f"sources/{web.id}/delivery",
+        f"sources/{hook.id}/delivery",
+        f"sources/{web.id}/script",
         f"sources/{web.id}/policy",
         f"sources/{web.id}/privacy",
         f"sources/{web.id}/hosts",

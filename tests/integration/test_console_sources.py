@@ -181,9 +181,80 @@ async def test_a_source_with_a_webhook_upstream_shows_its_secret_once(world: Con
         form = {"csrf": csrf_of(await browser.get(f"{path}/new")), "name": "Hooks"}
         form |= {"type": "http", "region": "us", "upstream": "webhook+https://hooks.shop.com/in"}
         added = await browser.post(f"{path}/new", data=form)
-        source = re.findall(r"src_[0-9A-Za-z]+", added.text)[0]
-        page = await browser.get(f"{path}/{source}")
+        shown = await browser.get(added.headers["location"])
+        again = await browser.get(added.headers["location"])
+        page = await browser.get(added.headers["location"].removesuffix("/delivery"))
 
-    assert "whsec_" in added.text
-    assert "whsec_" not in page.text
+    assert "whsec_" in shown.text
+    assert "whsec_" not in again.text + page.text
     assert "webhook+https://hooks.shop.com/in" in text_of(page)
+
+
+async def test_where_messages_go_is_changed_on_a_page_and_a_webhook_changes_its_secret(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    path = f"/workspaces/{shop.id}/sources/{world.source(shop).id}"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        csrf = {"csrf": csrf_of(await browser.get(f"{path}/delivery"))}
+        form = csrf | {"name": "Shop", "region": "eu", "upstream": "", "messages_per_second": "50"}
+        bad_place = await browser.post(f"{path}/delivery", data=form | {"upstream": "ftp://x"})
+        bad_rate = await browser.post(
+            f"{path}/delivery", data=form | {"messages_per_second": "many"}
+        )
+        await browser.post(f"{path}/delivery", data=form)
+        moved = await browser.get(f"{path}/delivery")
+        hook = {"upstream": "webhook+https://hooks.shop.com/in"}
+        shown, after = [], []
+        for action, data in (("delivery", form | hook), ("secret", csrf), ("secret/drop", csrf)):
+            await browser.post(f"{path}/{action}", data=data)
+            shown += re.findall(r"whsec_[^<]+", (await browser.get(f"{path}/delivery")).text)
+            after.append(text_of(await browser.get(f"{path}/delivery")))
+
+    assert "upstream is an origin" in field_of(bad_place.text, "upstream")
+    assert 'value="ftp://x"' in bad_place.text
+    assert "whole number" in field_of(bad_rate.text, "messages_per_second")
+    assert 'value="eu" selected' in moved.text
+    assert 'value="50"' in moved.text
+    assert len(set(shown)) == 2
+    assert "Make a new secret" in after[0]
+    assert "Two secrets sign" in after[1]
+    assert "Make a new secret" in after[2]
+    assert not any("whsec_" in text for text in after)
+
+
+async def test_a_version_is_pinned_and_an_alias_changed_with_an_overlap(
+    world: ConsoleWorld,
+) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    source, server = world.source(shop), world.source(shop, "Server", SourceType.PYTHON)
+    scripts = world.settings.state_directory / "cdn" / "scripts"
+    scripts.mkdir(parents=True)
+    for version in ("1.9.2", "1.84.3"):
+        (scripts / f"{version}.js").touch()
+    path = f"/workspaces/{shop.id}/sources/{source.id}"
+    async with world.browser() as browser:
+        await sign_in(browser)
+        page = await browser.get(f"{path}/script")
+        csrf = {"csrf": csrf_of(page)}
+        bad = await browser.post(f"{path}/script", data=csrf | {"script_version": "newest"})
+        await browser.post(f"{path}/script", data=csrf | {"script_version": "1.9.2"})
+        pinned = await browser.get(f"{path}/script")
+        await browser.post(f"{path}/alias", data=csrf)
+        both = text_of(await browser.get(f"{path}/script"))
+        too_soon = await browser.post(f"{path}/alias", data=csrf)
+        await browser.post(f"{path}/alias/drop", data=csrf)
+        one = text_of(await browser.get(f"{path}/script"))
+        none = await browser.get(f"/workspaces/{shop.id}/sources/{server.id}/script")
+
+    assert "Newest that is installed (1.84.3 now)" in page.text
+    assert "is like 1.84.3" in field_of(bad.text, "script_version")
+    assert '<option value="1.9.2" selected>' in pinned.text
+    assert source.alias in both
+    assert "Drop the old alias" in both
+    assert too_soon.status_code == 409
+    assert source.alias not in one
+    assert none.status_code == 409

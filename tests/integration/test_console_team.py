@@ -24,7 +24,9 @@ async def test_somebody_is_invited_gets_another_role_and_is_taken_out(world: Con
         await sign_in(browser)
         csrf = {"csrf": csrf_of(await browser.get(path))}
         bad = await browser.post(path, data=csrf | {"email": "nobody", "role": "viewer"})
-        made = await browser.post(path, data=csrf | {"email": "new@shop.test", "role": "viewer"})
+        form = csrf | {"email": "new@shop.test", "role": "viewer"}
+        await browser.post(path, data=form)
+        made = await browser.get(path)
         link = re.findall(r"/invitations/[0-9A-Za-z]+", text_of(made))[0]
         again = await browser.get(path)
         page = await other.get(link)
@@ -63,7 +65,8 @@ async def test_a_channel_is_made_tried_switched_off_and_removed(world: ConsoleWo
         quiet = await browser.post(
             path, data=form | {"target": "https://hooks.shop.com/x", "quiet_from": "late"}
         )
-        made = await browser.post(path, data=form | {"target": "https://hooks.shop.com/x"})
+        await browser.post(path, data=form | {"target": "https://hooks.shop.com/x"})
+        made = await browser.get(path)
         again = await browser.get(path)
         channel = re.findall(r"alerts/(chn_[0-9A-Za-z]+)/try", again.text)[0]
         await browser.post(f"{path}/{channel}/try", data=csrf)
@@ -80,3 +83,30 @@ async def test_a_channel_is_made_tried_switched_off_and_removed(world: ConsoleWo
     assert "A test of the channel On call" in tried
     assert "Switch on" in switched
     assert "Nobody is told yet" in gone.text
+
+
+async def test_a_token_is_shown_once_to_its_maker_and_a_reload_makes_no_second_one(
+    world: ConsoleWorld,
+) -> None:
+    shop, other = world.workspace(), world.workspace("Other")
+    world.person(shop, other)
+    path = f"/workspaces/{shop.id}/tokens"
+    form = {"name": "deployment", "role": "editor", "lifetime": "90"}
+    async with world.browser() as browser, world.browser() as thief:
+        await sign_in(browser)
+        await sign_in(thief)
+        csrf = {"csrf": csrf_of(await browser.get(path))}
+        made = await browser.post(path, data=csrf | form)
+        thief.cookies.set("firstparty-once", browser.cookies["firstparty-once"])
+        stolen = await thief.get(path)
+        elsewhere = await browser.get(f"/workspaces/{other.id}/tokens")
+        shown = await browser.get(made.headers["location"])
+        again = await browser.get(path)
+        browser.cookies.set("firstparty-once", "no-such-thing")
+        nonsense = await browser.get(path)
+
+    bearers = [re.findall(r"fp_\w+", text_of(one)) for one in (stolen, elsewhere, again, nonsense)]
+    assert made.status_code == 303
+    assert re.search(r"fp_\w+", text_of(shown))
+    assert bearers == [[], [], [], []]
+    assert again.text.count('<th scope="row"') == 1

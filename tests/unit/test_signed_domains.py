@@ -28,6 +28,7 @@ RULES = Rules(
     upstreams={},
     https_port=443,
     authorities={},
+    library=Path("no-library"),
     edge_key=Path("edge.key"),
 )
 OTHER_DS = frozenset({"12345 13 2 " + "ab" * 32})

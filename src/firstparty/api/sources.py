@@ -107,7 +107,8 @@ class SourcePatch(BaseModel):
         Field(description="Of Analytics.js, such as 1.84.3; empty: the newest installed"),
     ] = None
     messages_per_second: Annotated[
-        StrictInt | None, Field(ge=0, le=1_000_000, description="How many it may send; 0: no limit")
+        StrictInt | None,
+        Field(ge=0, le=source_changes.MAX_RATE, description="How many it may send; 0: no limit"),
     ] = None
 
 

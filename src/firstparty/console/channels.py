@@ -6,6 +6,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from firstparty.console.failures import status_of
+from firstparty.console.once import redirect_once, take_once
 from firstparty.console.pages import redirect, render_page
 from firstparty.console.team import team_values
 from firstparty.console.visits import Form, Visit
@@ -20,11 +21,11 @@ _EMPTY: Final = {"kind": ChannelKind.EMAIL, "zone": "UTC"}
 
 def show_channels(visit: Visit) -> Response:
     """Every channel with its last alerts, and a form for one more."""
-    return _render(visit, dict(_EMPTY))
+    return _render(visit, dict(_EMPTY), once=take_once(visit, _subject(visit)))
 
 
 def add_channel(visit: Visit) -> Response:
-    """Make one. A webhook's secret is on the page that answers, and nowhere else."""
+    """Make one. A webhook's secret is on the page that comes next, and nowhere else."""
     form = visit.form
     try:
         channel = channels.add_channel(
@@ -42,7 +43,14 @@ def add_channel(visit: Visit) -> Response:
         raise
     except Refused as refused:
         return _render(visit, form.typed(), wrong=refused)
-    return _render(visit, dict(_EMPTY), new=channel)
+    if not channel.secret:
+        return _back(visit, flash="channel-added")
+    return redirect_once(
+        visit,
+        f"/workspaces/{visit.path['workspace_id']}/alerts",
+        subject=_subject(visit),
+        facts={"name": channel.name, "secret": channel.secret},
+    )
 
 
 def try_channel(visit: Visit) -> Response:
@@ -87,6 +95,10 @@ def _back(visit: Visit, *, flash: str) -> Response:
     return redirect(visit, f"/workspaces/{visit.path['workspace_id']}/alerts", flash=flash)
 
 
+def _subject(visit: Visit) -> str:
+    return f"channel of {visit.path['workspace_id']}"
+
+
 def _parse_kind(form: Form) -> ChannelKind:
     kind = form.text("kind")
     if kind not in set(ChannelKind):
@@ -107,7 +119,7 @@ def _render(
     typed: dict[str, Any],
     *,
     wrong: Refused | None = None,
-    new: Channel | None = None,
+    once: dict[str, str] | None = None,
 ) -> Response:
     values = team_values(visit, tab="alerts")
     place = visit.place
@@ -138,6 +150,6 @@ def _render(
             (ChannelKind.WEBHOOK, "Webhook (signed)"),
             (ChannelKind.SLACK, "Slack, or what takes the same"),
         ),
-        new=new,
+        once=once,
         wrong=wrong and {"sentence": wrong.sentence, "field": field},
     )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 SESSION: Final = "firstparty-session"
 FORM: Final = "firstparty-form"  # protects the sign-in form, before there is a session
+ONCE: Final = "firstparty-once"  # sealed: what the next page shows, and none after it
 FLASH: Final = "firstparty-flash"  # the name of one message to show on the next page
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from firstparty.console import words
-from firstparty.console.cookies import FLASH, delete_cookie, set_cookie
+from firstparty.console.cookies import FLASH, ONCE, delete_cookie, set_cookie
 from firstparty.console.visits import Visit
 from firstparty.control.callers import Caller
 from firstparty.control.workspaces import list_workspaces, show_workspace
@@ -31,6 +31,10 @@ FLASHES: Final = {
     "domain-removed": "The domain is being removed.",
     "source-added": "The source is added.",
     "source-changed": "Saved. Browsers get it with their next load.",
+    "delivery-changed": "Saved. It counts within seconds, for messages that wait too.",
+    "secret-dropped": "Requests are signed with the new secret alone.",
+    "alias-rotated": "The source has a new alias. The old one is served too.",
+    "alias-dropped": "The old alias is served no more.",
     "privacy-changed": "Saved. The rules count for what arrives from now on.",
     "source-restored": "Restored: the next load of a page goes to the default hosts.",
     "source-enabled": "All visitors are sent to the domain, with the next load of a page.",
@@ -42,6 +46,7 @@ FLASHES: Final = {
     "invitation-withdrawn": "The invitation is withdrawn: its link works no more.",
     "member-changed": "The role is changed, from now on.",
     "member-removed": "They are out of this workspace. Their account stays.",
+    "channel-added": "The channel is made. Send a test to see that it works.",
     "channel-tried": "A test is on its way: reload in a moment to see what became of it.",
     "channel-on": "The channel is on: it tells what happens from now on.",
     "channel-off": "The channel is off: nothing is told through it.",
@@ -59,6 +64,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "base": "",
     "flash": "",
     "wrong": None,
+    "once": None,
 }
 
 
@@ -94,7 +100,7 @@ def static_url(name: str) -> str:
 def render_page(
     visit: Visit, template: str, *, status: int = HTTPStatus.OK, **values: Any
 ) -> HTMLResponse:
-    """A whole page. The flash message, if there is one, is shown and forgotten."""
+    """A whole page. The flash message, and what is shown ``once``, are shown and forgotten."""
     common = _NOTHING | {
         "now": visit.now,
         "csrf": visit.csrf,
@@ -104,6 +110,8 @@ def render_page(
     response = HTMLResponse(_templates().get_template(template).render(common | values), status)
     if visit.flash:
         delete_cookie(response, FLASH, is_https=visit.is_https)
+    if values.get("once"):
+        delete_cookie(response, ONCE, is_https=visit.is_https)
     return response
 
 

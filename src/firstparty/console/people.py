@@ -7,11 +7,12 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from firstparty.console.failures import status_of
+from firstparty.console.once import redirect_once, take_once
 from firstparty.console.pages import redirect, render_page
 from firstparty.console.team import team_values
 from firstparty.console.visits import Visit
+from firstparty.console.words import say_date
 from firstparty.control import invitations, members
-from firstparty.control.invitations import NewInvitation
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.workspaces import Role
 
@@ -20,11 +21,11 @@ _PEOPLE: Final = 200
 
 def show_people(visit: Visit) -> Response:
     """Members, open invitations, and a form for one more."""
-    return _render(visit, {"role": Role.EDITOR})
+    return _render(visit, {"role": Role.EDITOR}, once=take_once(visit, _subject(visit)))
 
 
 def invite(visit: Visit) -> Response:
-    """Invite somebody. The page that answers is the only place where the link ever is."""
+    """Invite somebody. The page that comes next is the only place where the link ever is."""
     form = visit.form
     try:
         new = invitations.invite(
@@ -39,7 +40,16 @@ def invite(visit: Visit) -> Response:
         raise
     except Refused as refused:
         return _render(visit, form.typed(), wrong=refused)
-    return _render(visit, {"role": Role.EDITOR}, new=new)
+    return redirect_once(
+        visit,
+        f"/workspaces/{visit.path['workspace_id']}/people",
+        subject=_subject(visit),
+        facts={
+            "email": new.invitation.email,
+            "link": f"{visit.base_url}{new.path}",
+            "until": say_date(new.invitation.expires_at),
+        },
+    )
 
 
 def withdraw(visit: Visit) -> Response:
@@ -96,6 +106,10 @@ def _act(visit: Visit, change: Callable[[], None], *, flash: str) -> Response:
     return redirect(visit, f"/workspaces/{visit.path['workspace_id']}/people", flash=flash)
 
 
+def _subject(visit: Visit) -> str:
+    return f"invitation to {visit.path['workspace_id']}"
+
+
 def _parse_role(text: str) -> Role:
     if text not in set(Role):
         raise Refused("role-unknown", "Choose one of the roles in the list.", field="role")
@@ -107,7 +121,7 @@ def _render(
     typed: dict[str, Any],
     *,
     wrong: Refused | None = None,
-    new: NewInvitation | None = None,
+    once: dict[str, str] | None = None,
 ) -> Response:
     values = team_values(visit, tab="people")
     store, workspace_id = visit.place.store, visit.path["workspace_id"]
@@ -128,7 +142,6 @@ def _render(
         invitations=open_ones,
         values=typed,
         roles=[(role, role) for role in reversed(Role)],
-        new=new,
-        link=f"{visit.base_url}{new.path}" if new else "",
+        once=once,
         wrong=wrong,
     )

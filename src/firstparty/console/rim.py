@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from firstparty.console.cookies import FLASH, FORM, SESSION, cookie_name, set_cookie
+from firstparty.console.cookies import FLASH, FORM, ONCE, SESSION, cookie_name, set_cookie
 from firstparty.console.failures import NOT_OUR_FORM, render_failure, render_status
 from firstparty.console.forms import read_form
 from firstparty.console.pages import redirect
@@ -83,6 +83,7 @@ def _bare_visit(place: Place, request: Request, form: Form) -> Visit:
         base_url=str(request.base_url).rstrip("/"),
         session_secret=_cookie(request, SESSION),
         flash=_cookie(request, FLASH),
+        once=_cookie(request, ONCE),
         path=_texts(request.path_params),
         query=request.query_params,
         form=form,

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from firstparty.console.failures import status_of
+from firstparty.console.once import redirect_once
 from firstparty.console.pages import redirect, render_page, workspace_values
 from firstparty.console.snippet_cards import snippet_cards
 from firstparty.console.visits import Form, Visit
@@ -17,7 +18,7 @@ from firstparty.control.domains import show_domain
 from firstparty.control.sources import SourceRequest, SourceView
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.status import Word
-from firstparty.model.workspaces import Role, SourceType
+from firstparty.model.workspaces import Role, Source, SourceType
 
 _PAGE: Final = 100
 
@@ -67,8 +68,8 @@ def add_source(visit: Visit) -> Response:
         return _render_form(visit, visit.form.typed(), refused)
     here = f"/workspaces/{workspace_id}/sources/{view.source.id}"
     if view.new_secret:
-        values = workspace_values(visit, area="sources")
-        return render_page(visit, "source_secret.html", **values, view=view, here=here)
+        subject = secret_subject(view.source.id)
+        return redirect_once(visit, f"{here}/delivery", subject=subject, facts=secret_facts(view))
     return redirect(visit, here, flash="source-added")
 
 
@@ -105,6 +106,23 @@ def source_values(visit: Visit, *, tab: str) -> dict[str, Any]:
     view = load_source(visit)
     here = f"{values['base']}/sources/{view.source.id}"
     return values | {"view": view, "here": here, "tab": tab}
+
+
+def require_editor(visit: Visit, source: Source) -> None:
+    """Let only those see a form who may send it; raises Forbidden."""
+    require_role(
+        visit.caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source.id
+    )
+
+
+def secret_subject(source_id: str) -> str:
+    """By which a source's page of delivery takes the secret that it shows once."""
+    return f"secret of {source_id}"
+
+
+def secret_facts(view: SourceView) -> dict[str, str]:
+    """What is shown once of a webhook's new secret."""
+    return {"secret": view.new_secret}
 
 
 def parse_source_form(form: Form) -> SourceRequest:

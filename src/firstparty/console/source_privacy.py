@@ -7,13 +7,11 @@ from starlette.responses import Response
 
 from firstparty.console.failures import status_of
 from firstparty.console.pages import redirect, render_page
-from firstparty.console.source_pages import load_source, source_values
+from firstparty.console.source_pages import load_source, require_editor, source_values
 from firstparty.console.visits import Form, Visit
-from firstparty.control.callers import require_role
 from firstparty.control.source_changes import SourceChange, change_source
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.privacy import IpRule, PrivacyRules
-from firstparty.model.workspaces import Role
 
 
 def show_privacy(visit: Visit) -> Response:
@@ -68,10 +66,7 @@ def _lines(text: str) -> tuple[str, ...]:
 
 def _render(visit: Visit, typed: dict[str, Any], wrong: Refused | None) -> Response:
     values = source_values(visit, tab="privacy")
-    source = values["view"].source
-    require_role(
-        visit.caller, source.workspace_id, Role.EDITOR, kind="source", identifier=source.id
-    )
+    require_editor(visit, values["view"].source)
     return render_page(
         visit,
         "source_privacy.html",

@@ -8,11 +8,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from firstparty.console.failures import status_of
+from firstparty.console.once import redirect_once, take_once
 from firstparty.console.pages import redirect, render_page
 from firstparty.console.team import team_values
 from firstparty.console.visits import Form, Visit
 from firstparty.control import tokens
-from firstparty.control.tokens import NewToken
 from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.workspaces import Role
 
@@ -30,11 +30,12 @@ LIFETIMES: Final = MappingProxyType(
 
 def show_tokens(visit: Visit) -> Response:
     """The list, and the form for one more."""
-    return _render(visit, {"role": Role.EDITOR, "lifetime": "90"})
+    once = take_once(visit, _subject(visit))
+    return _render(visit, {"role": Role.EDITOR, "lifetime": "90"}, once=once)
 
 
 def add_token(visit: Visit) -> Response:
-    """Make one. The page that answers is the only place where its secret ever is."""
+    """Make one. The page that comes next is the only place where its secret ever is."""
     typed = visit.form.typed()
     try:
         role, lifetime = _parse(visit.form)
@@ -51,7 +52,12 @@ def add_token(visit: Visit) -> Response:
         raise
     except Refused as refused:
         return _render(visit, typed, wrong=refused)
-    return _render(visit, {"role": Role.EDITOR, "lifetime": "90"}, new=new)
+    return redirect_once(
+        visit,
+        f"/workspaces/{visit.path['workspace_id']}/tokens",
+        subject=_subject(visit),
+        facts={"name": new.token.name, "bearer": new.bearer},
+    )
 
 
 def revoke_token(visit: Visit) -> Response:
@@ -63,6 +69,10 @@ def revoke_token(visit: Visit) -> Response:
         raise NotFound("token", token_id)
     tokens.revoke_token(store, visit.caller, token_id, now=visit.now)
     return redirect(visit, f"/workspaces/{workspace_id}/tokens", flash="token-revoked")
+
+
+def _subject(visit: Visit) -> str:
+    return f"token of {visit.path['workspace_id']}"
 
 
 def _parse(form: Form) -> tuple[Role, timedelta | None]:
@@ -79,7 +89,7 @@ def _render(
     typed: dict[str, Any],
     *,
     wrong: Refused | None = None,
-    new: NewToken | None = None,
+    once: dict[str, str] | None = None,
 ) -> Response:
     values = team_values(visit, tab="tokens")
     workspace_id = visit.path["workspace_id"]
@@ -96,6 +106,6 @@ def _render(
         values=typed,
         roles=[(role, role) for role in Role if has is not None and has.includes(role)],
         lifetimes=[(days, label) for days, (label, _) in LIFETIMES.items()],
-        new=new,
+        once=once,
         wrong=wrong,
     )

@@ -71,6 +71,7 @@ class Visit:
     signed_in: SignedIn | None = None
     session_secret: str = ""
     flash: str = ""
+    once: str = ""  # sealed, for console/once.py
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     form: Form = field(default_factory=Form)

@@ -16,8 +16,8 @@ class Rules:
 
     ``https_port`` is the edge's as the public sees it. ``authorities`` are the limits of the
     certificate authorities in use, in their order. ``edge_key`` is the file of the key that seals
-    certificates' keys. ``has_files`` says that messages may go
-    to files of the operator's.
+    certificates' keys, ``library`` the directory with versions of Analytics.js. ``has_files`` says
+    that messages may go to files of the operator's.
     """
 
     service_domain: str
@@ -27,6 +27,7 @@ class Rules:
     public_resolvers: tuple[Address, ...] = ()
     authorities: Mapping[str, Limits]
     edge_key: Path
+    library: Path
     has_files: bool = False
 
 
@@ -56,4 +57,5 @@ def build_rules(settings: Settings) -> Rules:
             if name != LOCAL
         },
         edge_key=settings.state_directory / "keys" / "edge.key",
+        library=settings.state_directory / "cdn",
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,8 @@ from firstparty.model.workspaces import Origin, Source
 from firstparty.store import work, workspaces
 from firstparty.store.engine import Store
 from firstparty.store.people import add_audit
+
+MAX_RATE: Final = 1_000_000  # messages a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
