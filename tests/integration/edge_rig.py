@@ -20,7 +20,7 @@ from firstparty.config.addresses import Address
 from firstparty.edge.ads import serve_ads
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command, find_envoy
-from firstparty.model.feed import EdgeCertificate, EdgeDomain, HttpChallenge, Topic
+from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, HttpChallenge, Topic
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
 from firstparty.store.reader import open_feed
@@ -60,7 +60,8 @@ async def until(is_true: Callable[[], bool], *, seconds: float = 40) -> None:
 
 
 class Edge:
-    def __init__(self, directory: Path, host: str) -> None:
+    def __init__(self, directory: Path, host: str, *, is_hot: bool = False) -> None:
+        self.is_hot = is_hot  # then the CDN role is up to the test
         self.directory = directory
         self.authority = TestAuthority()
         self.sealer = Sealer(KEY)
@@ -95,6 +96,7 @@ class Edge:
                 snapshot=self.directory / "edge.snapshot",
                 sealer=self.sealer,
                 https_port=self.https_port,
+                cdn_socket=self.layout.cdn_socket if self.is_hot else None,
             )
         )
 
@@ -117,7 +119,8 @@ class Edge:
             await process.wait()
 
     async def start_back_ends(self) -> None:
-        await self.back_ends.enter_async_context(echoing(self.layout.cdn_socket, "cdn"))
+        if not self.is_hot:
+            await self.back_ends.enter_async_context(echoing(self.layout.cdn_socket, "cdn"))
         for path in self.layout.ingest_sockets:
             await self.back_ends.enter_async_context(echoing(path, "ingest"))
 
@@ -152,7 +155,14 @@ class Edge:
 
     # --- the feed ---
 
-    def publish(self, pair: Pair | None, *, name: str = DOMAIN, key: str = "dom_1") -> None:
+    def publish(
+        self,
+        pair: Pair | None,
+        *,
+        name: str = DOMAIN,
+        key: str = "dom_1",
+        sources: tuple[EdgeSource, ...] = (),
+    ) -> None:
         certificate = None
         if pair is not None:
             certificate = EdgeCertificate(
@@ -167,14 +177,16 @@ class Edge:
             name=name,
             cdn_host=f"evs.{name}",
             api_host=f"api.{name}",
-            sources=(),
+            sources=sources,
             certificate=certificate,
         )
         self._publish(Topic.EDGE, key, msgspec.json.encode(domain))
 
-    def publish_live(self, name: str = DOMAIN, *, key: str = "dom_1") -> Pair:
+    def publish_live(
+        self, name: str = DOMAIN, *, key: str = "dom_1", sources: tuple[EdgeSource, ...] = ()
+    ) -> Pair:
         pair = self.authority.issue(f"evs.{name}", f"api.{name}")
-        self.publish(pair, name=name, key=key)
+        self.publish(pair, name=name, key=key, sources=sources)
         return pair
 
     def remove(self, key: str = "dom_1") -> None:
@@ -250,11 +262,11 @@ class Edge:
 
 @contextlib.asynccontextmanager
 async def running_edge(
-    host: str = "127.0.0.1", *, keeps_claims: bool = False
+    host: str = "127.0.0.1", *, keeps_claims: bool = False, is_hot: bool = False
 ) -> AsyncIterator[Edge]:
     # Not pytest's tmp_path: a socket's path has 108 bytes at most.
     directory = Path(tempfile.mkdtemp(prefix="edge-"))
-    edge = Edge(directory, host)
+    edge = Edge(directory, host, is_hot=is_hot)
     edge.layout = replace(edge.layout, keeps_claims=keeps_claims)
     edge.start_ads()
     try:

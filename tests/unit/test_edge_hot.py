@@ -11,7 +11,8 @@ from firstparty.model.feed import EdgeCertificate, EdgeDomain, FeedEntry, HostKi
 from firstparty.store.sealing import load_sealer
 from tests.builders import NOW, an_edge_domain, an_edge_source
 
-ANSWER = HotAnswer(headers=(("etag", '"a%b"'), ("content-encoding", "gzip")), body=b"\x1f\x8b")
+HEADERS = (("etag", '"a%b"'), ("content-encoding", "gzip"))
+ANSWERS = (HotAnswer(encoding="gzip", headers=HEADERS, body=b"\x1f\x8b"),)
 
 
 def a_live_domain() -> EdgeDomain:
@@ -60,14 +61,14 @@ def test_a_hot_answer_is_dropped_with_the_very_change_of_its_domain(tmp_path: Pa
 
     resources.apply([entry(1)])
     changes, wanted = resources.list_hot()
-    changed = resources.set_hot(dict.fromkeys(wanted, ANSWER))
+    changed = resources.set_hot(dict.fromkeys(wanted, ANSWERS))
     while_hot = hosts_of_the_table(resources)
-    again = resources.set_hot(dict.fromkeys(wanted, ANSWER))
+    again = resources.set_hot(dict.fromkeys(wanted, ANSWERS))
     resources.apply([entry(2)])
 
     assert len(wanted) == 3
     assert (ROUTES_TYPE, HTTPS_ROUTES) in changed
-    assert while_hot == {"cdn evs.cdp.shop.test": 4, "api": 1, "none": 1}
+    assert while_hot == {"cdn evs.cdp.shop.test": 5, "api": 3, "none": 1}
     assert again == frozenset()
-    assert hosts_of_the_table(resources) == {"cdn": 1, "api": 1, "none": 1}
+    assert hosts_of_the_table(resources) == {"cdn": 2, "api": 3, "none": 1}
     assert resources.list_hot()[0] == changes + 1

@@ -47,10 +47,14 @@ def hosts_of(built: Resources, table: tuple[str, str] = HTTPS) -> dict[str, list
     return {host["name"]: host["domains"] for host in routes["virtual_hosts"]}
 
 
-def test_each_host_is_routed_by_its_full_name_and_all_else_is_not_found() -> None:
+def test_each_host_is_routed_by_its_full_name_on_connections_of_its_own_domain() -> None:
     built = resources(an_entry())
 
-    assert hosts_of(built) == {"cdn": [CDN], "api": [API], "none": ["*"]}
+    assert hosts_of(built) == {
+        "api": [f"{API}|{API}", f"{CDN}|{API}"],
+        "cdn": [f"{API}|{CDN}", f"{CDN}|{CDN}"],
+        "none": ["*"],
+    }
     assert hosts_of(built, HTTP) == {"known": [API, CDN], "none": ["*"]}
 
 
@@ -77,14 +81,18 @@ def test_a_domain_that_would_break_the_routes_changes_nothing(cdn_host: str, api
     changed = built.apply([an_entry(2, "dom_2", cdn_host=cdn_host, api_host=api_host)])
 
     assert changed == frozenset()
-    assert hosts_of(built) == {"cdn": [CDN], "api": [API], "none": ["*"]}
+    assert hosts_of(built) == {
+        "api": [f"{API}|{API}", f"{CDN}|{API}"],
+        "cdn": [f"{API}|{CDN}", f"{CDN}|{CDN}"],
+        "none": ["*"],
+    }
 
 
 def test_an_unreadable_entry_changes_nothing() -> None:
     built = resources(an_entry(1))
     built.apply([FeedEntry(revision=2, topic=Topic.EDGE, key="dom_1", body=b"{")])
 
-    assert hosts_of(built)["cdn"] == [CDN]
+    assert hosts_of(built)["cdn"] == [f"{API}|{CDN}", f"{CDN}|{CDN}"]
 
 
 def test_a_host_that_two_domains_name_is_routed_once_as_the_later_one_says() -> None:
@@ -92,14 +100,18 @@ def test_a_host_that_two_domains_name_is_routed_once_as_the_later_one_says() -> 
     swapped = an_entry(2, "dom_2", cdn_host=API, api_host=CDN)
     built = resources(an_entry(1), swapped)
 
-    assert hosts_of(built) == {"cdn": [API], "api": [CDN], "none": ["*"]}
+    assert hosts_of(built) == {
+        "cdn": [f"{API}|{API}", f"{CDN}|{API}"],
+        "api": [f"{API}|{CDN}", f"{CDN}|{CDN}"],
+        "none": ["*"],
+    }
 
 
 def test_when_the_later_one_goes_the_host_is_the_earlier_one_s_again() -> None:
     built = resources(an_entry(1), an_entry(2, "dom_2", cdn_host=API, api_host=CDN))
     built.apply([FeedEntry(revision=3, topic=Topic.EDGE, key="dom_2", body=None)])
 
-    assert hosts_of(built)["cdn"] == [CDN]
+    assert hosts_of(built)["cdn"] == [f"{API}|{CDN}", f"{CDN}|{CDN}"]
 
 
 def test_a_removed_domain_has_neither_routes_nor_secret() -> None:

@@ -5,6 +5,7 @@ keep it. No cookies, no redirects, nothing of the request in the answer.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -26,7 +27,7 @@ JSON: Final = "application/json; charset=utf-8"
 METHODS: Final = "GET, HEAD, OPTIONS"
 _PLAIN_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _LIST_ITEM: Final = re.compile(r"\s*,\s*")
-_REFUSING_WEIGHT: Final = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*$", re.IGNORECASE)
+_WEIGHT: Final = re.compile(r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +90,10 @@ def uncached_json(body: bytes) -> Answer:
 def answer_asset(asset: Asset, *, accept_encoding: str, if_none_match: str) -> Answer:
     """The asset in the best encoding that the client takes; 304 where it has that one already."""
     body, encoding = asset.body, "gzip" if asset.always_gzipped else ""
-    if asset.brotli is not None and accepts(accept_encoding, "br"):
-        body, encoding = asset.brotli, "br"
-    elif asset.gzipped is not None and accepts(accept_encoding, "gzip"):
-        body, encoding = asset.gzipped, "gzip"
+    forms = {"br": asset.brotli, "gzip": asset.gzipped}
+    offered = {name: form for name, form in forms.items() if form is not None}
+    if chosen := choose_encoding(accept_encoding, offered):
+        body, encoding = offered[chosen], chosen
     # A strong validator names one representation, so each encoding has its own (RFC 9110 §8.8.3).
     etag = f'"{asset.digest}-{encoding}"' if encoding else f'"{asset.digest}"'
     headers = [("ETag", etag), ("Cache-Control", asset.cache_control)]
@@ -106,19 +107,25 @@ def answer_asset(asset: Asset, *, accept_encoding: str, if_none_match: str) -> A
     return Answer(status=HTTPStatus.OK, headers=tuple(headers), body=body)
 
 
-def accepts(accept_encoding: str, encoding: str) -> bool:
-    """Whether this Accept-Encoding takes an encoding, ``gzip`` or ``br`` (RFC 9110 §12.5.3).
+def choose_encoding(accept_encoding: str, offered: Iterable[str]) -> str:
+    """Of ``offered``, each ``br`` or ``gzip``, the one that this Accept-Encoding likes best.
 
-    It is named, or ``*`` is, unless its weight is 0. Brotli has to be named: who says ``*`` may
-    never have heard of it.
+    RFC 9110 §12.5.3: weights count, the earlier of two that weigh the same is sent, and one of
+    weight 0 never. Empty is the body as it is: where nothing is taken, or ``identity`` is named
+    and weighs more.
     """
     weights = {}
     for item in _LIST_ITEM.split(accept_encoding.strip()):
-        coding = item.partition(";")[0].strip().lower()
-        weights[coding] = _REFUSING_WEIGHT.search(item) is None
-    if encoding == "br":
-        return weights.get("br", False)
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
+        weight = _WEIGHT.search(item)
+        weights[item.partition(";")[0].strip().lower()] = float(weight[1]) if weight else 1.0
+    best, most = "", 0.0
+    for encoding in offered:
+        # Brotli has to be named: who says "*" may never have heard of it.
+        names = ("br",) if encoding == "br" else ("gzip", "x-gzip", "*")
+        weight_here = next((weights[name] for name in names if name in weights), 0.0)
+        if weight_here > most:
+            best, most = encoding, weight_here
+    return "" if weights.get("identity", 0.0) > most else best
 
 
 def matches(if_none_match: str, etag: str) -> bool:

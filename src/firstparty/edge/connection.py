@@ -12,8 +12,20 @@ from firstparty.edge.local_replies import build_local_replies
 EXTENSION: Final = "type.googleapis.com/envoy.extensions."
 _MAX_BODY_BYTES: Final = 600 * 1024  # above ingest's own 512 KiB, so that it answers first
 
-# Browsers send requests for both hosts of a domain over one connection, since both are on its
-# certificate. Any other host than the one the handshake was for is another domain's.
+# Names of filters, for the routes that do without one.
+GATE_FILTER: Final = "gate"
+BODY_FILTER: Final = "body"
+
+# What goes from one of our own steps to the next, and never further. A visitor's are removed.
+ASKED: Final = "x-asked"  # of a request over TLS: for which name, and for which host
+CAME: Final = "x-came"  # X-Forwarded-For as it came, where no back end is told
+CHECK: Final = "firstparty-check"
+_CLAIMED_BEHIND: Final = "x-claimed"  # the same where back ends are told
+_ARRIVED: Final = "x-arrived"
+
+# The gate, for what routes.py does not know to be plain. Browsers send requests for both hosts of a
+# domain over one connection, since both are on its certificate. Any other host than the one the
+# handshake was for is another domain's.
 GATE: Final = """\
 local allowed = {GET = true, HEAD = true, POST = true, OPTIONS = true}
 local also = {PUT = true, PATCH = true, DELETE = true}
@@ -36,10 +48,9 @@ function envoy_on_request(handle)
   local asked = headers:get("firstparty-check")
   if asked and asked ~= authority then
     local function told(name, header) return headers:get(header) and name or "no-" .. name end
-    local arrived = told("cookie", "cookie") .. ", " .. told("forwarded-for", "x-claimed")
+    local arrived = told("cookie", "cookie") .. ", " .. told("forwarded-for", CLAIMED)
     headers:replace("x-arrived", arrived)
   end
-  if not KEEPS_CLAIMS then headers:remove("x-claimed") end
 end
 """
 
@@ -83,7 +94,9 @@ def build_connection_manager(
         **_IDENTITY,
         **_LIMITS,
         "local_reply_config": build_local_replies(),
-        "early_header_mutation_extensions": [_remove_claims()],
+        "early_header_mutation_extensions": [
+            _mutate_early(is_secure=is_secure, keeps_claims=keeps_claims)
+        ],
         "http_filters": _http_filters(
             is_secure=is_secure, console_host=console_host, keeps_claims=keeps_claims
         ),
@@ -135,14 +148,21 @@ _LIMITS: Final = {
 }
 
 
-def _remove_claims() -> dict[str, Any]:
-    # First of all kept under a name that goes no further than the gate.
-    claimed = {"header": {"key": "x-claimed", "value": "%REQ(x-forwarded-for)%"}}
-    kept = [
-        {"remove": "x-claimed"},
-        {"remove": "x-arrived"},
-        {"append": claimed | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}},
-    ]
+def pair_asked(server_name: str, host: str) -> str:
+    """What ``ASKED`` says of a request for ``host`` on a connection for ``server_name``."""
+    return f"{server_name}|{host}"
+
+
+def _claims_header(*, keeps_claims: bool) -> str:
+    return _CLAIMED_BEHIND if keeps_claims else CAME
+
+
+def _mutate_early(*, is_secure: bool, keeps_claims: bool) -> dict[str, Any]:
+    # First of all what was claimed is kept, under a name that a visitor cannot have set.
+    kept = [{"remove": header} for header in (_CLAIMED_BEHIND, CAME, _ARRIVED, ASKED)]
+    kept.append(_put(_claims_header(keeps_claims=keeps_claims), "%REQ(x-forwarded-for)%"))
+    if is_secure:
+        kept.append(_put(ASKED, pair_asked("%REQUESTED_SERVER_NAME%", "%REQ(:AUTHORITY)%")))
     exact = [{"remove": header} for header in _CLAIMED]
     prefixes = [
         {"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _CLAIMED_PREFIXES
@@ -156,15 +176,23 @@ def _remove_claims() -> dict[str, Any]:
     }
 
 
+def _put(header: str, value: str) -> dict[str, Any]:
+    action = "OVERWRITE_IF_EXISTS_OR_ADD"
+    return {"append": {"header": {"key": header, "value": value}, "append_action": action}}
+
+
 def _http_filters(
     *, is_secure: bool, console_host: str, keeps_claims: bool
 ) -> list[dict[str, Any]]:
-    values = ", ".join(map(json.dumps, (is_secure, console_host, keeps_claims)))
-    gate = f"local SECURE, CONSOLE, KEEPS_CLAIMS = {values}\n{GATE}"
+    claimed = _claims_header(keeps_claims=keeps_claims)
+    values = ", ".join(map(json.dumps, (is_secure, console_host, claimed)))
+    gate = f"local SECURE, CONSOLE, CLAIMED = {values}\n{GATE}"
     return [
         # First, so that not even a preflight passes under a wrong name.
-        _filter("lua", "filters.http.lua.v3.Lua", default_source_code={"inline_string": gate}),
-        _filter("buffer", "filters.http.buffer.v3.Buffer", max_request_bytes=_MAX_BODY_BYTES),
+        _filter(
+            GATE_FILTER, "filters.http.lua.v3.Lua", default_source_code={"inline_string": gate}
+        ),
+        _filter(BODY_FILTER, "filters.http.buffer.v3.Buffer", max_request_bytes=_MAX_BODY_BYTES),
         _filter(
             "router",
             "filters.http.router.v3.Router",

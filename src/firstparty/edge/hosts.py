@@ -78,13 +78,13 @@ class HostTable:
         named = self._by_host.get(host)
         return None if named is None else max(named.values(), key=lambda domain: domain.revision)
 
-    def cdn_hosts(self) -> Iterator[str]:
-        """Hosts that are their owner's CDN host."""
-        return (host for host, owner in self._tenants() if host == owner.cdn_host)
+    def cdn_hosts(self) -> dict[str, tuple[str, ...]]:
+        """Hosts that are their owner's CDN host, each with the hosts of that domain."""
+        return {host: owner.hosts for host, owner in self._tenants() if host == owner.cdn_host}
 
-    def api_hosts(self) -> Iterator[str]:
-        """Hosts that are their owner's API host."""
-        return (host for host, owner in self._tenants() if host == owner.api_host)
+    def api_hosts(self) -> dict[str, tuple[str, ...]]:
+        """Hosts that are their owner's API host, each with the hosts of that domain."""
+        return {host: owner.hosts for host, owner in self._tenants() if host == owner.api_host}
 
     def hot_paths(self) -> Iterator[tuple[str, str]]:
         """CDN hosts with the paths that may be hot there."""
@@ -92,9 +92,9 @@ class HostTable:
             if host == owner.cdn_host:
                 yield from ((host, path) for path in owner.hot_paths)
 
-    def console_hosts(self) -> Iterator[str]:
+    def console_hosts(self) -> dict[str, tuple[str, ...]]:
         """Hosts that are the console's."""
-        return (host for host, owner in self._owned() if owner.is_console)
+        return {host: owner.hosts for host, owner in self._owned() if owner.is_console}
 
     def _tenants(self) -> Iterator[tuple[str, ServedDomain]]:
         return ((host, owner) for host, owner in self._owned() if not owner.is_console)

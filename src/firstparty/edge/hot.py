@@ -2,7 +2,7 @@
 
 They are what the CDN role says, word for word, fetched over the socket that Envoy uses too, and
 only while there are few sources: each is part of the route table. A conditional request, one that
-takes no gzip, and whatever is not hot goes on to the CDN role.
+takes neither br nor gzip, and whatever is not hot goes on to the CDN role.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import h11
 from firstparty.model.feed import EdgeDomain, HostKind
 from firstparty.model.workspaces import Origin, SourceType
 
-MAX_PATHS: Final = 96  # about 3 MB of bodies, in each route table that is sent
+MAX_PATHS: Final = 96  # about 6 MB of bodies, in each route table that is sent
 MAX_BODY_BYTES: Final = 256 * 1024
 # A change drops what is hot; the CDN role follows the feed each second, and is asked after that.
 SETTLE_SECONDS: Final = 2.5
@@ -24,18 +24,21 @@ _RENEW_SECONDS: Final = 5.0
 _FETCH_SECONDS: Final = 3.0
 _NOT_HANDED_ON: Final = frozenset({"content-length", "connection", "date", "server", "keep-alive"})
 
+ENCODINGS: Final = ("br", "gzip")  # the first that a client takes is sent
+
 HotKey = tuple[str, str]  # host, path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotAnswer:
-    """A 200 for those who take gzip: its headers and its body as they were sent."""
+    """A 200 for those who take ``encoding``: its headers and its body as they were sent."""
 
+    encoding: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-Hot = Mapping[HotKey, HotAnswer]
+Hot = Mapping[HotKey, tuple[HotAnswer, ...]]
 
 
 def list_hot_paths(domain: EdgeDomain) -> tuple[str, ...]:
@@ -82,33 +85,38 @@ async def keep_hot(
         await asyncio.sleep(SETTLE_SECONDS / 5)
 
 
-async def _fetch_all(cdn_socket: Path, keys: Iterable[HotKey]) -> dict[HotKey, HotAnswer]:
-    found: dict[HotKey, HotAnswer] = {}
+async def _fetch_all(cdn_socket: Path, keys: Iterable[HotKey]) -> Hot:
+    found: dict[HotKey, tuple[HotAnswer, ...]] = {}
     for host, path in keys:  # one after the other: it is nobody's hurry
         try:
             async with asyncio.timeout(_FETCH_SECONDS):
-                answer = await fetch_hot(cdn_socket, host, path)
+                answers = [await fetch_hot(cdn_socket, host, path, each) for each in ENCODINGS]
         except (OSError, EOFError, h11.ProtocolError):
             continue
-        if answer is not None:
-            found[(host, path)] = answer
+        if kept := tuple(answer for answer in answers if answer is not None):
+            found[(host, path)] = kept
     return found
 
 
-async def fetch_hot(cdn_socket: Path, host: str, path: str) -> HotAnswer | None:
-    """What the CDN role answers; None where that may not be hot. Raises OSError, EOFError."""
+async def fetch_hot(cdn_socket: Path, host: str, path: str, encoding: str) -> HotAnswer | None:
+    """What the CDN role answers to those who take ``encoding``; None where that may not be hot.
+
+    Raises OSError, EOFError.
+    """
     reader, writer = await asyncio.open_unix_connection(str(cdn_socket))
     try:
         connection = h11.Connection(h11.CLIENT)
-        headers = [("Host", host), ("Accept-Encoding", "gzip"), ("Connection", "close")]
+        headers = [("Host", host), ("Accept-Encoding", encoding), ("Connection", "close")]
         head = connection.send(h11.Request(method="GET", target=path, headers=headers))
         writer.write((head or b"") + (connection.send(h11.EndOfMessage()) or b""))
-        return await _read(reader, connection)
+        return await _read(reader, connection, encoding)
     finally:
         writer.transport.abort()
 
 
-async def _read(reader: asyncio.StreamReader, connection: h11.Connection) -> HotAnswer | None:
+async def _read(
+    reader: asyncio.StreamReader, connection: h11.Connection, encoding: str
+) -> HotAnswer | None:
     response: h11.Response | None = None
     body = bytearray()
     while True:
@@ -126,7 +134,7 @@ async def _read(reader: asyncio.StreamReader, connection: h11.Connection) -> Hot
     if response is None or response.status_code != 200:  # noqa: PLR2004 - nothing else is kept
         return None
     headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in response.headers]
-    if ("content-encoding", "gzip") not in headers:
+    if ("content-encoding", encoding) not in headers:
         return None
     kept = tuple(one for one in headers if one[0] not in _NOT_HANDED_ON)
-    return HotAnswer(headers=kept, body=bytes(body))
+    return HotAnswer(encoding=encoding, headers=kept, body=bytes(body))

@@ -34,6 +34,18 @@ _CODES: Final = {
     503: "unavailable",
     504: "timeout",
 }
+_RUNTIME_KEY: Final = "edge.local_reply"
+# An answer of the route table itself. The first mapper that fits is the last one looked at.
+_UNCHANGED: Final = {
+    "filter": {
+        "status_code_filter": {
+            "comparison": {
+                "op": "EQ",
+                "value": {"default_value": 200, "runtime_key": _RUNTIME_KEY},
+            }
+        }
+    }
+}
 _RETRY_AFTER_SECONDS: Final = {429: 5, 503: 5, 504: 5}
 
 
@@ -41,7 +53,7 @@ def build_local_replies() -> dict[str, Any]:
     """The ``local_reply_config`` of an HTTP connection manager."""
     exact = [_mapper("EQ", status, _CODES[status], text) for status, text in _TEXTS.items()]
     others = [_mapper("GE", status, code, text) for status, code, text in _OTHERS]
-    return {"mappers": exact + others}
+    return {"mappers": [_UNCHANGED, *exact, *others]}
 
 
 def _mapper(operator: str, status: int, code: str, text: str) -> dict[str, Any]:
@@ -55,7 +67,7 @@ def _mapper(operator: str, status: int, code: str, text: str) -> dict[str, Any]:
         headers["retry-after"] = str(_RETRY_AFTER_SECONDS[status])
     comparison = {
         "op": operator,
-        "value": {"default_value": status, "runtime_key": "edge.local_reply"},
+        "value": {"default_value": status, "runtime_key": _RUNTIME_KEY},
     }
     return {
         "filter": {"status_code_filter": {"comparison": comparison}},

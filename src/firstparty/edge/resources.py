@@ -145,9 +145,9 @@ class Resources:
 
     def _route_table(self, name: str) -> Resource | None:
         if not self._routes:
-            cdn_hosts, api_hosts = list(self._hosts.cdn_hosts()), list(self._hosts.api_hosts())
-            consoles = list(self._hosts.console_hosts())
-            known = cdn_hosts + api_hosts + consoles
+            cdn_hosts, api_hosts = self._hosts.cdn_hosts(), self._hosts.api_hosts()
+            consoles = self._hosts.console_hosts()
+            known = [*cdn_hosts, *api_hosts, *consoles]
             tables = (
                 build_https_routes(
                     cdn_hosts=cdn_hosts, api_hosts=api_hosts, console_hosts=consoles, hot=self._hot
