@@ -59,6 +59,7 @@ class Parent:
 
     nameservers: dict[str, frozenset[str]] = field(default_factory=dict)
     cnames: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ds: frozenset[str] = frozenset()
     is_silent: bool = False
     dead: frozenset[str] = frozenset()  # "ns2": this one alone is silent
@@ -170,6 +171,8 @@ class Outside:
                             server="ns1.shop.test",
                             address=SERVER,
                             cnames=self.parent.cnames.get(host, ()),
+                            addresses=self.parent.addresses.get(host, ()),
+                            trouble=Trouble.TIMEOUT if self.parent.is_silent else None,
                         ),
                     ),
                 )

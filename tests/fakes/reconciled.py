@@ -42,6 +42,7 @@ def _empty_database() -> bytes:
 class World:
     store: Store
     outside: Outside
+    service: Service = SERVICE
 
     @classmethod
     def make(cls, folder: Path) -> "World":
@@ -64,7 +65,7 @@ class World:
         return Reconciler(
             store=self.store,
             ports=self.outside.ports(),
-            service=SERVICE,
+            service=self.service,
             edge_sealer=EDGE_SEALER,
             signing=Signing(CONTROL_SEALER, SERVICE.domain),
             clock=self.outside.clock,

@@ -131,7 +131,7 @@ async def test_one_bad_look_is_no_news_and_two_are(watched: Watched) -> None:
     assert known_after < timedelta(minutes=5)
 
     watched.proxies.faults = {}
-    await watched.world.step()
+    await watched.world.steps(2)
 
     assert watched.world.words(watched.domain) == ["live", "failing", "live"]
 

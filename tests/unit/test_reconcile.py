@@ -205,7 +205,7 @@ async def test_one_bad_look_changes_nothing_and_two_in_a_row_are_said(world: Wor
     await world.step()
     after_two, codes = world.word(domain), world.codes(domain)
     world.outside.edge_trouble = None
-    await world.step()
+    await world.steps(2)
 
     assert after_one is Word.LIVE
     assert after_two is Word.FAILING

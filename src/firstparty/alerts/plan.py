@@ -31,13 +31,18 @@ def plan_alerts(connection: Connection, sealer: Sealer, *, now: datetime) -> int
     settled = news.newest_settled(connection, before=now - _UNSETTLED)
     for channel in channels.list_channels(connection, sealer):
         for change in news.list_changes(connection, channel.workspace_id, after=channel.told):
-            if change.new_codes if change.is_same_word else is_news(change.word):
+            if is_told(change):
                 alert = _build_change(connection, channel, change, now)
                 planned += alerts.add_alert(connection, alert)
         if settled > channel.told:
             channels.save_told(connection, channel.id, settled)
         planned += _plan_digest(connection, channel, now)
     return planned
+
+
+def is_told(change: Change) -> bool:
+    """Whether a change is worth a message: a word that is news, or something new to act on."""
+    return bool(change.new_codes) if change.is_same_word else is_news(change.word)
 
 
 def _build_change(connection: Connection, channel: Channel, change: Change, now: datetime) -> Alert:

@@ -22,6 +22,19 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damper:
+    """What keeps a live domain's word from flapping: see ``reconciler/damping.py``.
+
+    ``score`` is of looks that were worse than what is said; ``better_since``: since when all were
+    better; ``drifts``: when it was said to have got worse, of late.
+    """
+
+    score: int = 0
+    better_since: datetime | None = None
+    drifts: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What was seen last of one domain, and since when.
 
@@ -47,3 +60,4 @@ class Observation:
     is_rehearsed: bool = False
     agreed_since: datetime | None = None
     drain: Drain | None = None
+    damper: Damper = field(default_factory=Damper)

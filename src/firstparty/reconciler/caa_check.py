@@ -5,6 +5,7 @@ from typing import Final
 
 from firstparty.model.certificates import ChallengeMethod
 from firstparty.model.domains import Mode
+from firstparty.model.findings import Finding
 from firstparty.model.status import CertificateStatus
 from firstparty.reconciler.caa import judge_caa
 from firstparty.reconciler.case import Case
@@ -16,14 +17,21 @@ from firstparty.reconciler.publication import Service
 CODES: Final = frozenset({"caa-forbids", "caa-unanswered"})
 
 
+async def look_at_caa(case: Case, dns: DnsProbe, service: Service) -> tuple[Finding, ...]:
+    """Why no CA of ours may issue for hosts by CNAME; none: one may."""
+    if case.domain.mode is not Mode.CNAME or not service.issuers:
+        return ()
+    found = await dns.ask_caa(case.domain.hosts)
+    return judge_caa(found, service.issuers, case.accounts, ChallengeMethod.HTTP)
+
+
 async def refuse_by_caa(
     case: Case, dns: DnsProbe, service: Service, *, now: datetime
 ) -> Outcome | None:
     """What to say and when to look again where no CA may issue; None: go on and order."""
-    if case.domain.mode is not Mode.CNAME or case.order is not None or not service.issuers:
+    if case.order is not None:
         return None
-    found = await dns.ask_caa(case.domain.hosts)
-    findings = judge_caa(found, service.issuers, case.accounts, ChallengeMethod.HTTP)
+    findings = await look_at_caa(case, dns, service)
     if not findings:
         return None
     before = case.observation

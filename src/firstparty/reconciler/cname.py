@@ -8,7 +8,7 @@ from typing import Final
 
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.status import DnsStatus
-from firstparty.reconciler.judgement import Judgement, are_enough, enumerate_names
+from firstparty.reconciler.judgement import UNKNOWN, Judgement, are_enough, enumerate_names
 from firstparty.reconciler.pointers import PointedHost, Pointers, Pointing
 
 _IS_THERE: Final = frozenset({Pointing.RIGHT, Pointing.PARTLY})
@@ -25,7 +25,7 @@ def judge_pointers(pointers: Pointers) -> Judgement:
             *host.surplus,
         )
     )
-    is_agreed = {finding.code for finding in findings} == {"could-not-check"} and all(
+    is_agreed = {finding.code for finding in findings} == {UNKNOWN} and all(
         host.where is Pointing.RIGHT
         and are_enough(
             (one.server for one in host.found.heard), (one.server for one in host.found.unheard)
@@ -43,7 +43,7 @@ def _status(pointers: Pointers, findings: tuple[Finding, ...]) -> DnsStatus:
         return DnsStatus.PROVED
     if not known:
         return DnsStatus.UNKNOWN
-    if {finding.code for finding in findings} == {"could-not-check"}:
+    if {finding.code for finding in findings} == {UNKNOWN}:
         return DnsStatus.UNKNOWN
     if pointers.was_proved and not known <= _IS_THERE:
         return DnsStatus.LOST  # one host that is gone is enough
@@ -140,7 +140,7 @@ def could_not_check(pointers: Pointers) -> Finding | None:
         silent = enumerate_names({one.server for one in first.unheard}) or "all of them"
         what = f"These nameservers of {first.zone or 'the root'} gave no answer: {silent}."
     return Finding(
-        code="could-not-check",
+        code=UNKNOWN,
         sentence=f"{what} We ask again by ourselves.",
         acts=Actor.NOBODY,
         severity=Severity.WARNING if pointers.was_proved else Severity.PENDING,

@@ -13,7 +13,7 @@ from firstparty.model.dnssec import build_ds_record, ds_texts
 from firstparty.model.domains import Domain, build_records
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.status import DnsStatus
-from firstparty.reconciler.judgement import Judgement, are_enough, enumerate_names
+from firstparty.reconciler.judgement import UNKNOWN, Judgement, are_enough, enumerate_names
 from firstparty.resolver.observed import ParentAnswer
 
 _MAX_RECORDS: Final = 20
@@ -85,7 +85,7 @@ def judge_delegation(delegation: Delegation) -> Judgement:
     findings = tuple(found for check in CHECKS if (found := check(delegation)) is not None)
     answer = delegation.answer
     is_agreed = (
-        {finding.code for finding in findings} == {"could-not-check"}
+        {finding.code for finding in findings} == {UNKNOWN}
         and all(one.nameservers == delegation.wanted for one in answer.heard)
         and are_enough((one.server for one in answer.heard), (one.server for one in answer.unheard))
     )
@@ -104,7 +104,7 @@ def _status(delegation: Delegation, findings: tuple[Finding, ...]) -> DnsStatus:
     if not answer.heard:
         return DnsStatus.UNKNOWN
     if answer.nameservers & wanted:
-        only_unheard = {finding.code for finding in findings} <= {"could-not-check"}
+        only_unheard = {finding.code for finding in findings} <= {UNKNOWN}
         return DnsStatus.UNKNOWN if only_unheard else DnsStatus.PARTIAL
     if delegation.was_proved:
         return DnsStatus.LOST
@@ -125,7 +125,7 @@ def could_not_check(delegation: Delegation) -> Finding | None:
     else:
         what = f"No nameserver of {answer.parent or 'the root'} gave an answer."
     return Finding(
-        code="could-not-check",
+        code=UNKNOWN,
         sentence=f"{what} We ask again by ourselves.",
         acts=Actor.NOBODY,
         severity=Severity.WARNING if delegation.was_proved else Severity.PENDING,

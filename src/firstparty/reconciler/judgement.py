@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from firstparty.model.findings import DnsRecord, Finding
 from firstparty.model.status import DnsStatus
 
+UNKNOWN: Final = "could-not-check"
 _MAX_NAMES: Final = 4
+_SILENCE: Final = timedelta(minutes=5)  # then the servers that do answer decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,11 @@ def are_enough(heard: Iterable[str], silent: Iterable[str]) -> bool:
     """Whether half of a zone's servers, by their names, or more gave their word."""
     told = set(heard)
     return bool(told) and len(told) >= len(set(silent) - told)
+
+
+def is_settled(agreed_since: datetime | None, *, now: datetime) -> bool:
+    """Whether those that answer have agreed for so long that the silent ones do not matter."""
+    return agreed_since is not None and now - agreed_since >= _SILENCE
 
 
 def enumerate_names(names: Iterable[str]) -> str:

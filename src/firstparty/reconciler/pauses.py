@@ -58,7 +58,6 @@ _BROKEN_LATER: Final = timedelta(minutes=10)
 
 WATCH: Final = timedelta(minutes=4)  # with CONFIRM, drift is known within 5 minutes
 CONFIRM: Final = timedelta(seconds=20)
-SILENCE: Final = timedelta(minutes=5)  # then the servers that do answer decide
 CONFLICT: Final = timedelta(minutes=5)  # only people can end one
 ORDER_MAX_AGE: Final = timedelta(hours=1)
 

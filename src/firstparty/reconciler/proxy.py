@@ -12,13 +12,20 @@ from firstparty.model.domains import build_records
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.hosts import HTTPS_PORT
 from firstparty.model.observations import Observation, Step
-from firstparty.model.status import CertificateStatus, DnsStatus, EdgeStatus, ProbeStatus
+from firstparty.model.status import (
+    CertificateStatus,
+    DnsStatus,
+    EdgeStatus,
+    ProbeStatus,
+    Statuses,
+)
 from firstparty.proxies.causes import find_words
 from firstparty.proxies.result import Result, Status
 from firstparty.proxies.target import HTTP_PORT, Place, Target
 from firstparty.reconciler.case import Case
+from firstparty.reconciler.damping import damp, look_again, weigh
 from firstparty.reconciler.outcome import Outcome, observe
-from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_broken, pause_for_parent
+from firstparty.reconciler.pauses import WATCH, pause_for_broken, pause_for_parent
 from firstparty.reconciler.ports import ProxyProbe
 from firstparty.reconciler.resting import PAUSED
 
@@ -52,35 +59,46 @@ def judge_proxy(case: Case, results: tuple[Result, ...], *, now: datetime) -> Ou
     """What the results of a check come to."""
     before = _restarted(case.observation, now)
     was_live = before.statuses.has_been_live
-    is_right = all(one.status is not Status.FAIL for one in results)
+    seen = _read_statuses(before.statuses, results)
+    damper, is_said = before.damper, True
+    if was_live:
+        damper, is_said = damp(damper, said=weigh(before.statuses), seen=weigh(seen), now=now)
+    if not is_said:
+        same = observe(before, at=now, findings=before.findings, tries=before.tries)
+        same = replace(same, damper=damper)
+        return Outcome(observation=same, again=look_again(damper, now=now))
+    is_right = seen.probe is ProbeStatus.PASSED
     tries = 0 if is_right else before.tries + 1
-    if was_live and tries == 1:
-        # One bad look changes nothing but when we look again.
-        unsure = observe(before, at=now, findings=before.findings, tries=tries)
-        return Outcome(observation=unsure, again=CONFIRM)
     findings = _find(results, was_live=was_live)
     again = _pause(before, tries, now)
     if again is None:
         findings = (_rests(), *findings)
-    dns = _judge_dns(results, was_live=was_live)
-    has_addresses = dns is DnsStatus.SERVING
+    has_addresses = seen.dns is DnsStatus.SERVING
     reached = [Step.ASKED]
     reached += [Step.DELEGATED] if has_addresses else []
     reached += [Step.LIVE] if is_right else []
     observation = observe(
-        before,
+        replace(before, statuses=seen, damper=damper),
         at=now,
         findings=findings,
         tries=tries,
         reached=tuple(reached),
         facts={"seen": build_records(case.domain, "") if has_addresses else ()},
-        dns=dns,
+    )
+    return Outcome(observation=observation, again=again)
+
+
+def _read_statuses(before: Statuses, results: tuple[Result, ...]) -> Statuses:
+    """The four statuses that these results come to."""
+    was_live = before.has_been_live
+    is_right = all(one.status is not Status.FAIL for one in results)
+    return Statuses(
+        dns=_judge_dns(results, was_live=was_live),
         certificate=_judge_certificate(results, was_live=was_live),
         edge=EdgeStatus.PUBLISHED if _is_well(results, "tls") else EdgeStatus.ABSENT,
         probe=ProbeStatus.PASSED if is_right else ProbeStatus.FAILED,
         has_been_live=was_live or is_right,
     )
-    return Outcome(observation=observation, again=again)
 
 
 def _restarted(before: Observation, now: datetime) -> Observation:

@@ -111,6 +111,10 @@ NEEDS: Final[tuple[tuple[Need, Callable[[Situation], bool]], ...]] = (
     (Need.PROXY, lambda at: at.case.domain.mode is Mode.PROXY),
     (Need.PROOF, lambda at: at.case.claim.state is ClaimState.PENDING),
     (Need.SERVERS, lambda at: at.statuses.dns is DnsStatus.PROVED),
+    (
+        Need.WATCH,
+        lambda at: at.statuses.has_been_live and at.statuses.dns is not DnsStatus.SERVING,
+    ),
     (Need.PROOF, lambda at: at.statuses.dns is not DnsStatus.SERVING),
     (Need.CERTIFICATE, lambda at: at.needs_certificate and at.may_ask_ca),
     (

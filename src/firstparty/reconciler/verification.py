@@ -1,7 +1,7 @@
 """The steps that verify a domain's records: the owner's servers first, then our own."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from firstparty.model.claims import ClaimState, cname_targets, move_claim
@@ -13,11 +13,9 @@ from firstparty.model.status import DnsStatus
 from firstparty.reconciler.case import Case
 from firstparty.reconciler.cname import judge_pointers
 from firstparty.reconciler.delegation import Delegation, judge_delegation
-from firstparty.reconciler.judgement import Judgement
+from firstparty.reconciler.judgement import Judgement, is_settled
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import (
-    SILENCE,
-    pause_for_broken,
     pause_for_own,
     pause_for_parent,
 )
@@ -69,20 +67,14 @@ def prove(case: Case, judgement: Judgement, *, service: Service, now: datetime) 
     stopwatch = dict(before.stopwatch) | {Step.ASKED: since}
     agreed_since = (before.agreed_since or now) if judgement.is_agreed else None
     before = replace(before, seen=judgement.seen, stopwatch=stopwatch, agreed_since=agreed_since)
-    is_settled = agreed_since is not None and now - agreed_since >= SILENCE
-    if judgement.dns is DnsStatus.PROVED or is_settled:
+    if judgement.dns is DnsStatus.PROVED or is_settled(agreed_since, now=now):
         return _proved(case, before, now)
     tries = before.tries + 1
     findings = judgement.findings
-    again: timedelta | None = pause_for_broken(tries)
-    if case.claim.state is ClaimState.PENDING:
-        again = pause_for_parent(now - since, crowd=case.crowd)
+    again = pause_for_parent(now - since, crowd=case.crowd)
     if again is None:
         findings = (_rests(case, service), *findings)
-    # Not knowing is no news of a domain whose state was known.
-    is_no_news = case.claim.state is ClaimState.PROVED and judgement.dns is DnsStatus.UNKNOWN
-    dns = before.statuses.dns if is_no_news else judgement.dns
-    observation = observe(before, at=now, findings=findings, tries=tries, dns=dns)
+    observation = observe(before, at=now, findings=findings, tries=tries, dns=judgement.dns)
     return Outcome(observation=observation, again=again)
 
 

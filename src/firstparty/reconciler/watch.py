@@ -1,24 +1,26 @@
 """What the probes of both hosts mean, before the domain is live and ever after.
 
-One look that finds something wrong changes nothing but when we look again: what is wrong twice in
-a row is said, so that one lost packet raises no alarm.
+A look that finds something wrong changes nothing but when we look again: ``damping.py`` decides
+when it is said, so that one lost packet raises no alarm, and a flap one.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
 from firstparty.model.findings import Actor, Finding, Severity
-from firstparty.model.observations import Step
+from firstparty.model.observations import Observation, Step
 from firstparty.model.service_domain import CONSOLE_ID
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
 from firstparty.reconciler import caa_check, issuance_findings
 from firstparty.reconciler.case import Case
+from firstparty.reconciler.damping import damp, look_again, weigh
 from firstparty.reconciler.expiry import judge_expiry
-from firstparty.reconciler.judgement import Judgement
+from firstparty.reconciler.judgement import UNKNOWN, Judgement, is_settled
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
-from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_own
+from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_broken, pause_for_own
 from firstparty.reconciler.ports import EdgeProbe, Ports
 from firstparty.reconciler.probed import (
     ON_API_HOST,
@@ -30,6 +32,8 @@ from firstparty.reconciler.probed import (
 from firstparty.reconciler.publication import Service
 from firstparty.reconciler.verification import ask_owners_dns
 
+# What leaves a live domain live, and is said.
+_UNSURE: Final = frozenset({UNKNOWN}) | caa_check.CODES
 _EXPECTED: Final = {
     Check.SETTINGS: ("the settings", "application/json"),
     Check.SCRIPT: ("the script", "javascript"),
@@ -137,37 +141,60 @@ async def watch(case: Case, ports: Ports, service: Service, *, now: datetime) ->
     """Look at the owner's records and at both hosts of a domain that has been live."""
     async with asyncio.TaskGroup() as group:
         records = group.create_task(ask_owners_dns(case, ports.dns, service))
+        caa = group.create_task(caa_check.look_at_caa(case, ports.dns, service))
         hosts = group.create_task(ask_hosts(case, ports.edge))
-    return judge_watch(case, records.result(), hosts.result(), now=now)
+    found = records.result()
+    found = replace(found, findings=(*found.findings, *caa.result()))
+    return judge_watch(case, found, hosts.result(), now=now)
 
 
 def judge_watch(case: Case, records: Judgement, hosts: HostsAnswer, *, now: datetime) -> Outcome:
     """What a look at a live domain comes to."""
     before = case.observation
     faults = judge_hosts(hosts, has_been_live=True)
-    is_good = records.dns is DnsStatus.PROVED and not faults
-    tries = 0 if is_good else before.tries + 1
-    if tries == 1:
-        unsure = observe(before, at=now, findings=before.findings, tries=tries)
-        return Outcome(observation=unsure, again=CONFIRM)
-    dns = records.dns
-    if dns in {DnsStatus.PROVED, DnsStatus.UNKNOWN}:  # not knowing is not losing
-        dns = DnsStatus.SERVING
+    agreed_since = (before.agreed_since or now) if records.is_agreed else None
+    seen = replace(
+        before.statuses,
+        dns=_judge_dns(before, records, agreed_since, now),
+        probe=ProbeStatus.FAILED if faults else ProbeStatus.PASSED,
+        certificate=_certificate(case, now),
+    )
+    damper, is_said = damp(
+        before.damper,
+        said=weigh(before.statuses, (one for one in before.findings if one.code in _UNSURE)),
+        seen=weigh(seen, records.findings),
+        now=now,
+    )
+    facts = {"damper": damper, "agreed_since": agreed_since}
+    if not is_said:
+        same = observe(before, at=now, findings=before.findings, tries=before.tries, facts=facts)
+        return Outcome(observation=same, again=look_again(damper, now=now))
+    is_whole = seen.dns is DnsStatus.SERVING
+    tries = 0 if is_whole and not faults else before.tries + 1
     observation = observe(
         before,
         at=now,
         findings=(*records.findings, *faults, *judge_expiry(case, now=now), *_kept(case)),
         tries=tries,
-        facts={"seen": records.seen},
-        dns=dns,
-        probe=ProbeStatus.FAILED if faults else ProbeStatus.PASSED,
-        certificate=_certificate(case, now),
+        facts={**facts, "seen": records.seen},
+        dns=seen.dns,
+        probe=seen.probe,
+        certificate=seen.certificate,
     )
-    if dns is not DnsStatus.SERVING:
-        return Outcome(observation=observation, again=AT_ONCE)
+    if not is_whole:
+        return Outcome(observation=observation, again=pause_for_broken(tries))
     return Outcome(
         observation=observation, again=CONFIRM if faults else _until_next_look(case, now)
     )
+
+
+def _judge_dns(
+    before: Observation, records: Judgement, agreed_since: datetime | None, now: datetime
+) -> DnsStatus:
+    if records.dns is DnsStatus.PROVED or is_settled(agreed_since, now=now):
+        return DnsStatus.SERVING
+    # Not knowing is neither losing nor finding again.
+    return before.statuses.dns if records.dns is DnsStatus.UNKNOWN else records.dns
 
 
 def _kept(case: Case) -> tuple[Finding, ...]:
@@ -175,7 +202,7 @@ def _kept(case: Case) -> tuple[Finding, ...]:
     if case.observation.ca_not_before is None:
         return ()
     findings = case.observation.findings
-    return tuple(one for one in findings if one.code in issuance_findings.CODES | caa_check.CODES)
+    return tuple(one for one in findings if one.code in issuance_findings.CODES)
 
 
 def _certificate(case: Case, now: datetime) -> CertificateStatus:

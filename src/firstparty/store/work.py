@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, case, insert, or_, select, update
 
 from firstparty.model.drains import Drain
 from firstparty.model.findings import DnsRecord, Finding
-from firstparty.model.observations import Observation, Step
+from firstparty.model.observations import Damper, Observation, Step
 from firstparty.model.status import (
     CertificateStatus,
     DnsStatus,
@@ -223,6 +223,7 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "is_rehearsed": observation.is_rehearsed,
                 "agreed_since": observation.agreed_since,
                 "drain": observation.drain,
+                "damper": observation.damper,
             }
         ),
     }
@@ -249,4 +250,5 @@ def _observation(row: Row[Any]) -> Observation:
         is_rehearsed=row.facts.get("is_rehearsed", False),  # not in rows of earlier versions
         agreed_since=msgspec.convert(row.facts.get("agreed_since"), datetime | None),
         drain=msgspec.convert(row.facts.get("drain"), Drain | None),
+        damper=msgspec.convert(row.facts.get("damper", {}), Damper),
     )
