@@ -16,6 +16,7 @@ import dns.name
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
+import dns.rrset
 import dns.zone
 
 from firstparty.config.addresses import Address
@@ -88,7 +89,14 @@ class DnsServer:
             if found is not None:
                 response.answer.append(found)
                 return
-        if not any(owner.is_subdomain(name) for owner in zone.nodes):
+        star = dns.name.Name((b"*", *name.labels[1:]))
+        synthesised = zone.get_rrset(star, rdtype)
+        is_there = any(owner.is_subdomain(name) for owner in zone.nodes)
+        if synthesised is not None and not is_there:  # RFC 4592, one label deep
+            records = list(synthesised)
+            response.answer.append(dns.rrset.from_rdata_list(name, synthesised.ttl, records))
+            return
+        if not is_there:
             response.set_rcode(dns.rcode.NXDOMAIN)
         soa = zone.get_rrset(zone.origin or name, "SOA")
         assert soa is not None

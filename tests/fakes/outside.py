@@ -65,6 +65,7 @@ class Parent:
     dead: frozenset[str] = frozenset()  # "ns2": this one alone is silent
     behind: frozenset[str] = frozenset()  # this one has nothing yet
     asked: int = 0
+    below: tuple[str, ...] = ()  # names below each, while nothing is delegated
 
     def answer(self, name: str) -> ParentAnswer:
         self.asked += 1
@@ -77,6 +78,8 @@ class Parent:
                 if is_silent or which in self.behind
                 else self._nameservers(name),
                 ds=self.ds,
+                names_below=() if self._nameservers(name) else self.below,
+                has_names_below=bool(self.below) and not self._nameservers(name),
                 trouble=Trouble.TIMEOUT if is_silent else None,
             )
             for which in ("ns1", "ns2")

@@ -150,6 +150,37 @@ async def test_records_that_a_delegation_would_hide_are_named(world: World) -> N
     answer = await world.probe(1)
 
     assert only(answer).other_types == ("A", "TXT")
+    assert not only(answer).has_names_below
+
+
+@pytest.mark.parametrize(
+    ("records", "names"),
+    [
+        (
+            "www.cdp 60 A 192.0.2.1\nx.api.cdp 60 TXT x\n",
+            ("www.cdp.shop.test", "api.cdp.shop.test"),
+        ),
+        ("nobody-guesses-this.cdp 60 A 192.0.2.1\n", ()),
+        ("*.cdp 60 A 192.0.2.1\n", ("*.cdp.shop.test",)),
+    ],
+)
+async def test_names_that_a_delegation_would_hide_are_found(
+    world: World, records: str, names: tuple[str, ...]
+) -> None:
+    await world.add(1, {"shop.test": PARENT + records})
+    answer = await world.probe(1)
+
+    assert only(answer).has_names_below
+    assert only(answer).names_below == names
+    assert answer.queries <= 1 + 4 + 7 + 1
+
+
+async def test_a_name_with_nothing_at_or_below_it_costs_no_further_queries(world: World) -> None:
+    await world.add(1, {"shop.test": PARENT + "www 60 A 192.0.2.1\n"})
+    answer = await world.probe(1)
+
+    assert not only(answer).has_names_below
+    assert answer.queries <= 2
 
 
 async def test_a_cname_at_the_cut_is_named(world: World) -> None:

@@ -46,6 +46,12 @@ def test_exactly_this_claims_records_at_every_server_prove_it() -> None:
     [
         ([says()], DnsStatus.WAITING, ["not-delegated"]),
         ([says(other_types=("A",))], DnsStatus.WAITING, ["not-delegated", "hides-records"]),
+        (
+            [says(has_names_below=True, names_below=("www.cdp.shop.test",))],
+            DnsStatus.WAITING,
+            ["not-delegated", "hides-names"],
+        ),
+        ([says(has_names_below=True)], DnsStatus.WAITING, ["not-delegated", "hides-names"]),
         ([says(nameservers=OURS), says("ns2")], DnsStatus.PARTIAL, ["partly-delegated"]),
         (
             [says(nameservers=frozenset(sorted(OURS)[:1]))],

@@ -33,7 +33,16 @@ _SECRET: Final = re.compile(r"[0-9A-Za-z]{43}")  # 256 bits
 
 # What the records of a domain can have wrong: the only findings that a link shows.
 _OF_DNS: Final = frozenset(
-    {"could-not-check", "name-conflict", "superseded", "rests", "paused", "hides-records"}
+    {
+        "could-not-check",
+        "name-conflict",
+        "superseded",
+        "rests",
+        "paused",
+        "hides-records",
+        "hides-names",
+        "records-hidden",
+    }
 )
 
 

@@ -44,7 +44,8 @@ class Observation:
     not asked again before ``ca_not_before``. ``is_rehearsed``: after a refusal, its staging has
     issued since.
     ``agreed_since``: since when every server of the owner's zone that answers has the records,
-    while others are silent. ``drain`` is there once the domain was removed.
+    while others are silent. ``drain`` is there once the domain was removed. ``hidden`` is what was
+    at the name and below it before the delegation hid it.
     """
 
     domain_id: str
@@ -61,3 +62,4 @@ class Observation:
     agreed_since: datetime | None = None
     drain: Drain | None = None
     damper: Damper = field(default_factory=Damper)
+    hidden: tuple[str, ...] = ()

@@ -89,12 +89,24 @@ def judge_delegation(delegation: Delegation) -> Judgement:
         and all(one.nameservers == delegation.wanted for one in answer.heard)
         and are_enough((one.server for one in answer.heard), (one.server for one in answer.unheard))
     )
+    is_bare = bool(answer.heard) and not answer.nameservers
     return Judgement(
         dns=_status(delegation, findings),
         findings=findings,
         seen=delegation.seen,
         is_agreed=is_agreed,
+        hidden=_list_hidden(delegation) if is_bare else None,
     )
+
+
+def _list_hidden(delegation: Delegation) -> tuple[str, ...]:
+    """What is there now and will be hidden, as an owner would say it."""
+    heard = delegation.answer.heard
+    types = sorted({kind for one in heard for kind in one.other_types})
+    below = sorted({name for one in heard for name in one.names_below})
+    at_the_name = (f"{delegation.domain.name} ({', '.join(types)})",) if types else ()
+    some = any(one.has_names_below for one in heard) and not below
+    return (*at_the_name, *below, *((f"names below {delegation.domain.name}",) if some else ()))
 
 
 def _status(delegation: Delegation, findings: tuple[Finding, ...]) -> DnsStatus:
@@ -169,6 +181,22 @@ def hides_records(delegation: Delegation) -> Finding | None:
         code="hides-records",
         sentence=f"{delegation.domain.name} has records now ({', '.join(types)}): the NS records "
         "hide them and all below the name. Choose another name if they are in use.",
+    )
+
+
+def hides_names(delegation: Delegation) -> Finding | None:
+    """Records below the name, which the delegation will hide."""
+    answer = delegation.answer
+    if not any(one.has_names_below for one in answer.heard):
+        return None
+    found = enumerate_names({name for one in answer.heard for name in one.names_below})
+    which = f"{found}, and perhaps others" if found else "which ones cannot be seen from outside"
+    return _owner_finding(
+        delegation,
+        code="hides-names",
+        sentence=f"The zone {answer.parent} has records below {delegation.domain.name} now "
+        f"({which}): the NS records hide them all. If they are in use, choose another name, or ask "
+        "for this one by CNAME, which hides nothing.",
     )
 
 
@@ -261,5 +289,6 @@ CHECKS: Final[tuple[Callable[[Delegation], Finding | None], ...]] = (
     delegated_to_others_too,
     stale_ds,
     hides_records,
+    hides_names,
     could_not_check,
 )

@@ -19,12 +19,14 @@ class Judgement:
 
     ``is_agreed``: the records are right at every server that answered, which are half of them or
     more, and others did not answer.
+    ``hidden``: what a delegation would hide; None where that cannot be seen (any more).
     """
 
     dns: DnsStatus
     findings: tuple[Finding, ...]
     seen: tuple[DnsRecord, ...]
     is_agreed: bool = False
+    hidden: tuple[str, ...] | None = None
 
 
 def are_enough(heard: Iterable[str], silent: Iterable[str]) -> bool:

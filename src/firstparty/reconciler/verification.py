@@ -66,7 +66,13 @@ def prove(case: Case, judgement: Judgement, *, service: Service, now: datetime) 
     since = now if was_paused else before.stopwatch.get(Step.ASKED, now)
     stopwatch = dict(before.stopwatch) | {Step.ASKED: since}
     agreed_since = (before.agreed_since or now) if judgement.is_agreed else None
-    before = replace(before, seen=judgement.seen, stopwatch=stopwatch, agreed_since=agreed_since)
+    before = replace(
+        before,
+        seen=judgement.seen,
+        stopwatch=stopwatch,
+        agreed_since=agreed_since,
+        hidden=before.hidden if judgement.hidden is None else judgement.hidden,
+    )
     if judgement.dns is DnsStatus.PROVED or is_settled(agreed_since, now=now):
         return _proved(case, before, now)
     tries = before.tries + 1

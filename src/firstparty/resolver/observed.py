@@ -30,7 +30,8 @@ class ServerAnswer:
 
     Without ``trouble`` it is the server's own word: ``nameservers`` is empty where it delegates
     nothing. ``cname`` is the target of a CNAME at the name itself. ``other_types`` are the types
-    of records found at the name that a delegation would hide (``"A"``, ``"TXT"``); they are
+    of records found at the name that a delegation would hide (``"A"``, ``"TXT"``), ``names_below``
+    names below it that were found, and ``has_names_below`` whether there are any: these are
     asked for at one server only, and only where nothing is delegated. ``ds`` are the values of DS
     records, in lower case.
     ``address`` is None only where the server's name has none (``Trouble.NO_ADDRESS``).
@@ -43,6 +44,8 @@ class ServerAnswer:
     rcode: str | None = None
     cname: str | None = None
     other_types: tuple[str, ...] = ()
+    names_below: tuple[str, ...] = ()
+    has_names_below: bool = False
     trouble: Trouble | None = None
 
 

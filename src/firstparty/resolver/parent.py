@@ -11,28 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import dns.flags
-import dns.message
 import dns.name
 import dns.rcode
-import dns.rdataclass
 import dns.rdatatype
 
 from firstparty.config.addresses import Address
 from firstparty.resolver.budget import Budget
+from firstparty.resolver.hidden import find_hidden
 from firstparty.resolver.observed import ParentAnswer, ServerAnswer, Trouble
-from firstparty.resolver.probe import Prober, Reply
+from firstparty.resolver.probe import Prober
 from firstparty.resolver.referral import Cut, Lame, NoCut, as_text, read_cut, read_ds
 from firstparty.resolver.roots import ROOT_SERVERS
 from firstparty.resolver.walk import NotFound, Walk, ZoneServers
 
 DNS_PORT: Final = 53
-# Kinds of records that people have at a name before they delegate it.
-_HIDDEN_TYPES: Final = (
-    dns.rdatatype.A,
-    dns.rdatatype.AAAA,
-    dns.rdatatype.MX,
-    dns.rdatatype.TXT,
-)
 
 
 async def probe_parent(
@@ -127,19 +119,12 @@ class _Delegation:
         for index, answer in enumerate(answers):
             is_bare = answer.trouble is None and not answer.nameservers and not answer.cname
             if is_bare and answer.rcode == "NOERROR" and answer.address is not None:
-                found = [
-                    rdtype.name
-                    for rdtype in _HIDDEN_TYPES
-                    if self._has(await self.prober.ask(answer.address, self.name, rdtype), rdtype)
-                ]
-                answers[index] = replace(answer, other_types=tuple(found))
+                found = await find_hidden(self.prober, answer.address, self.name)
+                answers[index] = replace(
+                    answer,
+                    other_types=found.types,
+                    names_below=found.names,
+                    has_names_below=found.has_names,
+                )
                 break
         return answers
-
-    def _has(self, reply: Reply, rdtype: dns.rdatatype.RdataType) -> bool:
-        """Whether there is a record of exactly this name and type in an authoritative answer."""
-        return (
-            isinstance(reply, dns.message.Message)
-            and bool(reply.flags & dns.flags.AA)
-            and reply.get_rrset(reply.answer, self.name, dns.rdataclass.IN, rdtype) is not None
-        )

@@ -224,6 +224,7 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "agreed_since": observation.agreed_since,
                 "drain": observation.drain,
                 "damper": observation.damper,
+                "hidden": observation.hidden,
             }
         ),
     }
@@ -251,4 +252,5 @@ def _observation(row: Row[Any]) -> Observation:
         agreed_since=msgspec.convert(row.facts.get("agreed_since"), datetime | None),
         drain=msgspec.convert(row.facts.get("drain"), Drain | None),
         damper=msgspec.convert(row.facts.get("damper", {}), Damper),
+        hidden=tuple(row.facts.get("hidden", ())),
     )
