@@ -140,7 +140,7 @@ def could_not_check(pointers: Pointers) -> Finding | None:
         silent = enumerate_names({one.server for one in first.unheard}) or "all of them"
         what = f"These nameservers of {first.zone or 'the root'} gave no answer: {silent}."
     return Finding(
-        code=UNKNOWN,
+        code="could-not-check",
         sentence=f"{what} We ask again by ourselves.",
         acts=Actor.NOBODY,
         severity=Severity.WARNING if pointers.was_proved else Severity.PENDING,

@@ -137,7 +137,7 @@ def could_not_check(delegation: Delegation) -> Finding | None:
     else:
         what = f"No nameserver of {answer.parent or 'the root'} gave an answer."
     return Finding(
-        code=UNKNOWN,
+        code="could-not-check",
         sentence=f"{what} We ask again by ourselves.",
         acts=Actor.NOBODY,
         severity=Severity.WARNING if delegation.was_proved else Severity.PENDING,

@@ -23,7 +23,7 @@ def judge_hidden(case: Case, *, now: datetime) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            code=HIDDEN,
+            code="records-hidden",
             sentence=f"Since {case.domain.name} was delegated, these records of your zone are not "
             f"answered any more: {enumerate_names(before.hidden)}. If something needs them, give "
             "it a name that is not at or below this one.",
