@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from firstparty.ingest.answers import Refusal
+from firstparty.ingest.long_bodies import MIN_BYTES, find_write_key
 from firstparty.model.json_text import decode_json
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
 
@@ -49,6 +50,14 @@ def parse_body(data: bytes, content_encoding: bytes, path: Path) -> Body | Refus
     limit = MAX_BATCH_BYTES if path is _BATCH_PATH else MAX_MESSAGE_BYTES
     if len(text) > limit:
         return too_large(path)
+    if path is _BATCH_PATH and len(text) >= MIN_BYTES:
+        known = find_write_key(text)
+        if known is not None:
+            return encoding, known[0]
+    return _read(text, encoding, path)
+
+
+def _read(text: bytes, encoding: Encoding, path: Path) -> Body | Refusal:
     try:
         # msgspec does not look at the UTF-8 of what it skips.
         if not text.isascii():
