@@ -14,7 +14,7 @@ import msgspec
 import uvicorn
 
 from firstparty.config.load import load_settings
-from firstparty.config.settings import OidcSettings, Settings
+from firstparty.config.settings import OidcSettings, Settings, SpoolSettings
 from firstparty.console.app import build_console
 from firstparty.control.callers import SYSTEM
 from firstparty.control.domains import DomainRequest, request_domain
@@ -100,7 +100,7 @@ class ConsoleWorld:
 
 @contextlib.asynccontextmanager
 async def running_console(
-    folder: Path, *, oidc: OidcSettings | None = None
+    folder: Path, *, oidc: OidcSettings | None = None, log_url: str = ""
 ) -> AsyncIterator[ConsoleWorld]:
     store = Store(f"sqlite:///{folder / 'store.db'}")
     with store.write() as connection:
@@ -109,7 +109,10 @@ async def running_console(
         None, {"FIRSTPARTY__RESOLVER__STUB_ZONES": '{"shop.test": ["127.0.0.1:53"]}'}
     )
     settings = msgspec.structs.replace(
-        settings, oidc=oidc or OidcSettings(), state=str(folder / "state")
+        settings,
+        oidc=oidc or OidcSettings(),
+        state=str(folder / "state"),
+        spool=SpoolSettings(url=log_url),
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = build_console(store=store, settings=settings, sealer=Sealer(bytes(32)))

@@ -12,8 +12,19 @@ from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.observations import Observation, Step
 from firstparty.model.status import DnsStatus, EdgeStatus, ProbeStatus, Statuses, Word
 from firstparty.model.workspaces import SourceType, Workspace
+from firstparty.spool.traffic import (
+    ACCEPTED,
+    ACKNOWLEDGED,
+    DEAD,
+    DELIVERED,
+    EXPIRED,
+    SENT,
+    Traffic,
+    source_subject,
+)
 from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
+from tests.nats_server import NatsServer
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SETTINGS = {"integrations": {"Mixpanel": {"type": "browser"}, "House Made": {"type": "browser"}}}
@@ -27,8 +38,11 @@ pytestmark = [
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
-    async with running_console(tmp_path) as world:
+    server = NatsServer(tmp_path, max_bytes=2 * 1024**3)
+    await server.start()
+    async with running_console(tmp_path, log_url=server.url) as world:
         yield world
+    await server.stop()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 320)])
@@ -38,6 +52,7 @@ async def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_the_scree
     shop, empty = world.workspace("Shop"), world.workspace("Empty")
     world.person(shop, empty)
     paths = pages_of(world, shop, empty)
+    await count_some(world)
     found: dict[str, object] = {}
     async with running_chromium() as browser:
         context = await browser.new_context(
@@ -108,6 +123,9 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         "sources/new",
         f"sources/{web.id}",
         f"sources/{free.id}",
+        f"sources/{web.id}/traffic",
+        f"sources/{other.id}/traffic",
+        f"domains/{failing.domain.id}/traffic?period=hour",
         f"sources/{web.id}/settings",
         f"sources/{web.id}/delivery",
         f"sources/{hook.id}/delivery",
@@ -136,6 +154,17 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
             for path in ("domains", "domains/new", "sources", "messages", "proxies", "tokens")
         ),
     ]
+
+
+async def count_some(world: ConsoleWorld) -> None:
+    """Traffic of the first source, of every kind."""
+    traffic, now = Traffic(), datetime.now(UTC)
+    for hours in range(20):
+        cells = traffic.cells(source_subject(1))
+        cells.update({ACKNOWLEDGED[hours]: 9, "refused.invalid_json": hours, SENT[7]: 9})
+        cells.update({ACCEPTED: 9, DELIVERED: 8, DEAD: 1, EXPIRED: 2})
+        traffic.collect(now - timedelta(hours=hours))
+    await traffic.say(world.settings.spool.url, now=now, is_last=True)
 
 
 async def sign_in(context: BrowserContext, found: dict[str, object]) -> Page:

@@ -60,8 +60,8 @@ async def _stream(visit: Visit, sources: list[Source]) -> AsyncIterator[bytes]:
                     yield b"event: listening\ndata:\n\n"
                 if clock() > end:
                     return
-    except Unavailable as error:
-        yield _frame("sorry", str(error))
+    except Unavailable:
+        yield _frame("sorry", "The log does not answer.")
 
 
 def _render(visit: Visit, event: Event, names: dict[str, str]) -> bytes:

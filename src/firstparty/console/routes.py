@@ -25,6 +25,7 @@ from firstparty.console import (
     source_script,
     source_settings,
     tokens,
+    traffic,
 )
 from firstparty.console.rim import Page
 
@@ -53,6 +54,8 @@ PAGES: Final[tuple[Route, ...]] = (
     ("POST", f"{_DOMAIN}/move", domain_move.move),
     ("GET", f"{_DOMAIN}/remove", domain.ask_to_remove),
     ("POST", f"{_DOMAIN}/remove", domain.remove_domain),
+    ("GET", f"{_DOMAIN}/traffic", traffic.show_domain_traffic),
+    ("GET", f"{_DOMAIN}/traffic/chart", traffic.chart_domain_traffic),
     ("GET", f"{_WORKSPACE}/sources", source_pages.show_sources),
     ("GET", f"{_WORKSPACE}/sources/new", source_pages.show_new_source),
     ("POST", f"{_WORKSPACE}/sources/new", source_pages.add_source),
@@ -73,6 +76,8 @@ PAGES: Final[tuple[Route, ...]] = (
     ("POST", f"{_SOURCE}/privacy", source_privacy.save_privacy),
     ("GET", f"{_SOURCE}/policy", source_policy.show_policy),
     ("POST", f"{_SOURCE}/policy", source_policy.check_policy),
+    ("GET", f"{_SOURCE}/traffic", traffic.show_source_traffic),
+    ("GET", f"{_SOURCE}/traffic/chart", traffic.chart_source_traffic),
     ("GET", f"{_WORKSPACE}/messages", debugger.show_debugger),
     ("GET", f"{_WORKSPACE}/messages/stream", debugger.stream_messages),
     ("GET", f"{_WORKSPACE}/messages/ledger", messages.show_ledger),
