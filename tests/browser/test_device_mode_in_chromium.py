@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from firstparty.demo.cdn import ACTION, CLASSIC, MIDDLEWARE, SHARED
+from firstparty.demo.cdn import ACTION, CLASSIC, MIDDLEWARE, SHARED, obfuscate
 from firstparty.demo.upstream import serve_upstream
 from firstparty.snippets.facts import SnippetFacts
 from firstparty.snippets.html import build_html_snippet
@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not ANALYTICS_NEXT.exists(), reason=WITHOUT_NPM),
 ]
 
+INTEGRATIONS = f"https://{CDN_HOST}/v1/projects/WK1/integrations"
 TOLD = "() => window.tinyShared && window.tinyActions && window.tinyMiddleware"
 STORED: dict[str, Any] = {
     "integrations": {
@@ -52,8 +53,9 @@ STORED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("origin", "settings"), [("mirror", {}), ("self-hosted", STORED)])
+@pytest.mark.parametrize("is_obfuscated", [False, True])
 async def test_destinations_of_the_browser_load_through_our_host_alone(
-    tmp_path: Path, origin: str, settings: dict[str, Any]
+    tmp_path: Path, origin: str, settings: dict[str, Any], *, is_obfuscated: bool
 ) -> None:
     tcp = listener()
     host, port = tcp.getsockname()
@@ -68,18 +70,25 @@ async def test_destinations_of_the_browser_load_through_our_host_alone(
         running_tab(*whole_internet_at(front.port, spki=front.spki)) as tab,
     ):
         await until_known(cdn)
-        front.page = f"<!doctype html><title>Shop</title>{build_html_snippet(facts)}"
+        options = {"obfuscate": True} if is_obfuscated else {}
+        snippet = build_html_snippet(facts, load_options=options)
+        front.page = f"<!doctype html><title>Shop</title>{snippet}"
         await tab.page.goto(f"https://{SITE_HOST}/")
         await tab.page.wait_for_function(TOLD)
         await tab.page.wait_for_function("() => window.tinyShared.length")
         told = await tab.page.evaluate("[...window.tinyShared, ...window.tinyActions]")
         await front.until_messages(lambda messages: len(messages) > 0)
+        listed = await tab.page.evaluate(f"fetch('{INTEGRATIONS}').then((one) => one.json())")
     upstream.cancel()
     await asyncio.gather(upstream, return_exceptions=True)
-    loaded = {f"https://{CDN_HOST}{path}" for path in (CLASSIC, f"{SHARED}.gz", ACTION, MIDDLEWARE)}
+    paths = (CLASSIC, f"{SHARED}.gz", ACTION, MIDDLEWARE)
+    written = {path: obfuscate(path) if is_obfuscated else path for path in paths}
+    loaded = {f"https://{CDN_HOST}{path}" for path in written.values()}
 
     assert told == ["classic page", "action page"]
     assert loaded <= set(tab.urls)
+    assert not [url for url in tab.urls if is_obfuscated and "tiny" in url]
+    assert {one["creationName"] for one in listed} == {"Tiny Tracker", "Tiny Action"}
     assert tab.hosts == {SITE_HOST, CDN_HOST, API_HOST}
     assert not [one.host for one in front.seen if "segment" in one.host]
     assert tab.complaints == []

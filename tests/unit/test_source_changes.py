@@ -139,6 +139,11 @@ async def test_the_edge_learns_of_a_change_with_the_very_next_step(tmp_path: Pat
             },
             ["remotePlugins[0].url", "remotePlugins[2].url"],
         ),
+        (
+            {**SETTINGS, "edgeFunction": {"downloadURL": "https://cdn.edgefn.segment.com/a.js"}},
+            ["edgeFunction.downloadURL"],
+        ),
+        ({**SETTINGS, "edgeFunction": {}}, []),
     ],
 )
 def test_an_owner_is_told_of_each_place(settings: dict[str, Any], paths: list[str]) -> None:
@@ -148,7 +153,9 @@ def test_an_owner_is_told_of_each_place(settings: dict[str, Any], paths: list[st
 
 
 @given(
-    st.dictionaries(st.sampled_from(["integrations", "metrics", "remotePlugins", "x"]), JSON)
+    st.dictionaries(
+        st.sampled_from(["integrations", "metrics", "remotePlugins", "edgeFunction", "x"]), JSON
+    )
     | st.builds(lambda segment: {"integrations": {"Segment.io": segment}}, JSON)
     | st.builds(lambda url: {"remotePlugins": [{"url": url}]}, st.text() | JSON)
 )

@@ -30,6 +30,14 @@ def find_warnings(source: Source, upstreams: Mapping[str, str]) -> tuple[Setting
     if not settings:
         return ()
     found = [*_of_segment(source, upstreams), *_of_plugins(settings.get("remotePlugins", []))]
+    if host := _host_of(_object(settings.get("edgeFunction")).get("downloadURL")):
+        found.append(
+            _warn(
+                "edgeFunction.downloadURL",
+                f"Stays as it is: apps with edge functions load them from {host}, not through the "
+                "domain. Analytics.js in a browser does not ask for it.",
+            )
+        )
     if "host" in _object(settings.get("metrics")):
         found.append(_warn("metrics.host", "Replaced by the domain's API host when served."))
     return tuple(found)
@@ -78,7 +86,7 @@ def _of_plugins(plugins: object) -> Iterator[SettingsWarning]:
         return
     for index, plugin in enumerate(plugins):
         url = _object(plugin).get("url")
-        host = _host(url) if isinstance(url, str) else ""
+        host = _host_of(url)
         if host in _SEGMENT_CDNS:
             yield _warn(f"remotePlugins[{index}].url", "Its host is replaced by the CDN host.")
         elif host:
@@ -88,8 +96,10 @@ def _of_plugins(plugins: object) -> Iterator[SettingsWarning]:
             )
 
 
-def _host(url: str) -> str:
+def _host_of(url: object) -> str:
     """The host of a URL; empty where it has none that can be shown as it is."""
+    if not isinstance(url, str):
+        return ""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
