@@ -314,7 +314,6 @@ def test_another_server_at_the_address_is_recognised(shell: Shell) -> None:
 def test_the_version_and_the_help_need_no_product(shell: Shell) -> None:
     assert re.fullmatch(r"firstparty \d+\.\d+\.\d+\n", shell.run("--version", FIRSTPARTY_URL=""))
     assert "domains" in shell.run("--help", FIRSTPARTY_URL="")
-    assert "firstparty" in shell.run("--show-completion", "bash", FIRSTPARTY_URL="")
 
 
 def test_help_does_not_pay_for_http_and_tables() -> None:
@@ -418,8 +417,28 @@ def test_a_profile_speaks_to_a_product_elsewhere(shell: Shell, tmp_path: Path) -
     assert not file.exists()
 
 
-@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
-def test_the_shell_is_taught_the_commands(shell: Shell, shell_name: str) -> None:
-    taught = shell.run("--show-completion", shell_name)
+@pytest.mark.parametrize(
+    ("shell_name", "mark"),
+    [
+        ("bash", "complete -o default -F"),
+        ("zsh", "#compdef firstparty"),
+        ("fish", "complete --command firstparty"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ],
+)
+def test_a_shell_is_taught_the_commands_without_being_the_caller(
+    shell: Shell, shell_name: str, mark: str
+) -> None:
+    assert mark in shell.run("completion", shell_name)
 
-    assert "firstparty" in taught
+
+def test_what_a_shell_was_taught_completes(shell: Shell) -> None:
+    completed = shell.run(
+        _FIRSTPARTY_COMPLETE="complete_bash", COMP_WORDS="firstparty dom", COMP_CWORD="1"
+    )
+
+    assert completed.split() == ["domains"]
+
+
+def test_a_shell_that_nobody_knows_is_refused_by_name(shell: Shell) -> None:
+    assert "'tcsh' is not one of" in shell.run("completion", "tcsh", code=64)

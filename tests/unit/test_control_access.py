@@ -169,7 +169,12 @@ def test_a_token_is_a_caller_until_it_is_revoked_or_expires(here: Installation) 
         actor=f"token:{token.token.id}", label="ci", roles={here.ours.id: Role.EDITOR}
     )
     assert find_bearer(here.store, token.bearer, now=end) is None
-    assert find_bearer(here.store, token.bearer[:-1] + "x", now=NOW) is None
+    assert (
+        find_bearer(
+            here.store, token.bearer[:-1] + ("y" if token.bearer.endswith("x") else "x"), now=NOW
+        )
+        is None
+    )
     revoke_token(here.store, SYSTEM, token.token.id, now=NOW)
     assert find_bearer(here.store, token.bearer, now=NOW) is None
 

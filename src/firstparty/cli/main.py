@@ -14,6 +14,7 @@ from firstparty.cli import (
     alerts,
     audit,
     certificates,
+    completion,
     doctor,
     domains,
     events,
@@ -57,6 +58,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(alerts.app, name="alerts")
 app.command()(audit.audit)
+app.command()(completion.completion)
 app.command()(doctor.doctor)
 app.command()(mcp.mcp)
 
