@@ -137,6 +137,7 @@ async def test_every_nonce_but_the_twentieth_may_be_refused(rig: Rig) -> None:
 
     assert isinstance(begun, Challenged)
     assert rig.chaos.seen["new-order"] == 20
+    assert rig.chaos.seen["nonce"] == 1  # each refusal brings the next one
 
 
 async def test_too_many_requests_are_obeyed_with_their_retry_after(rig: Rig) -> None:

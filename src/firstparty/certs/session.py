@@ -1,7 +1,8 @@
 """One ACME session: certbot's client with what it lacks, used by one thread at a time.
 
-It retries a refused nonce as often as need be, takes a file of roots to trust, and remembers the
-last status and Retry-After, which the library's errors do not carry.
+It retries a refused nonce as often as need be, with the one that the refusal brings, takes a file
+of roots to trust, and remembers the last status and Retry-After, which the library's errors do not
+carry.
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,14 @@ class Network(client.ClientNetwork):
         self.last_status = 0
         self.last_retry_after: timedelta | None = None
 
+    def take_proxies_for(self, url: str) -> None:
+        """Go by the proxy that the environment names for this URL, and look there no more.
+
+        The library would read the whole environment, and ``.netrc``, for every request.
+        """
+        self.session.proxies.update(requests.utils.get_environ_proxies(url))
+        self.session.trust_env = False
+
     def post(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Like the library's, with more tries: RFC 8555 §6.5 asks to retry with a new nonce."""
         for _ in range(_MAX_NONCE_TRIES):
@@ -55,6 +64,9 @@ class Network(client.ClientNetwork):
         self.last_retry_after = parse_retry_after(
             response.headers.get("Retry-After"), now=datetime.now(UTC)
         )
+        if not response.ok and self.REPLAY_NONCE_HEADER in response.headers:
+            # RFC 8555 §6.5: a refusal brings one too. The library drops it, and asks for another.
+            self._add_nonce(response)
         return response
 
 
@@ -88,6 +100,7 @@ class Session:
         """Fetches the directory; raises what the library raises."""
         self.account = account
         self.network = Network(account, ca_bundle=ca_bundle, patience=patience)
+        self.network.take_proxies_for(directory_url)
         directory = client.ClientV2.get_directory(directory_url, self.network)
         self.acme = client.ClientV2(directory, self.network)
 

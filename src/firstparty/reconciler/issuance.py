@@ -40,6 +40,7 @@ from firstparty.reconciler.fallback import has_another
 from firstparty.reconciler.outcome import AT_ONCE, CaAnswered, Outcome, observe
 from firstparty.reconciler.pauses import (
     ORDER_MAX_AGE,
+    PUBLISHED,
     pause_for_own,
     pause_for_validation,
 )
@@ -162,7 +163,8 @@ def _apply(  # noqa: PLR0911 - one for each kind of answer
     match progress:
         case Challenged():
             order = replace(order, url=progress.url, challenges=progress.challenges)
-            return _move(case, order, OrderState.CHALLENGED, AT_ONCE, now=now)
+            again = PUBLISHED if order.challenges else AT_ONCE
+            return _move(case, order, OrderState.CHALLENGED, again, now=now)
         case Pending() if order.state is OrderState.CHALLENGED:
             again = progress.again or pause_for_validation(0)
             return _move(case, order, OrderState.VALIDATING, again, now=now)
@@ -248,4 +250,4 @@ def _finish(case: Case, order: Order, key: bytes, issued: Issued, *, now: dateti
         certificate=CertificateStatus.VALID,
     )
     over = move_order(replace(order, url=issued.url), OrderState.ISSUED, at=now)
-    return Outcome(observation=observation, again=AT_ONCE, order=over, certificate=certificate)
+    return Outcome(observation=observation, again=PUBLISHED, order=over, certificate=certificate)

@@ -20,6 +20,7 @@ CONCURRENCY: Final = 32
 _POLL: Final = {"sqlite": timedelta(milliseconds=100)}  # a read of 0.2 ms
 _POLL_OF_A_SERVER: Final = timedelta(seconds=1)
 _RETRY_SECONDS: Final = 1.0
+_MOST_STEPS: Final = 12  # more than a domain takes without a pause; then it is others' turn
 
 
 class Loop:
@@ -104,9 +105,9 @@ class Loop:
                 work.release(connection, lease, now=now)
 
     async def _work_on(self, lease: work.Lease) -> None:
-        """One step. What goes wrong with one domain must not stop the others."""
+        """What is due now. What goes wrong with one domain must not stop the others."""
         try:
-            if not await self._reconciler.work_on(lease):
+            if not await self._reconciler.work_on(lease, most_steps=_MOST_STEPS):
                 self._log.warning("domain.lease_lost", domain=lease.domain_id)
         except SQLAlchemyError as error:
             self._log.warning(

@@ -40,6 +40,7 @@ _OWN: Final = (
     (40, timedelta(milliseconds=250)),
     (140, timedelta(seconds=1)),
 )
+PUBLISHED: Final = timedelta(milliseconds=120)  # before the first look: they read it by then
 _OWN_LATER: Final = timedelta(seconds=10)
 
 # Waiting for a CA to validate, or to issue, when it does not say how long.

@@ -19,7 +19,6 @@ from firstparty.model.status import (
     DnsStatus,
     Intent,
     Statuses,
-    Word,
     derive_word,
 )
 from firstparty.reconciler.adoption import adopt
@@ -42,7 +41,7 @@ from firstparty.reconciler.removal import (
 )
 from firstparty.reconciler.resting import pause, yield_name
 from firstparty.reconciler.revocation import needs_revocation, revoke
-from firstparty.reconciler.saving import save_outcome
+from firstparty.reconciler.saving import Saved, save_outcome
 from firstparty.reconciler.setbacks import wait_until_allowed
 from firstparty.reconciler.signing import Signing
 from firstparty.reconciler.verification import ask_owners_dns, check_own_servers, prove
@@ -147,25 +146,37 @@ class Reconciler:
     clock: Clock
     limits: DrainLimits = field(default_factory=DrainLimits)
 
-    async def work_on(self, lease: Lease) -> bool:
-        """Take one step and save it; False if somebody else had the domain by then."""
-        case = await asyncio.to_thread(self._load, lease.domain_id)
+    async def work_on(self, lease: Lease, *, most_steps: int = 1) -> bool:
+        """Take steps, one after the other while the next is due at once, and save each.
+
+        False if somebody else had the domain by then.
+        """
+        case: Case | None = await asyncio.to_thread(self._load, lease.domain_id)
+        while case is not None:
+            most_steps -= 1
+            saved = await self.take_step(lease, case, may_go_on=most_steps > 0)
+            if saved is None:
+                return False
+            case = saved.onward
+        return True
+
+    async def take_step(self, lease: Lease, case: Case, *, may_go_on: bool) -> Saved | None:
+        """Take the step most needed and save it; None if somebody else had the domain by then."""
         outcome = await self._step(case)
         if is_old_of_move(case):
             outcome = await self._with_move(case, outcome)
-        word = await asyncio.to_thread(self._save, lease, outcome)
-        if word is not None and word is not derive_word(
-            case.domain.intent, case.observation.statuses
-        ):
+        saved = await asyncio.to_thread(self._save, lease, outcome, may_go_on=may_go_on)
+        before = derive_word(case.domain.intent, case.observation.statuses)
+        if saved is not None and saved.word is not before:
             codes = [finding.code for finding in outcome.observation.findings]
-            _LOG.info("domain.word", domain=lease.domain_id, word=word, findings=codes)
-        return word is not None
+            _LOG.info("domain.word", domain=lease.domain_id, word=saved.word, findings=codes)
+        return saved
 
     def _load(self, domain_id: str) -> Case:
         with self.store.read() as connection:
             return load_case(connection, domain_id)
 
-    def _save(self, lease: Lease, outcome: Outcome) -> Word | None:
+    def _save(self, lease: Lease, outcome: Outcome, *, may_go_on: bool) -> Saved | None:
         with self.store.write() as connection:
             return save_outcome(
                 connection,
@@ -175,6 +186,7 @@ class Reconciler:
                 service=self.service,
                 authorities=self.ports.authorities,
                 signing=self.signing,
+                may_go_on=may_go_on,
             )
 
     async def _with_move(self, case: Case, outcome: Outcome) -> Outcome:

@@ -3,7 +3,7 @@
 A reconciler that slept past its lease changes nothing here: its fence is old.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -43,7 +43,15 @@ _OVER: Final = frozenset({OrderState.ISSUED, OrderState.FAILED})
 _SERVED: Final = frozenset({Word.LIVE, Word.WARNING, Word.FAILING, Word.MOVING})
 
 
-def save_outcome(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A domain's word now; ``onward`` is its case if the next step may be taken at once."""
+
+    word: Word
+    onward: Case | None = None
+
+
+def save_outcome(  # noqa: PLR0913 - what is stored, and what it is judged by
     connection: Connection,
     lease: work.Lease,
     outcome: Outcome,
@@ -52,8 +60,12 @@ def save_outcome(
     service: Service,
     authorities: Authorities,
     signing: Signing,
-) -> Word | None:
-    """Store an outcome and give the lease back; the word now, or None if the lease was lost."""
+    may_go_on: bool = False,
+) -> Saved | None:
+    """Store an outcome and give the lease back; None if the lease was lost.
+
+    ``may_go_on``: where the next step is due now, the lease is kept for it.
+    """
     if not work.is_held(connection, lease):
         return None
     stored = load_case(connection, lease.domain_id)  # intent may have changed since the step began
@@ -79,14 +91,25 @@ def save_outcome(
         observation,
         findings=tuple(replace(one, look_again_at=due_at) for one in observation.findings),
     )
-    if not work.save_observation(connection, lease, observation, due_at=due_at):
+    goes_on = may_go_on and due_at is not None and due_at <= now and _is_complete(stored, outcome)
+    if not work.save_observation(
+        connection, lease, observation, due_at=due_at, keeps_lease=goes_on
+    ):
         return None
     _write(connection, outcome, now=now)
     if after.claim.state is ClaimState.RELEASED:
         drop_promise(connection, after.domain.id)
     _publish(connection, stored, publication)
     _tell_sources(connection, stored, after)
-    return _keep_history(connection, stored, after, observation, now=now)
+    word = _keep_history(connection, stored, after, observation, now=now)
+    onward = replace(after, observation=observation, zone=publication.zone)
+    return Saved(word=word, onward=onward if goes_on else None)
+
+
+def _is_complete(stored: Case, outcome: Outcome) -> bool:
+    """Whether the case after this outcome is known without reading it again."""
+    is_plain = outcome.revoke is None and outcome.revocation is None and outcome.move is None
+    return is_plain and not stored.breakers
 
 
 def _tell_sources(connection: Connection, before: Case, after: Case) -> None:
@@ -144,11 +167,13 @@ def _apply(stored: Case, outcome: Outcome) -> Case:
     domain = stored.domain
     if move is not None and move.state is MoveState.ENDED:
         domain = replace(domain, intent=Intent.REMOVED)
+    claim = outcome.claim or stored.claim
     return replace(
         stored,
         domain=domain,
+        crowd=stored.crowd if claim.state is ClaimState.PENDING else 1,
         move=None if move is None or move.state not in OPEN else move,
-        claim=outcome.claim or stored.claim,
+        claim=claim,
         order=None if order is None or order.state in _OVER else order,
         certificate=outcome.certificate or stored.certificate,
         revocation=outcome.revocation or stored.revocation,

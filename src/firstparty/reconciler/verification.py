@@ -16,6 +16,7 @@ from firstparty.reconciler.delegation import Delegation, judge_delegation
 from firstparty.reconciler.judgement import Judgement, is_settled
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import (
+    PUBLISHED,
     pause_for_own,
     pause_for_parent,
 )
@@ -94,7 +95,7 @@ def _proved(case: Case, before: Observation, now: datetime) -> Outcome:
     )
     is_new = case.claim.state is ClaimState.PENDING
     claim = move_claim(case.claim, ClaimState.PROVED) if is_new else None
-    return Outcome(observation=observation, again=AT_ONCE, claim=claim)
+    return Outcome(observation=observation, again=PUBLISHED, claim=claim)
 
 
 async def check_own_servers(

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select, update
 
 from firstparty.model.certificates import (
     Certificate,
@@ -17,6 +17,34 @@ from firstparty.model.certificates import (
     RevocationReason,
 )
 from firstparty.store import tables
+
+_of_domain: Final[BindParameter[str]] = bindparam("domain_id")
+_OPEN_ORDER: Final = (
+    select(tables.orders)
+    .where(
+        tables.orders.c.domain_id == _of_domain,
+        tables.orders.c.state.not_in((OrderState.ISSUED, OrderState.FAILED)),
+    )
+    .order_by(tables.orders.c.changed_at.desc())
+)
+_CERTIFICATES: Final = (
+    select(tables.certificates)
+    .where(tables.certificates.c.domain_id == _of_domain)
+    .order_by(tables.certificates.c.created_at.desc())
+    .limit(bindparam("limit"))
+)
+_NEXT_REVOCATION: Final = (
+    select(tables.certificates)
+    .where(
+        tables.certificates.c.domain_id == _of_domain,
+        tables.certificates.c.revoke_at.is_not(None),
+    )
+    .order_by(tables.certificates.c.revoke_at)
+    .limit(1)
+)
+_ACCOUNT_URLS: Final = select(tables.accounts.c.authority, tables.accounts.c.url).where(
+    tables.accounts.c.url != ""
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +94,7 @@ def save_order(connection: Connection, order: Order) -> None:
 
 def load_open_order(connection: Connection, domain_id: str) -> Order | None:
     """The order of this domain that is neither issued nor failed."""
-    over = (OrderState.ISSUED, OrderState.FAILED)
-    row = connection.execute(
-        select(tables.orders)
-        .where(tables.orders.c.domain_id == domain_id, tables.orders.c.state.not_in(over))
-        .order_by(tables.orders.c.changed_at.desc())
-    ).first()
+    row = connection.execute(_OPEN_ORDER, {"domain_id": domain_id}).first()
     return None if row is None else _order(row)
 
 
@@ -94,23 +117,12 @@ def add_certificate(connection: Connection, certificate: Certificate) -> None:
 
 def load_newest_certificate(connection: Connection, domain_id: str) -> Certificate | None:
     """The certificate of this domain that was issued last."""
-    row = connection.execute(
-        select(tables.certificates)
-        .where(tables.certificates.c.domain_id == domain_id)
-        .order_by(tables.certificates.c.created_at.desc())
-        .limit(1)
-    ).first()
-    return None if row is None else _certificate(row)
+    return next(iter(list_certificates(connection, domain_id, limit=1)), None)
 
 
 def list_certificates(connection: Connection, domain_id: str, *, limit: int) -> list[Certificate]:
     """The certificates of this domain, the newest first."""
-    rows = connection.execute(
-        select(tables.certificates)
-        .where(tables.certificates.c.domain_id == domain_id)
-        .order_by(tables.certificates.c.created_at.desc())
-        .limit(limit)
-    )
+    rows = connection.execute(_CERTIFICATES, {"domain_id": domain_id, "limit": limit})
     return [_certificate(row) for row in rows]
 
 
@@ -146,15 +158,7 @@ def want_revocation(
 
 def load_next_revocation(connection: Connection, domain_id: str) -> Certificate | None:
     """The certificate of this domain that is to be revoked first."""
-    row = connection.execute(
-        select(tables.certificates)
-        .where(
-            tables.certificates.c.domain_id == domain_id,
-            tables.certificates.c.revoke_at.is_not(None),
-        )
-        .order_by(tables.certificates.c.revoke_at)
-        .limit(1)
-    ).first()
+    row = connection.execute(_NEXT_REVOCATION, {"domain_id": domain_id}).first()
     return None if row is None else _certificate(row)
 
 
@@ -202,11 +206,7 @@ def save_account_url(connection: Connection, authority: str, url: str) -> None:
 
 def load_account_urls(connection: Connection) -> dict[str, str]:
     """The URL of every account that its CA knows, by the authority's name."""
-    rows = connection.execute(
-        select(tables.accounts.c.authority, tables.accounts.c.url).where(
-            tables.accounts.c.url != ""
-        )
-    )
+    rows = connection.execute(_ACCOUNT_URLS)
     return {row.authority: row.url for row in rows}
 
 

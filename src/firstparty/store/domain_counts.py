@@ -1,13 +1,28 @@
 """Questions about many domains at once: names, numbers, who else serves a source."""
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from firstparty.model.claims import ClaimState
 from firstparty.model.names import registrable_domain
 from firstparty.model.status import Intent
 from firstparty.store import tables
+
+_PENDING: Final = (
+    select(func.count())
+    .select_from(tables.domains)
+    .join(tables.claims, tables.claims.c.domain_id == tables.domains.c.id)
+    .join(tables.statuses, tables.statuses.c.domain_id == tables.domains.c.id)
+    .where(
+        tables.domains.c.registrable == bindparam("registrable"),
+        tables.domains.c.workspace_id == bindparam("workspace_id"),
+        tables.statuses.c.due_at.is_not(None),
+        tables.domains.c.intent == Intent.ACTIVE,
+        tables.claims.c.state == ClaimState.PENDING,
+    )
+)
 
 
 def load_names(connection: Connection, domain_ids: Collection[str]) -> dict[str, str]:
@@ -55,16 +70,7 @@ def count_pending(connection: Connection, workspace_id: str, name: str) -> int:
 
     Those that rest do not count, and those of other workspaces neither: nobody slows them down.
     """
+    registrable = registrable_domain(name) or name
     return connection.execute(
-        select(func.count())
-        .select_from(tables.domains)
-        .join(tables.claims, tables.claims.c.domain_id == tables.domains.c.id)
-        .join(tables.statuses, tables.statuses.c.domain_id == tables.domains.c.id)
-        .where(
-            tables.domains.c.registrable == (registrable_domain(name) or name),
-            tables.domains.c.workspace_id == workspace_id,
-            tables.statuses.c.due_at.is_not(None),
-            tables.domains.c.intent == Intent.ACTIVE,
-            tables.claims.c.state == ClaimState.PENDING,
-        )
+        _PENDING, {"registrable": registrable, "workspace_id": workspace_id}
     ).scalar_one()

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, insert, null, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, null, or_, select, update
 
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain, Mode, OwnProxy
@@ -15,6 +15,18 @@ from firstparty.model.names import registrable_domain
 from firstparty.model.status import EdgeStatus, Intent, Word
 from firstparty.store import tables
 from firstparty.store.words import word_column
+
+_DOMAIN: Final = select(tables.domains, tables.claims.c.token).join(
+    tables.claims, tables.claims.c.domain_id == tables.domains.c.id
+)
+_DOMAIN_OF_ID: Final = _DOMAIN.where(tables.domains.c.id == bindparam("domain_id"))
+_SERVED: Final = (
+    select(tables.domain_sources.c.domain_id, tables.sources.c.id)
+    .join(tables.sources, tables.domain_sources.c.source_id == tables.sources.c.id)
+    .where(tables.domain_sources.c.domain_id.in_(bindparam("domain_ids", expanding=True)))
+    .order_by(tables.sources.c.number)
+)
+_CLAIM: Final = select(tables.claims).where(tables.claims.c.domain_id == bindparam("domain_id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +75,7 @@ def add_domain(connection: Connection, domain: Domain) -> None:
 
 def load_domain(connection: Connection, domain_id: str) -> Domain | None:
     """The domain of this id."""
-    rows = connection.execute(_DOMAIN.where(tables.domains.c.id == domain_id))
+    rows = connection.execute(_DOMAIN_OF_ID, {"domain_id": domain_id})
     return next(iter(_domains(connection, rows)), None)
 
 
@@ -191,9 +203,7 @@ def rename_domain(connection: Connection, domain_id: str, name: str) -> None:
 
 def load_claim(connection: Connection, domain_id: str) -> Claim:
     """The claim of this domain."""
-    row = connection.execute(
-        select(tables.claims).where(tables.claims.c.domain_id == domain_id)
-    ).one()
+    row = connection.execute(_CLAIM, {"domain_id": domain_id}).one()
     return _claim(row)
 
 
@@ -227,23 +237,13 @@ def save_claim(connection: Connection, claim: Claim, *, now: datetime) -> None:
     )
 
 
-_DOMAIN = select(tables.domains, tables.claims.c.token).join(
-    tables.claims, tables.claims.c.domain_id == tables.domains.c.id
-)
-
-
 def _domains(connection: Connection, rows: Iterable[Row[Any]]) -> list[Domain]:
     """The domains of these rows; their sources come in one query for all of them."""
     rows = list(rows)
     served: dict[str, list[str]] = {row.id: [] for row in rows}
     if not rows:
         return []
-    for domain_id, source_id in connection.execute(
-        select(tables.domain_sources.c.domain_id, tables.sources.c.id)
-        .join(tables.sources, tables.domain_sources.c.source_id == tables.sources.c.id)
-        .where(tables.domain_sources.c.domain_id.in_(served))
-        .order_by(tables.sources.c.number)
-    ):
+    for domain_id, source_id in connection.execute(_SERVED, {"domain_ids": list(served)}):
         served[domain_id].append(source_id)
     return [
         Domain(

@@ -4,6 +4,7 @@ Transactions take milliseconds and await nothing inside. Async callers run them 
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -25,13 +26,29 @@ class Store:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        self._writing = threading.Lock()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write: committed at the end, rolled back on an exception."""
         writing = self.engine.connect().execution_options(firstparty_write=True)
-        with writing as connection, connection.begin():
+        with self._turn(), writing as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One writer of this process after the other.
+
+        SQLite lets those that wait sleep for up to a tenth of a second, whoever came first. It is
+        still the one that decides: after its own patience a writer goes on without its turn.
+        """
+        is_alone = self.engine.dialect.name == "sqlite"
+        has_turn = is_alone and self._writing.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+        try:
+            yield
+        finally:
+            if has_turn:
+                self._writing.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

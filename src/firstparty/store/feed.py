@@ -4,10 +4,12 @@ A revision is taken inside the writing transaction while it holds the one row of
 revisions become visible in their order: a reader that has seen N never misses one below N.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import cache
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Executable, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,6 +18,10 @@ from firstparty.model.feed import FeedEntry, Topic
 from firstparty.store import tables
 from firstparty.store.engine import Store
 from firstparty.store.reader import MAX_ENTRIES
+
+_ENTRY: Final = select(tables.feed.c.revision, tables.feed.c.body).where(
+    tables.feed.c.topic == bindparam("topic"), tables.feed.c.key == bindparam("key")
+)
 
 
 class StoreFeed:
@@ -50,34 +56,21 @@ def publish(connection: Connection, topic: Topic, key: str, body: bytes | None) 
     Publishing what is there already, or removing what never was, changes nothing and answers the
     revision it has (0: none).
     """
-    there = connection.execute(
-        select(tables.feed.c.revision, tables.feed.c.body).where(
-            tables.feed.c.topic == topic, tables.feed.c.key == key
-        )
-    ).first()
+    there = connection.execute(_ENTRY, {"topic": topic, "key": key}).first()
     if there is not None and there.body == body:
         return int(there.revision)
     if there is None and body is None:
         return 0
-    revision = _next_revision(connection)
+    revision = _move_revision(connection, by=1)
     values = {"topic": topic, "key": key, "revision": revision, "body": body}
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(
-        insert(tables.feed)
-        .values(values)
-        .on_conflict_do_update(
-            index_elements=["topic", "key"], set_={"revision": revision, "body": body}
-        )
-    )
+    connection.execute(_upsert_entry(connection.dialect.name), values)
     return revision
 
 
 def load_body(connection: Connection, topic: Topic, key: str) -> bytes | None:
     """The body of the entry of ``key``; None if there is none or it was removed."""
-    body: bytes | None = connection.execute(
-        select(tables.feed.c.body).where(tables.feed.c.topic == topic, tables.feed.c.key == key)
-    ).scalar()
-    return body
+    row = connection.execute(_ENTRY, {"topic": topic, "key": key}).first()
+    return None if row is None else row.body
 
 
 def lock_feed(connection: Connection) -> None:
@@ -109,19 +102,29 @@ def read_changes(
     ]
 
 
-def _next_revision(connection: Connection) -> int:
-    return _move_revision(connection, by=1)
-
-
 def _move_revision(connection: Connection, *, by: int) -> int:
     """Hold the one row of ``revision``, made by whoever is the first; what it is now."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    moved = connection.execute(
-        insert(tables.revision)
-        .values(only=1, number=by)
-        .on_conflict_do_update(
-            index_elements=["only"], set_={"number": tables.revision.c.number + by}
-        )
-        .returning(tables.revision.c.number)
-    )
+    moved = connection.execute(_upsert_revision(connection.dialect.name), {"only": 1, "number": by})
     return int(moved.scalar_one())
+
+
+@cache
+def _upsert_entry(dialect: str) -> Executable:
+    insert = _insert_of(dialect)(tables.feed)
+    fresh = {"revision": insert.excluded.revision, "body": insert.excluded.body}
+    return insert.on_conflict_do_update(index_elements=["topic", "key"], set_=fresh)
+
+
+@cache
+def _upsert_revision(dialect: str) -> Executable:
+    insert = _insert_of(dialect)(tables.revision)
+    moved = {"number": tables.revision.c.number + insert.excluded.number}
+    return insert.on_conflict_do_update(index_elements=["only"], set_=moved).returning(
+        tables.revision.c.number
+    )
+
+
+def _insert_of(
+    dialect: str,
+) -> Callable[[Table], postgresql.Insert] | Callable[[Table], sqlite.Insert]:
+    return postgresql.insert if dialect == "postgresql" else sqlite.insert

@@ -1,12 +1,18 @@
 """Moves: rows to values and back."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, or_, select, update
 
 from firstparty.model.moves import OPEN, Move, MoveState
 from firstparty.store import tables
+
+_ids: Final[BindParameter[list[str]]] = bindparam("domain_ids", expanding=True)
+_OPEN: Final = select(tables.moves).where(
+    tables.moves.c.state.in_(OPEN),
+    or_(tables.moves.c.old_id.in_(_ids), tables.moves.c.new_id.in_(_ids)),
+)
 
 
 def add_move(connection: Connection, move: Move) -> None:
@@ -34,12 +40,7 @@ def load_open_move(connection: Connection, domain_id: str) -> Move | None:
 
 def load_open_moves(connection: Connection, domain_ids: Collection[str]) -> dict[str, Move]:
     """The open move of each of these domains that has one."""
-    rows = connection.execute(
-        select(tables.moves).where(
-            tables.moves.c.state.in_(OPEN),
-            or_(tables.moves.c.old_id.in_(domain_ids), tables.moves.c.new_id.in_(domain_ids)),
-        )
-    )
+    rows = connection.execute(_OPEN, {"domain_ids": list(domain_ids)})
     moves = [_move(row) for row in rows]
     return {one: move for move in moves for one in (move.old_id, move.new_id) if one in domain_ids}
 

@@ -2,32 +2,38 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, distinct, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, distinct, func, insert, select
 
 from firstparty.model.authorities import Breaker, Counter, Failure, Promise, Use
 from firstparty.store import tables
+
+_TIMES: Final = (
+    select(tables.uses.c.at)
+    .where(
+        tables.uses.c.authority == bindparam("authority"),
+        tables.uses.c.use == bindparam("use"),
+        tables.uses.c.key == bindparam("key"),
+        tables.uses.c.at > bindparam("since"),
+    )
+    .order_by(tables.uses.c.at)
+)
+_PROMISE: Final = (
+    select(tables.uses)
+    .where(tables.uses.c.domain_id == bindparam("domain_id"), tables.uses.c.order_id.is_(None))
+    .order_by(tables.uses.c.number)
+)
+_BREAKERS: Final = select(tables.breakers)
 
 
 def load_times(
     connection: Connection, authority: str, counter: Counter, *, since: datetime
 ) -> list[datetime]:
     """When it was used, or will be, since then: in order."""
-    table = tables.uses.c
-    return list(
-        connection.execute(
-            select(table.at)
-            .where(
-                table.authority == authority,
-                table.use == counter.use,
-                table.key == counter.key,
-                table.at > since,
-            )
-            .order_by(table.at)
-        ).scalars()
-    )
+    wanted = {"authority": authority, "use": counter.use, "key": counter.key, "since": since}
+    return list(connection.execute(_TIMES, wanted).scalars())
 
 
 def add_uses(
@@ -57,11 +63,7 @@ def add_uses(
 
 def load_promise(connection: Connection, domain_id: str) -> Promise | None:
     """What this domain waits for, if it was told to."""
-    row = connection.execute(
-        select(tables.uses)
-        .where(tables.uses.c.domain_id == domain_id, tables.uses.c.order_id.is_(None))
-        .order_by(tables.uses.c.number)
-    ).first()
+    row = connection.execute(_PROMISE, {"domain_id": domain_id}).first()
     return None if row is None else _promise(row)
 
 
@@ -138,7 +140,7 @@ def load_breakers(connection: Connection) -> dict[str, Breaker]:
         row.authority: Breaker(
             failures=msgspec.convert(row.failures, tuple[Failure, ...]), open_until=row.open_until
         )
-        for row in connection.execute(select(tables.breakers))
+        for row in connection.execute(_BREAKERS)
     }
 
 

@@ -1,10 +1,10 @@
 """Workspaces and their sources: rows to values and back."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from firstparty.model.plans import EVERYTHING, Plan
 from firstparty.model.privacy import PrivacyRules
@@ -12,6 +12,15 @@ from firstparty.model.service_domain import WORKSPACE_ID
 from firstparty.model.workspaces import Origin, Source, SourceType, Workspace
 from firstparty.store import tables
 from firstparty.store.source_feed import note_source
+
+_WORKSPACE: Final = select(tables.workspaces).where(
+    tables.workspaces.c.id == bindparam("workspace_id")
+)
+_SOURCES: Final = (
+    select(tables.sources)
+    .where(tables.sources.c.id.in_(bindparam("source_ids", expanding=True)))
+    .order_by(tables.sources.c.number)
+)
 
 
 def add_workspace(connection: Connection, workspace: Workspace) -> None:
@@ -34,9 +43,7 @@ def add_workspace(connection: Connection, workspace: Workspace) -> None:
 
 def load_workspace(connection: Connection, workspace_id: str) -> Workspace | None:
     """The workspace of this id."""
-    row = connection.execute(
-        select(tables.workspaces).where(tables.workspaces.c.id == workspace_id)
-    ).first()
+    row = connection.execute(_WORKSPACE, {"workspace_id": workspace_id}).first()
     return None if row is None else _workspace(row)
 
 
@@ -146,11 +153,7 @@ def load_source(connection: Connection, source_id: str) -> Source | None:
 
 def load_sources(connection: Connection, source_ids: Iterable[str]) -> list[Source]:
     """The sources of these ids that exist, oldest first."""
-    rows = connection.execute(
-        select(tables.sources)
-        .where(tables.sources.c.id.in_(list(source_ids)))
-        .order_by(tables.sources.c.number)
-    )
+    rows = connection.execute(_SOURCES, {"source_ids": list(source_ids)})
     return [_source(row) for row in rows]
 
 
