@@ -53,7 +53,9 @@ class Edge:
 async def open_edge(report: DemoReport) -> AsyncIterator[Edge]:
     """A client that trusts the demo's CA and nothing else."""
     trust = ssl.create_default_context(cafile=str(report.ca))
-    async with httpx.AsyncClient(verify=trust, timeout=10) as client:
+    # To the client all hosts are one address: a kept connection would be used for another host.
+    alone = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(verify=trust, timeout=10, limits=alone) as client:
         yield Edge(client, report.ports.https)
 
 
