@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ProgrammingError
 
 from firstparty.model.claims import ClaimState
 from firstparty.model.feed import Topic
@@ -132,6 +133,28 @@ def test_the_first_revisions_ever_are_given_out_once_each(store: Store) -> None:
         revisions = list(threads.map(publish, range(8)))
 
     assert sorted(revisions) == list(range(1, 9))
+
+
+@pytest.mark.needs("initdb")
+def test_an_edge_that_may_read_two_tables_and_no_more_follows_the_feed(
+    server: str, tmp_path: Path
+) -> None:
+    with empty_database(server, tmp_path.name) as url:
+        store = Store(url)
+        migrate(store)
+        with store.write() as connection:
+            feed.publish(connection, Topic.EDGE, "a", b"1")
+            connection.execute(text("CREATE ROLE edge LOGIN"))
+            connection.execute(text("GRANT SELECT ON feed, revision TO edge"))
+        edge = Store(url.replace("firstparty@", "edge@"))
+        revision, entries = StoreFeed(edge).read([Topic.EDGE], after=0)
+        with edge.read() as connection, pytest.raises(ProgrammingError, match="denied") as refused:
+            domains.load_domain(connection, "dom_1")
+        edge.close()
+        store.close()
+
+    assert (revision, [entry.body for entry in entries]) == (1, [b"1"])
+    assert "domains" in str(refused.value)
 
 
 def test_a_reader_never_misses_a_revision_below_one_that_it_has_seen(store: Store) -> None:

@@ -1,6 +1,6 @@
 """A reconciler in a process of its own, to be killed or stopped: the loop, the store, a local CA.
 
-Run with the store's file, how many domains are delegated, and a folder: while it has a file
+Run with the store's URL, how many domains are delegated, and a folder: while it has a file
 ``hold``, the process stops at its next look at the parent, says so in ``held``, and waits.
 """
 
@@ -53,8 +53,8 @@ class Holding:
         return await self._outside.ask_parent(name)
 
 
-async def main(file: Path, number: int, folder: Path) -> None:
-    store = Store(f"sqlite:///{file}")
+async def main(url: str, number: int, folder: Path) -> None:
+    store = Store(url)
     world = World(store=store, outside=Outside(store))
     authority = load_local_authority(folder / "local-ca.sealed", SEALER)
     world.outside.choices = (Choice(authority=authority),)
@@ -67,4 +67,4 @@ async def main(file: Path, number: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))

@@ -19,25 +19,39 @@ from sqlalchemy import select
 from firstparty.model.domains import Domain
 from firstparty.model.status import ProbeStatus
 from firstparty.store import tables
+from firstparty.store.engine import Store
+from firstparty.store.migrate import migrate
 from tests.fakes.reconciled import World
 from tests.fakes.reconciler_process import name_domain
+from tests.postgres import running_postgres
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("initdb"))])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store.db'}"
+        return
+    with running_postgres() as made:
+        yield made
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World.make(tmp_path)
+def world(url: str) -> Iterator[World]:
+    store = Store(url)
+    migrate(store)
+    made = World.of(store)
     made.outside.clock.now = datetime.now(UTC)
     yield made
-    made.store.close()
+    store.close()
 
 
 @contextmanager
-def reconciler(folder: Path, number: int, name: str = "all") -> Iterator[Popen[bytes]]:
+def reconciler(url: str, folder: Path, number: int, name: str = "all") -> Iterator[Popen[bytes]]:
     place = folder / name
     place.mkdir(exist_ok=True)
-    command = ["-m", "tests.fakes.reconciler_process", str(folder / "store.db"), str(number)]
+    command = ["-m", "tests.fakes.reconciler_process", url, str(number)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     with Popen(
         [sys.executable, *command, str(place)], stderr=PIPE, cwd=ROOT, env=environment
@@ -73,19 +87,19 @@ def served_keys(world: World, domains: list[Domain]) -> list[bytes]:
 
 
 async def test_killed_again_and_again_every_domain_gets_one_certificate(
-    world: World, tmp_path: Path
+    world: World, url: str, tmp_path: Path
 ) -> None:
     domains = [world.ask_for(**name_domain(number)) for number in range(4)]
     random, deaths = Random(20), 0
     while deaths < 2 and count_live(world) < len(domains):
-        with reconciler(tmp_path, len(domains)):
+        with reconciler(url, tmp_path, len(domains)):
             before = world.count(tables.feed)
             async with asyncio.timeout(60):
                 while world.count(tables.feed) == before and count_live(world) < len(domains):
                     await asyncio.sleep(0.002)
             await asyncio.sleep(random.random() / 20)
         deaths += 1
-    with reconciler(tmp_path, len(domains)):
+    with reconciler(url, tmp_path, len(domains)):
         await until_live(world, len(domains))
 
     assert deaths >= 1
@@ -94,17 +108,17 @@ async def test_killed_again_and_again_every_domain_gets_one_certificate(
 
 
 async def test_one_that_is_stopped_with_a_lease_is_replaced_and_changes_nothing_afterwards(
-    world: World, tmp_path: Path
+    world: World, url: str, tmp_path: Path
 ) -> None:
     domain = world.ask_for(**name_domain(0))
     (tmp_path / "stopped").mkdir()
     (tmp_path / "stopped" / "hold").touch()
-    with reconciler(tmp_path, 1, "stopped") as stopped:
+    with reconciler(url, tmp_path, 1, "stopped") as stopped:
         async with asyncio.timeout(60):
             while not (tmp_path / "stopped" / "held").exists():
                 await asyncio.sleep(0.01)
         stopped.send_signal(signal.SIGSTOP)
-        with reconciler(tmp_path, 1):
+        with reconciler(url, tmp_path, 1):
             await until_live(world, 1)
         before = world.case(domain)
         (tmp_path / "stopped" / "hold").unlink()
