@@ -8,6 +8,8 @@ from typer.completion import shell_complete
 
 
 class Shell(StrEnum):
+    """The shells that can be taught."""
+
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
