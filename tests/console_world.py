@@ -100,7 +100,11 @@ class ConsoleWorld:
 
 @contextlib.asynccontextmanager
 async def running_console(
-    folder: Path, *, oidc: OidcSettings | None = None, log_url: str = ""
+    folder: Path,
+    *,
+    oidc: OidcSettings | None = None,
+    resolvers: tuple[str, ...] = ("127.0.0.1:9",),
+    log_url: str = "",
 ) -> AsyncIterator[ConsoleWorld]:
     store = Store(f"sqlite:///{folder / 'store.db'}")
     with store.write() as connection:
@@ -108,8 +112,10 @@ async def running_console(
     settings = load_settings(
         None, {"FIRSTPARTY__RESOLVER__STUB_ZONES": '{"shop.test": ["127.0.0.1:53"]}'}
     )
+    resolver = msgspec.structs.replace(settings.resolver, public=resolvers)
     settings = msgspec.structs.replace(
         settings,
+        resolver=resolver,
         oidc=oidc or OidcSettings(),
         state=str(folder / "state"),
         spool=SpoolSettings(url=log_url),

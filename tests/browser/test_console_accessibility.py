@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from firstparty.control.callers import SYSTEM
+from firstparty.control.certificates import import_certificate
+from firstparty.control.dns_links import add_dns_link
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.observations import Observation, Step
 from firstparty.model.status import DnsStatus, EdgeStatus, ProbeStatus, Statuses, Word
@@ -22,13 +25,16 @@ from firstparty.spool.traffic import (
     Traffic,
     source_subject,
 )
+from firstparty.store.sealing import Sealer
 from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
+from tests.fakes.pairs import a_pair
 from tests.nats_server import NatsServer
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 SETTINGS = {"integrations": {"Mixpanel": {"type": "browser"}, "House Made": {"type": "browser"}}}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAIR = a_pair(("evs.cdp.shop.test", "api.cdp.shop.test"))
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=WITHOUT_CHROMIUM),
@@ -119,6 +125,9 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"domains/{waiting.id}/remove",
         f"domains/{failing.domain.id}/remove",
         f"domains/{failing.domain.id}/move",
+        *(f"domains/{waiting.id}/{page}" for page in ("dns-links", "propagation", "certificates")),
+        f"domains/{waiting.id}/site",
+        f"domains/{waiting.id}/site?site=www.other.test",
         "sources",
         "sources/new",
         f"sources/{web.id}",
@@ -147,7 +156,17 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"domains/{waiting.id}/checks",
         "nothing",
     )
+    link = add_dns_link(world.store, SYSTEM, waiting.id, now=now)
+    import_certificate(
+        world.store,
+        SYSTEM,
+        waiting.id,
+        **PAIR,
+        open_sealer=lambda: Sealer(bytes(32)),
+        now=now,
+    )
     return [
+        link.path,
         *(f"/workspaces/{shop.id}/{path}" for path in paths),
         *(
             f"/workspaces/{empty.id}/{path}"

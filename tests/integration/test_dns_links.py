@@ -1,5 +1,6 @@
 """The page behind a DNS admin link: who reads it, what it shows, when it ends."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from firstparty.errors import Conflict, NotFound, Refused
 from firstparty.model.findings import Actor, Finding
 from firstparty.model.observations import Observation
 from firstparty.store import tables
-from tests.console_forms import csrf_of, sign_in, text_of
+from tests.console_forms import csrf_of, field_of, sign_in, text_of
 from tests.console_world import ConsoleWorld, running_console
 
 OWN = Finding(code="host-unreachable", sentence="An inner thing is wrong.", acts=Actor.OPERATOR)
@@ -136,14 +137,26 @@ async def test_the_button_on_the_domains_page_shows_a_link_that_works(world: Con
     here = f"/workspaces/{shop.id}/domains/{view.domain.id}"
     async with world.browser() as browser, world.browser() as stranger:
         await sign_in(browser)
-        page = await browser.get(here)
-        made = await browser.post(f"{here}/dns-link", data={"csrf": csrf_of(page)})
+        overview = await browser.get(here)
+        csrf = {"csrf": csrf_of(await browser.get(f"{here}/dns-links"))}
+        bad = await browser.post(f"{here}/dns-links", data=csrf | {"days": "ever"})
+        await browser.post(f"{here}/dns-links", data=csrf | {"days": "3"})
+        made = await browser.get(f"{here}/dns-links")
         (link,) = [word for word in text_of(made).split() if word.startswith(world.url)]
         opened = await stranger.get(link)
+        (revoke,) = re.findall(r'action="([^"]+/revoke)"', made.text)
+        await browser.post(revoke, data=csrf)
+        listed = await browser.get(f"{here}/dns-links")
+        gone = await stranger.get(link)
 
-    assert "Make a link for the DNS admin" in text_of(page)
+    assert "Send them to the DNS admin" in text_of(overview)
+    assert "1 to 90 days" in field_of(bad.text, "days")
+    assert 'value="ever"' in bad.text
     assert opened.status_code == 200
     assert view.records[0].record.value in text_of(opened)
+    assert link not in listed.text
+    assert "revoked" in text_of(listed)
+    assert gone.status_code == 404
 
 
 @pytest.mark.parametrize("days", [0, -1, 91])

@@ -15,13 +15,12 @@ from firstparty.api.idempotency import IdempotentRoute
 from firstparty.api.problems import describe_problems
 from firstparty.control import domains, sources
 from firstparty.control.callers import require_role
-from firstparty.control.cookies import CookieReport, CookieRule, NameFacts, report_cookies
+from firstparty.control.cookies import CookieReport, CookieRule, look_up_name, report_cookies
 from firstparty.control.csp_page import PageCheck, check_page_policy
 from firstparty.errors import TooMany
 from firstparty.model.names import registrable_domain
 from firstparty.model.workspaces import Role
 from firstparty.outbound.http import SafeClient
-from firstparty.outbound.names import resolve_with_name
 
 router = APIRouter(
     tags=["sources"],
@@ -29,7 +28,6 @@ router = APIRouter(
     responses=describe_problems(401, 403, 404, 409, 422, 429),
 )
 _RETRY_AFTER: Final = timedelta(seconds=5)
-_LOOK_UP_SECONDS: Final = 4.0
 
 
 class PageAsked(BaseModel):
@@ -120,13 +118,7 @@ def show_cookies(
     domain = domains.show_domain(here.store, here.caller, domain_id, rules=here.rules).domain
     chosen = site or f"www.{registrable_domain(domain.name) or domain.name}"
     with _admitted(request):
-        return CookieAnswer.of(asyncio.run(report_cookies(domain, chosen, _look_up)))
-
-
-async def _look_up(name: str) -> NameFacts:
-    async with asyncio.timeout(_LOOK_UP_SECONDS):  # TimeoutError is an OSError
-        canonical, addresses = await resolve_with_name(name)
-    return NameFacts(canonical=canonical, addresses=addresses)
+        return CookieAnswer.of(asyncio.run(report_cookies(domain, chosen, look_up_name)))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
-"""``firstparty domains certificates`` and ``import-certificate``."""
+"""``firstparty domains certificates``, ``import-certificate`` and ``revoke-certificates``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,29 @@ def import_certificate(
     print_line(
         f"{domain['name']} is served with it until {imported['renews_at'][:10]}, when one by ACME "
         "takes over: bring the next one before."
+    )
+
+
+def revoke_certificates(
+    which: Which,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """The private key is known to others: replace the certificate, then revoke those before."""
+    client = Client.of_environment()
+    domain = find_domain(client, which, workspace)
+    if not yes and sys.stdin.isatty():
+        question = f"The certificates of {domain['name']} are replaced and revoked. Do it?"
+        typer.confirm(question, abort=True)
+    tries = client.post("domains", domain["id"], "certificates", "revoke", body={})["items"]
+    if as_json:
+        print_json(tries)
+        return
+    print_line(
+        f"{domain['name']} gets a new key and certificate; then those before are revoked. "
+        "See: firstparty domains certificates"
     )
 
 

@@ -7,6 +7,7 @@ It answers every path it is given, so mount it last, at the root, beside the RES
 import asyncio
 from datetime import UTC, datetime
 from functools import partial
+from threading import BoundedSemaphore
 from typing import cast
 
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from firstparty.config.settings import Settings
 from firstparty.console import debugger, doctor, proxies
 from firstparty.console.headers import SecurityHeaders
+from firstparty.console.looks import MAX_LOOKS
 from firstparty.console.pages import DIRECTORY
 from firstparty.console.rim import Page, answer_http_error, build_endpoint
 from firstparty.console.routes import OPEN_PAGES, PAGES
@@ -49,6 +51,7 @@ def build_console(
         log_url=settings.spool.log_url,
         sealer=sealer,
         debuggers=asyncio.Semaphore(debugger.MAX_DEBUGGERS),
+        looks=BoundedSemaphore(MAX_LOOKS),
         proxy_checks=asyncio.Semaphore(proxies.MAX_CHECKS),
         oidc=settings.oidc,
         examinations=asyncio.Semaphore(doctor.MAX_EXAMINATIONS),

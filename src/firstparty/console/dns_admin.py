@@ -1,4 +1,4 @@
-"""The page behind a DNS admin link, and the button that makes one.
+"""The page behind a DNS admin link.
 
 Whoever has the link reads the records and their status, and nothing else of the workspace.
 """
@@ -8,12 +8,10 @@ from typing import Any
 from starlette.responses import Response
 
 from firstparty.console import domain_page
-from firstparty.console.pages import render_fragment, render_page, workspace_values
+from firstparty.console.pages import render_fragment, render_page
 from firstparty.console.visits import Visit
 from firstparty.control import dns_links
 from firstparty.control.dns_links import DnsView
-from firstparty.control.domains import show_domain
-from firstparty.errors import NotFound
 from firstparty.model.status import Word
 
 _SETTLED = frozenset({Word.LIVE, Word.REMOVED})
@@ -30,26 +28,6 @@ def show_dns(visit: Visit) -> Response:
 def watch_dns(visit: Visit) -> Response:
     """What is live of the page."""
     return render_fragment(visit, "dns_admin_live.html", **_values(visit))
-
-
-def make_link(visit: Visit) -> Response:
-    """A new link, shown once."""
-    values = workspace_values(visit, area="domains")
-    domain_id = visit.path["domain_id"]
-    place = visit.place
-    view = show_domain(place.store, visit.caller, domain_id, rules=place.rules)
-    if view.domain.workspace_id != visit.path["workspace_id"]:
-        raise NotFound("domain", domain_id)
-    new = dns_links.add_dns_link(place.store, visit.caller, domain_id, now=visit.now)
-    return render_page(
-        visit,
-        "dns_link_made.html",
-        **values,
-        view=view,
-        here=f"{values['base']}/domains/{domain_id}",
-        url=f"{visit.base_url}{new.path}",
-        link=new.link,
-    )
 
 
 def _values(visit: Visit) -> dict[str, Any]:

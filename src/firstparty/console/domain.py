@@ -129,6 +129,7 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
     return {
         "view": view,
         "here": _here(visit),
+        "tab": "overview",
         "is_fragment": False,
         "is_removed": domain.intent is Intent.REMOVED,
         "is_up": view.word in {Word.LIVE, Word.WARNING},

@@ -29,6 +29,11 @@ FLASHES: Final = {
     "domain-paused": "The domain is paused.",
     "domain-resumed": "The domain goes on. We are looking now.",
     "domain-removed": "The domain is being removed.",
+    "link-revoked": "The link is revoked: it works no more.",
+    "certificate-imported": "The certificate is served from now on.",
+    "certificates-revoked": "A new key and certificate are on their way; then those before are "
+    "revoked.",
+    "origins-changed": "Saved. The list counts within seconds.",
     "source-added": "The source is added.",
     "source-changed": "Saved. Browsers get it with their next load.",
     "delivery-changed": "Saved. It counts within seconds, for messages that wait too.",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import BoundedSemaphore
 
 from firstparty.config.settings import OidcSettings
 from firstparty.control.access import SignedIn
@@ -21,7 +22,8 @@ class Place:
     """Where the console runs; ``clock`` answers the time, aware UTC.
 
     ``debuggers`` bounds how many pages follow messages at a time, ``proxy_checks`` how many proxies
-    are checked, ``examinations`` how many things the ``doctor`` looks at.
+    are checked, ``looks`` how many pages wait for somebody else's servers, ``examinations`` how
+    many things the ``doctor`` looks at.
     """
 
     store: Store
@@ -31,6 +33,7 @@ class Place:
     sealer: Sealer
     debuggers: asyncio.Semaphore
     proxy_checks: asyncio.Semaphore
+    looks: BoundedSemaphore
     oidc: OidcSettings
     examinations: asyncio.Semaphore
     doctor: Doctor | None = None

@@ -6,6 +6,7 @@ no cookie at all; the rule matters to whoever sets one behind such a host.
 https://webkit.org/blog/11338 and WebKit's NetworkTaskCocoa.mm.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,9 +17,11 @@ from firstparty.errors import Refused
 from firstparty.model.domains import Domain
 from firstparty.model.names import registrable_domain
 from firstparty.outbound.addresses import parse_host
+from firstparty.outbound.names import resolve_with_name
 
 _IPV4_BITS: Final = 16
 _IPV6_BITS: Final = 64
+_LOOK_UP_SECONDS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,13 @@ _TRUST: Final = (
     "whoever runs this edge is trusted with them."
 )
 NOTES: Final = (_SCRIPTS, _OURS, _TRUST)
+
+
+async def look_up_name(name: str) -> NameFacts:
+    """What this machine's resolver says of a name; raises OSError where it says nothing."""
+    async with asyncio.timeout(_LOOK_UP_SECONDS):  # TimeoutError is an OSError
+        canonical, addresses = await resolve_with_name(name)
+    return NameFacts(canonical=canonical, addresses=addresses)
 
 
 async def report_cookies(domain: Domain, site: str, look_up: LookUp) -> CookieReport:
