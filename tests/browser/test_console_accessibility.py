@@ -117,6 +117,7 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         )
         world.observe(observation, word=Word.FAILING if is_failing else Word.WAITING)
     paths = (
+        "start",
         "domains",
         "domains?status=issuing",
         "domains/new",
@@ -170,7 +171,15 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         *(f"/workspaces/{shop.id}/{path}" for path in paths),
         *(
             f"/workspaces/{empty.id}/{path}"
-            for path in ("domains", "domains/new", "sources", "messages", "proxies", "tokens")
+            for path in (
+                "start",
+                "domains",
+                "domains/new",
+                "sources",
+                "messages",
+                "proxies",
+                "tokens",
+            )
         ),
     ]
 

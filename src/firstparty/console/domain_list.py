@@ -66,6 +66,7 @@ def show_domains(visit: Visit) -> Response:
         part=part,
         of_part=urlencode({"q": part}),
         is_filtered=bool(word or part),
+        was_any_live=any(view.observation.statuses.has_been_live for view in views),
         next_page=next_page,
     )
 

@@ -14,6 +14,7 @@ from firstparty.console import (
     domain_list,
     domain_move,
     domain_site,
+    first_steps,
     invitations,
     messages,
     people,
@@ -41,6 +42,8 @@ _SOURCE = f"{_WORKSPACE}/sources/{{source_id}}"
 PAGES: Final[tuple[Route, ...]] = (
     ("GET", "/", sign_in.show_start),
     ("POST", "/sign-out", sign_in.sign_out),
+    ("GET", f"{_WORKSPACE}/start", first_steps.show_first_steps),
+    ("GET", f"{_WORKSPACE}/start/watch", first_steps.watch_first_steps),
     ("GET", f"{_WORKSPACE}/domains", domain_list.show_domains),
     ("GET", f"{_WORKSPACE}/domains/new", domain_list.show_new_domain),
     ("POST", f"{_WORKSPACE}/domains/new", domain_list.add_domain),

@@ -9,6 +9,7 @@ from firstparty.console.cookies import FORM, SESSION, delete_cookie, set_cookie
 from firstparty.console.pages import redirect, render_page
 from firstparty.console.visits import Visit
 from firstparty.control import access
+from firstparty.control.domains import list_domains
 from firstparty.control.workspaces import list_workspaces
 from firstparty.errors import Refused, TooMany
 
@@ -63,10 +64,14 @@ def sign_out(visit: Visit) -> Response:
 
 
 def show_start(visit: Visit) -> Response:
-    """Go on to the domains of the first workspace that the person sees."""
-    match list_workspaces(visit.place.store, visit.caller, limit=1):
+    """Go on to the domains of the first workspace that the person sees, or to its first steps."""
+    place = visit.place
+    match list_workspaces(place.store, visit.caller, limit=1):
         case [first]:
-            return redirect(visit, f"/workspaces/{first.id}/domains")
+            some = list_domains(
+                place.store, visit.caller, workspace_id=first.id, rules=place.rules, limit=1
+            )
+            return redirect(visit, f"/workspaces/{first.id}/{'domains' if some else 'start'}")
         case _:
             return render_page(visit, "no_workspace.html")
 
