@@ -26,6 +26,7 @@ from firstparty.control.workspaces import add_workspace
 from firstparty.model.observations import Observation
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, Source, SourceType, Workspace
+from firstparty.outbound.http import SafeClient
 from firstparty.store import tables
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
@@ -105,6 +106,7 @@ async def running_console(
     oidc: OidcSettings | None = None,
     resolvers: tuple[str, ...] = ("127.0.0.1:9",),
     log_url: str = "",
+    client: SafeClient | None = None,
 ) -> AsyncIterator[ConsoleWorld]:
     store = Store(f"sqlite:///{folder / 'store.db'}")
     with store.write() as connection:
@@ -121,7 +123,12 @@ async def running_console(
         spool=SpoolSettings(url=log_url),
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = build_console(store=store, settings=settings, sealer=Sealer(bytes(32)))
+        app = build_console(
+            store=store,
+            settings=settings,
+            sealer=Sealer(bytes(32)),
+            open_client=lambda: client or SafeClient(allow_private=False),
+        )
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
         )

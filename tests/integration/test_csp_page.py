@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from firstparty.control.csp_page import PageCheck, check_page_policy
 from firstparty.control.sources import SourceView, show_source
 from firstparty.errors import Refused
 from firstparty.outbound.http import SafeClient
+from tests.console_forms import csrf_of, field_of, sign_in, text_of
+from tests.console_world import running_console
 from tests.fakes.reconciled import World
 from tests.fakes.throwaway_ca import ThrowawayCa
 from tests.installation import RULES
@@ -135,3 +137,31 @@ async def test_a_page_at_an_address_that_is_not_public_is_never_asked_for(
 async def test_an_address_that_is_no_pages_is_refused(view: SourceView, url: str) -> None:
     with pytest.raises(Refused, match="no address of a page"):
         await check_page_policy(view, url, SafeClient(allow_private=False))
+
+
+async def test_the_console_shows_what_a_fetched_page_blocks_and_keeps_a_refused_address(
+    ca: ThrowawayCa, tmp_path: Path
+) -> None:
+    client = SafeClient(allow_private=True, ca_pem=ca.pem)
+    answer = an_answer("<html></html>", "Content-Security-Policy: default-src 'self'")
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(running_console(tmp_path, client=client))
+        port = await stack.enter_async_context(a_site(ca, answer))
+        browser = await stack.enter_async_context(world.browser())
+        shop = world.workspace()
+        world.person(shop)
+        source = world.source(shop)
+        world.domain(shop, "cdp.shop.test", source)
+        path = f"/workspaces/{shop.id}/sources/{source.id}/policy"
+        await sign_in(browser)
+        csrf = {"csrf": csrf_of(await browser.get(path))}
+        page = f"https://127.0.0.1:{port}/"
+        blocked = await browser.post(f"{path}/page", data=csrf | {"url": page})
+        refused = await browser.post(f"{path}/page", data=csrf | {"url": "http://<b>"})
+
+    assert "It blocks what this source needs" in text_of(blocked)
+    assert "default-src 'self'" in text_of(blocked)
+    assert "a tag manager may add it later" in text_of(blocked)
+    assert refused.status_code == 422
+    assert "is no address of a page here" in field_of(refused.text, "url")
+    assert 'value="http://&lt;b&gt;"' in refused.text

@@ -5,6 +5,7 @@ It answers every path it is given, so mount it last, at the root, beside the RES
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from threading import BoundedSemaphore
@@ -28,6 +29,7 @@ from firstparty.console.routes import OPEN_PAGES, PAGES
 from firstparty.console.visits import Clock, Place
 from firstparty.control.rules import build_rules
 from firstparty.doctor.checks import Doctor
+from firstparty.outbound.http import SafeClient
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 
@@ -39,8 +41,9 @@ def build_console(
     sealer: Sealer,
     clock: Clock | None = None,
     doctor_in_use: Doctor | None = None,
+    open_client: Callable[[], SafeClient] = lambda: SafeClient(allow_private=False),
 ) -> Starlette:
-    """The console. ``clock`` answers the time, aware UTC.
+    """The console. ``clock`` answers the time, aware UTC; ``open_client`` reaches users' pages.
 
     Over HTTPS the request's scheme must say so (uvicorn's ``proxy_headers``): cookies follow it.
     """
@@ -56,6 +59,7 @@ def build_console(
         oidc=settings.oidc,
         examinations=asyncio.Semaphore(doctor.MAX_EXAMINATIONS),
         doctor=doctor_in_use,
+        open_client=open_client,
     )
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=DIRECTORY / "static")),

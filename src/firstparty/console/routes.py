@@ -90,6 +90,7 @@ PAGES: Final[tuple[Route, ...]] = (
     ("POST", f"{_SOURCE}/privacy", source_privacy.save_privacy),
     ("GET", f"{_SOURCE}/policy", source_policy.show_policy),
     ("POST", f"{_SOURCE}/policy", source_policy.check_policy),
+    ("POST", f"{_SOURCE}/policy/page", source_policy.fetch_policy),
     ("GET", f"{_SOURCE}/traffic", traffic.show_source_traffic),
     ("GET", f"{_SOURCE}/traffic/chart", traffic.chart_source_traffic),
     ("GET", f"{_WORKSPACE}/messages", debugger.show_debugger),

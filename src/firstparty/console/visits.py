@@ -11,6 +11,7 @@ from firstparty.control.access import SignedIn
 from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
 from firstparty.doctor.checks import Doctor
+from firstparty.outbound.http import SafeClient
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 
@@ -23,7 +24,7 @@ class Place:
 
     ``debuggers`` bounds how many pages follow messages at a time, ``proxy_checks`` how many proxies
     are checked, ``looks`` how many pages wait for somebody else's servers, ``examinations`` how
-    many things the ``doctor`` looks at.
+    many things the ``doctor`` looks at. ``open_client`` gives the way to pages that a user named.
     """
 
     store: Store
@@ -36,6 +37,7 @@ class Place:
     looks: BoundedSemaphore
     oidc: OidcSettings
     examinations: asyncio.Semaphore
+    open_client: Callable[[], SafeClient]
     doctor: Doctor | None = None
 
 
