@@ -32,6 +32,7 @@ _STUCK_APPENDS: Final = 2
 _STORED: Final = "log-stored"  # an empty message soon after a group was stored: what wakes a reader
 _CALL_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 3.0
+_CLOSE_SECONDS: Final = 2.0
 _RECONNECT_SECONDS: Final = 0.2
 
 
@@ -114,13 +115,12 @@ class DurableLog:
         try:
             yield event
         finally:
-            with contextlib.suppress(nats.errors.Error):
+            with contextlib.suppress(Unavailable), unavailable("arrivals"):
                 await subscription.unsubscribe()
 
     async def close(self) -> None:
         """Give the connection back."""
-        with contextlib.suppress(nats.errors.Error, OSError):
-            await self.connection.close()
+        await _close(self.connection)
 
 
 async def open_log(url: str, *, max_bytes: int) -> DurableLog:
@@ -194,22 +194,33 @@ async def connect(url: str, *, on_lost: Callable[[], None]) -> Connection:
     async def on_error(error: Exception) -> None:
         log.debug("spool.connection_error", error=error)
 
-    with unavailable("connect"):
-        # With endless reconnection the first connection is tried endlessly too: hence the limit.
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            connection = Connection()
-            await connection.connect(
-                url,
-                connect_timeout=2,
-                reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # waits as told
-                max_reconnect_attempts=-1,
-                ping_interval=5,
-                max_outstanding_pings=2,
-                disconnected_cb=on_disconnect,
-                reconnected_cb=on_reconnect,
-                error_cb=on_error,
-            )
-            return connection
+    connection = Connection()
+    try:
+        with unavailable("connect"):
+            # With endless reconnection the first one is tried endlessly too: hence the limit.
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await connection.connect(
+                    url,
+                    connect_timeout=2,
+                    reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # as told
+                    max_reconnect_attempts=-1,
+                    ping_interval=5,
+                    max_outstanding_pings=2,
+                    disconnected_cb=on_disconnect,
+                    reconnected_cb=on_reconnect,
+                    error_cb=on_error,
+                )
+    except BaseException:
+        await _close(connection)
+        raise
+    return connection
+
+
+async def _close(connection: Client) -> None:
+    """Close it in bounded time: a server that hangs takes in nothing more, nor says good-bye."""
+    with contextlib.suppress(Unavailable), unavailable("close"):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await connection.close()
 
 
 async def ensure_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> None:
@@ -235,9 +246,20 @@ async def ensure_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> No
 
 @contextlib.contextmanager
 def unavailable(what: str) -> Iterator[None]:
-    """Turn what the client library raises while the log is away, full or late into Unavailable."""
+    """Turn what the client library raises while the log is away, full or late into Unavailable.
+
+    That includes cancellations that nobody asked for: nats-py cancels what waits for a connection
+    that it loses or closes. A task that took them for its own would end, and nobody be told.
+    """
     try:
         yield
-    except (nats.errors.Error, OSError, TimeoutError) as error:
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        reason = "the connection was lost"
+        raise Unavailable(f"log: {what}: {reason}", retry_after=RETRY_AFTER) from error
+    except (nats.errors.Error, OSError, TimeoutError, RuntimeError) as error:
+        # RuntimeError is what uvloop raises of a transport that is closed already.
         reason = str(error) or type(error).__name__
         raise Unavailable(f"log: {what}: {reason}", retry_after=RETRY_AFTER) from error

@@ -7,6 +7,7 @@ reconnecting) is nats-py's.
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any, Final
 
@@ -77,7 +78,10 @@ class Publisher:
             head = b"PUB %b %b%b %d\r\n" % (self._subject, self._inbox, token, size)
             transport = connection._transport  # noqa: SLF001  # see above
             assert transport is not None  # connected
-            transport.writelines([head, *pieces, b"\r\n"])
+            try:
+                transport.writelines([head, *pieces, b"\r\n"])
+            except RuntimeError as error:  # uvloop's: it broke, and nats-py does not know it yet
+                self._fail(token, str(error))
         return future
 
     def fail_all(self) -> None:
@@ -115,7 +119,8 @@ class Publisher:
         if connection is not None and connection.is_connected:
             transport = connection._transport  # noqa: SLF001  # see above
             assert transport is not None  # connected
-            transport.write(self._announcement)
+            with contextlib.suppress(RuntimeError):  # as above
+                transport.write(self._announcement)
 
     def _give_up(self, token: bytes) -> None:
         self.unanswered += 1
