@@ -11,9 +11,11 @@ import contextlib
 import os
 import re
 import secrets
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -44,6 +46,14 @@ class _Part:
     opened_at: float
 
 
+@dataclass(slots=True)
+class _Place:
+    """One source's part, if one is open, and who may touch it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    part: _Part | None = None
+
+
 class FileUpstream:
     """Appends batches to files under ``directory``; None: the operator has not named one."""
 
@@ -57,7 +67,8 @@ class FileUpstream:
         self._directory = directory
         self._max_bytes = max_bytes
         self._max_age = max_age.total_seconds()
-        self._parts: dict[str, _Part] = {}
+        # A part is written and ended in threads, and one may outlast whoever waited for it.
+        self._places: defaultdict[str, _Place] = defaultdict(_Place)
 
     async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
         """Append the messages; 200 once they are on disk. Never raises for what the disk does."""
@@ -66,34 +77,37 @@ class FileUpstream:
         try:
             await asyncio.to_thread(self._append, source, texts)
         except (OSError, ImportError, ValueError) as error:
-            self._drop(source.id)
             return Answer(error=f"{type(error).__name__}: {error}")
         return Answer(status=HTTPStatus.OK)
 
     async def end_old(self) -> None:
         """Give files that are old enough their final names; call it now and then."""
-        for source_id, part in list(self._parts.items()):
-            if time.monotonic() - part.opened_at >= self._max_age:
-                self._drop(source_id)
-                await asyncio.to_thread(_end, part.path, part.kind)
+        before = time.monotonic() - self._max_age
+        for place in list(self._places.values()):
+            if place.part is not None and place.part.opened_at <= before:
+                await asyncio.to_thread(_end_part, place)
 
     async def close(self) -> None:
         """End what is open."""
-        for source_id, part in list(self._parts.items()):
-            self._drop(source_id)
-            await asyncio.to_thread(_end, part.path, part.kind)
+        for place in list(self._places.values()):
+            await asyncio.to_thread(_end_part, place)
 
     def _append(self, source: EdgeSource, texts: Sequence[bytes]) -> None:
-        part = self._parts.get(source.id) or self._open(source)
-        self._parts[source.id] = part
-        lines = [_one_line(raw) for raw in _MESSAGES.decode(b"[%b]" % b",".join(texts))]
-        part.file.write(b"".join(line + b"\n" for line in lines))
-        part.file.flush()
-        os.fsync(part.file.fileno())
-        if part.file.tell() >= self._max_bytes:
-            self._drop(source.id)
+        place = self._places[source.id]
+        with place.lock:
+            try:
+                part = place.part = place.part or self._open(source)
+                lines = [_one_line(raw) for raw in _MESSAGES.decode(b"[%b]" % b",".join(texts))]
+                part.file.write(b"".join(line + b"\n" for line in lines))
+                part.file.flush()
+                os.fsync(part.file.fileno())
+                is_full = part.file.tell() >= self._max_bytes
+            except BaseException:
+                _drop(place)
+                raise
+        if is_full:
             with contextlib.suppress(OSError):  # it is all there, and is ended at the next start
-                _end(part.path, part.kind)
+                _end_part(place)
 
     def _open(self, source: EdgeSource) -> _Part:
         assert self._directory is not None
@@ -111,11 +125,21 @@ class FileUpstream:
         _flush_folder(folder)
         return _Part(file=file, path=path, kind=kind, opened_at=time.monotonic())
 
-    def _drop(self, source_id: str) -> None:
-        part = self._parts.pop(source_id, None)
+
+def _drop(place: _Place) -> None:
+    """Let go of the part as it is: it is ended when the next one is opened."""
+    part, place.part = place.part, None
+    if part is not None:
+        with contextlib.suppress(OSError):
+            part.file.close()
+
+
+def _end_part(place: _Place) -> None:
+    with place.lock:
+        part = place.part
+        _drop(place)
         if part is not None:
-            with contextlib.suppress(OSError):
-                part.file.close()
+            _end(part.path, part.kind)
 
 
 def _one_line(raw: msgspec.Raw) -> bytes:
@@ -140,6 +164,7 @@ def _end(part: Path, kind: UpstreamKind) -> None:
         part.unlink()
     elif kind is UpstreamKind.PARQUET:
         _write_parquet(part, part.with_name(f"{name}.parquet"))
+        _flush_folder(part.parent)  # the new name is on disk before the old one goes
         part.unlink()
     else:
         part.rename(part.with_name(f"{name}.ndjson"))

@@ -54,10 +54,15 @@ class HttpPoster:
     """Posts bodies. TLS is verified, redirects are not followed, cookies are not kept."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, trusted: Collection[str] | None = None
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        trusted: Collection[str] | None = None,
+        timeout: timedelta = _TIMEOUT,
     ) -> None:
         """``trusted``: the hosts that may have addresses that are not public; None: any may."""
         self._session = session
+        self._timeout = timeout.total_seconds()
         self._trusted = trusted
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(_REQUESTS_PER_ORIGIN)
@@ -68,12 +73,12 @@ class HttpPoster:
         try:
             target = URL(url)
             self._check(target)
-            async with self._slots[str(target.origin())], asyncio.timeout(_TIMEOUT.total_seconds()):
+            async with self._slots[str(target.origin())], asyncio.timeout(self._timeout):
                 return await self._post(target, body, headers)
         except NotPublic as error:
             return Answer(refusal=str(error))
         except TimeoutError:
-            return Answer(error=f"no answer within {_TIMEOUT.total_seconds():.0f} s")
+            return Answer(error=f"no answer within {self._timeout:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error.__cause__, NotPublic):
                 return Answer(refusal=str(error.__cause__))
@@ -91,8 +96,14 @@ class HttpPoster:
         async with self._session.post(
             url,
             data=body,
-            headers={"Content-Type": "application/json", **headers},
+            headers={
+                "Content-Type": "application/json",
+                "Accept-Encoding": "identity",
+                **headers,
+            },
             allow_redirects=False,
+            # The status decides: a body that cannot be inflated, or is a bomb, changes nothing.
+            auto_decompress=False,
         ) as response:
             start = await response.content.read(_TEXT_BYTES)
             if not response.content.at_eof():
