@@ -115,7 +115,7 @@ async def test_what_was_delivered_is_taken_out_of_the_log(
     assert await forwarding.log.read(after=0) == []
 
 
-@pytest.mark.parametrize("mode", ["down", "slow", "429", "500", "reset"])
+@pytest.mark.parametrize("mode", ["down", "slow", "429", "500", "page", "reset"])
 async def test_an_outage_loses_and_reorders_nothing(
     forwarding: Forwarding, upstream: OutsideUpstream, mode: str
 ) -> None:

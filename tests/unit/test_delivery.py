@@ -15,6 +15,7 @@ from firstparty.forward.delivery import (
     Park,
     Retry,
     Split,
+    is_page,
     judge,
     parse_retry_after,
 )
@@ -98,3 +99,21 @@ def test_every_answer_has_an_outcome(status: int, text: str, messages: int, jitt
         assert timedelta(0) <= result.after <= MAX_RETRY_AFTER
     if isinstance(result, Dead):
         assert messages == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "is_it"),
+    [
+        ("text/html", "<!doctype html><title>Sorry</title>", True),
+        ("Text/HTML; charset=utf-8", "\n  <html>", True),
+        ("application/xhtml+xml", "\ufeff<?xml version='1.0'?>", True),
+        ("text/html", "ok", False),  # what many a small server says of anything
+        ("text/html", "", False),
+        ("application/json", '{"success": true}', False),
+        ("", "<html>", False),
+    ],
+)
+def test_a_page_for_people_is_known_by_its_type_and_its_start(
+    kind: str, text: str, *, is_it: bool
+) -> None:
+    assert is_page(Answer(status=200, headers={"content-type": kind}, text=text)) is is_it

@@ -20,6 +20,7 @@ MAX_RETRY_AFTER: Final = timedelta(minutes=5)  # the cap that current SDKs have,
 REFUSED_UPSTREAM: Final = "refused upstream"
 PARKED_FOR: Final = timedelta(minutes=5)
 
+_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 # The messages themselves are wrong, or too many at once: a smaller batch finds which.
 _JUDGES_MESSAGES: Final = frozenset({400, 413, 422})
 # The address, the account or the key is wrong: no message can help, and none is to blame.
@@ -108,6 +109,12 @@ def judge(answer: Answer, *, messages: int, failures: int, jitter: float, now: d
     # "Retry-After: 0" for ever must not make a hot loop.
     after = max(min(wanted, MAX_RETRY_AFTER), BACK_OFF[0])
     return Retry(after=after, reason=str(answer))
+
+
+def is_page(answer: Answer) -> bool:
+    """Whether this is a page for people: what proxies say 200 with when nobody is behind them."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in _PAGES and answer.text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def back_off(failures: int, *, jitter: float) -> timedelta:

@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from firstparty.forward.batch import build_batch
-from firstparty.forward.delivery import Answer
+from firstparty.forward.delivery import Answer, is_page
 from firstparty.model.feed import EdgeSource
 from firstparty.outbound.addresses import is_public_text, parse_host
 
@@ -125,8 +125,11 @@ class TrackingUpstream:
     async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
         """POST to ``<origin>/v1/batch`` with the source's write key."""
         body = build_batch(texts, sent_at=datetime.now(UTC), write_key=source.write_key)
-        return await self._poster.post(
+        answer = await self._poster.post(
             f"{source.upstream.rstrip('/')}/v1/batch",
             body,
             headers={"Authorization": aiohttp.encode_basic_auth(source.write_key, "")},
         )
+        if answer.status is not None and answer.status < 300 and is_page(answer):  # noqa: PLR2004 - RFC 9110 §15.3
+            return Answer(error=f"the upstream answered {answer.status} with a page for people")
+        return answer
