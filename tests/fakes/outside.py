@@ -131,6 +131,7 @@ class Outside:
     clock: Clock = field(default_factory=Clock)
     parent: Parent = field(default_factory=Parent)
     edge_trouble: str | None = None
+    refused_versions: tuple[str, ...] = ()  # of Analytics.js, at the edge
     are_servers_behind: bool = False
     caa: tuple[CaaFound, ...] = ()
     choices: tuple[Choice, ...] = ()
@@ -220,6 +221,7 @@ class Outside:
             (Check.SCRIPT, target.cdn_host, "text/javascript"),
             (Check.PREFLIGHT, target.api_host, ""),
             (Check.MESSAGE, target.api_host, "application/json"),
+            *([(Check.LIBRARY, target.cdn_host, "")] if target.is_default else []),
         )
         return HostsAnswer(
             answers=tuple(
@@ -230,6 +232,7 @@ class Outside:
                     status=0 if trouble else 200,
                     content_type=content_type,
                     trouble=trouble,
+                    refused=self.refused_versions if check is Check.LIBRARY else (),
                 )
                 for check, host, content_type in kinds
             )

@@ -20,6 +20,7 @@ class TlsEdge:
         self._sealer = sealer
         self._contexts: dict[str, ssl.SSLContext] = {}
         self.domains: dict[str, EdgeDomain] = {}
+        self.refused: list[str] = []  # versions of Analytics.js
         self.bodies: list[object] = []  # that were posted to API hosts
 
     def apply(self, entries: Iterable[FeedEntry]) -> None:
@@ -51,6 +52,8 @@ class TlsEdge:
     async def handle(self, request: web.Request) -> web.Response:
         for domain in self.domains.values():
             if request.host == domain.cdn_host and request.method == "GET":
+                if request.path == "/_firstparty/health":
+                    return web.json_response({"role": "cdn", "refused": self.refused})
                 if request.path.endswith("/settings"):
                     return web.json_response({"integrations": {}})
                 return web.Response(text="// script", content_type="text/javascript")

@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import json
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firstparty.cdn.answers import NOT_FOUND_TEXT
+from firstparty.cdn.refusals import note_refusal
 from firstparty.store.engine import Store
 from tests.fakes.cdn_rig import (
     ANALYTICS_NEXT,
@@ -206,3 +208,22 @@ async def test_a_bundle_that_vanished_from_disk_fails_alone(tmp_path: Path) -> N
         assert str(tmp_path).encode() not in await gone.read()
         assert gone.headers["Cache-Control"] == "no-store"
         assert script.status == 200
+
+
+async def test_a_version_that_is_refused_while_it_runs_is_told_and_the_one_before_served(
+    tmp_path: Path,
+) -> None:
+    health = "http://cdn/_firstparty/health"
+    async with running_cdn(tmp_path, a_store(tmp_path, a_domain())) as cdn:
+        await until_known(cdn)
+        before = json.loads(await (await cdn.get(health, headers=HOST)).read())
+        note_refusal(tmp_path / "cdn", "99.0.0", "It cannot be patched.")
+        async with asyncio.timeout(30):
+            while json.loads(await (await cdn.get(health, headers=HOST)).read()) == before:
+                await asyncio.sleep(0.1)
+        after = json.loads(await (await cdn.get(health, headers=HOST)).read())
+        script = await cdn.get(SCRIPT, headers=HOST)
+
+    assert before["refused"] == []
+    assert after["refused"] == ["99.0.0"]
+    assert script.status == 200

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from firstparty.model.feed import EdgeCertificate, FeedEntry, Topic
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
 from firstparty.reconciler.probed import Check, HostsAnswer, ProbeTarget
 from firstparty.reconciler.trust import Trust
-from firstparty.reconciler.watch import judge_hosts
+from firstparty.reconciler.watch import judge_hosts, judge_library
 from firstparty.store.sealing import Sealer
 from tests.builders import an_edge_domain
 from tests.fakes.ports import free_ports
@@ -86,6 +86,24 @@ async def test_both_hosts_are_asked_with_their_own_names_and_pass(tmp_path: Path
         (Check.MESSAGE, HOSTS[1]),
     }
     assert rig.edge.bodies == [{"writeKey": TARGET.write_key, "batch": []}]
+
+
+async def test_the_default_hosts_tell_which_versions_of_the_script_were_refused(
+    tmp_path: Path,
+) -> None:
+    target = replace(TARGET, write_key=None, is_default=True)
+    async with run_rig(tmp_path) as rig:
+        rig.trust()
+        await rig.publish()
+        good = await rig.probe.ask_hosts(target)
+        rig.edge.refused = ["2.0.0", "1.99.0"]
+        bad = await rig.probe.ask_hosts(target)
+
+    assert judge_library(good) == ()
+    assert judge_hosts(bad, has_been_live=True) == ()
+    (finding,) = judge_library(bad)
+    assert finding.code == "library-refused"
+    assert "1.99.0, 2.0.0" in finding.sentence
 
 
 async def test_a_host_without_a_certificate_is_unreachable(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from firstparty.cdn.bundles import list_versions, open_library, order_of, read_library
+from firstparty.cdn.bundles import list_versions, open_library, read_library
 from firstparty.cdn.install import check_integrity, install_version
+from firstparty.cdn.refusals import list_refusals
+from firstparty.cdn.versions import order_of
 from firstparty.errors import Refused
 from tests.unit.test_cdn_bundles import STANDALONE
 
@@ -77,9 +79,28 @@ def test_a_package_with_other_counts_is_refused_and_everything_stays(tmp_path: P
 
     with pytest.raises(Refused, match=r"2\.0\.0"):
         install_version("latest", state, npm=npm)
-    assert read_library(state).scripts.keys() == {"1.9.0"}
+    library = read_library(state)
+
+    assert library.scripts.keys() == {"1.9.0"}
+    assert [one.version for one in library.refused] == ["2.0.0"]
+    assert "instead of" in library.refused[0].reason
     assert list_versions(state) == {"1.9.0"}
-    assert sorted(read_library(state).bundles) == ["a.bundle.190.js"]
+    assert sorted(library.bundles) == ["a.bundle.190.js"]
+
+
+def test_a_refusal_is_kept_until_that_version_or_a_newer_one_is_there(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    bad = a_registry(tmp_path / "bad", "2.0.0", standalone=STANDALONE * 2)
+    with pytest.raises(Refused):
+        install_version("2.0.0", state, npm=bad)
+    install_version("1.9.0", state, npm=a_registry(tmp_path / "older", "1.9.0"))
+    beside_an_older_one = [one.version for one in list_refusals(state)]
+    seen = read_library(state).seen
+    install_version("2.0.1", state, npm=a_registry(tmp_path / "newer", "2.0.1"))
+
+    assert beside_an_older_one == ["2.0.0"]
+    assert "refused 2.0.0" in seen
+    assert list_refusals(state) == ()
 
 
 def test_an_archive_that_is_not_the_registrys_is_refused(tmp_path: Path) -> None:

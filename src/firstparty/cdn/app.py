@@ -18,7 +18,7 @@ from aiohttp import web
 
 from firstparty.cdn import answers
 from firstparty.cdn.assets import AssetCache
-from firstparty.cdn.bundles import Library, list_versions, open_library, read_library
+from firstparty.cdn.bundles import Library, list_seen, open_library, read_library
 from firstparty.cdn.directory import TOPICS, Directory
 from firstparty.cdn.host import CACHE_BYTES, CdnHost
 from firstparty.cdn.mirror import Clock, open_mirror
@@ -84,11 +84,14 @@ async def _follow_library(state: Path, library: Library, cdn: CdnHost) -> None:
     """Serve versions that are installed meanwhile."""
     while True:
         await asyncio.sleep(_LIBRARY_SECONDS)
-        found = await asyncio.to_thread(list_versions, state)
+        found = await asyncio.to_thread(list_seen, state)
         if found != library.seen:
+            known = library.refused
             library = await asyncio.to_thread(read_library, state)
             cdn.use(library)
             Log("cdn").info("cdn.library", versions=" ".join(sorted(library.scripts)))
+            for one in set(library.refused) - set(known):
+                Log("cdn").error("cdn.version_refused", version=one.version, reason=one.reason)
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,6 @@ is kept in the state directory and never deleted. A package that is missing or c
 leaves those that are there in use.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from typing import Final
 import msgspec
 
 from firstparty.cdn.assets import Asset, build_asset, build_gzip_asset
+from firstparty.cdn.refusals import Refusal, clear_refusals, list_refusals, note_refusal
 from firstparty.cdn.script import StandaloneScript, parse_script
+from firstparty.cdn.versions import order_of, replace_file
 from firstparty.errors import Refused
 from firstparty.telemetry import Log
 
@@ -40,7 +41,8 @@ class Library:
 
     scripts: Mapping[str, StandaloneScript]
     bundles: Mapping[str, Path]
-    seen: frozenset[str] = frozenset()  # versions that were there, also those that are no good
+    refused: tuple[Refusal, ...] = ()
+    seen: frozenset[str] = frozenset()  # the names of all that was looked at
 
     @property
     def script(self) -> StandaloneScript | None:
@@ -78,9 +80,9 @@ def read_library(state: Path) -> Library:
     """What is in ``state``, whoever put it there. Reads files: call it in a thread."""
     bundles = {path.name: path for path in (state / "bundles").iterdir()}
     known = {name: path for name, path in bundles.items() if BUNDLE_NAME.fullmatch(name)}
-    seen = list_versions(state)
+    seen = list_seen(state)
     scripts = {one.version: one for one in _good_scripts(state)}
-    return Library(scripts=scripts, bundles=known, seen=seen)
+    return Library(scripts=scripts, bundles=known, refused=list_refusals(state), seen=seen)
 
 
 def read_bundle(path: Path) -> Asset:
@@ -92,7 +94,10 @@ def read_bundle(path: Path) -> Asset:
 
 
 def take_over(package: Path, state: Path) -> StandaloneScript:
-    """Copy the package's chunks, then its script: a crash harms none. Raises Refused."""
+    """Copy the package's chunks, then its script: a crash harms none.
+
+    Raises Refused, and a version that cannot be patched is kept in mind as refused.
+    """
     folder = package / "dist" / "umd"
     try:
         version = msgspec.json.decode((package / "package.json").read_bytes(), type=_Package)
@@ -106,11 +111,16 @@ def take_over(package: Path, state: Path) -> StandaloneScript:
         ) from error
     if not _VERSION.fullmatch(version.version):
         raise Refused("no-package", f"{package / 'package.json'}: {version.version!r} no version")
-    script = parse_script(raw, version=version.version)
+    try:
+        script = parse_script(raw, version=version.version)
+    except Refused as refused:
+        note_refusal(state, version.version, refused.sentence)
+        raise
     for chunk in chunks:
         if not (state / "bundles" / chunk.name).exists():
-            _replace(state / "bundles" / chunk.name, chunk.read_bytes())
-    _replace(state / "scripts" / f"{script.version}.js", raw)
+            replace_file(state / "bundles" / chunk.name, chunk.read_bytes())
+    replace_file(state / "scripts" / f"{script.version}.js", raw)
+    clear_refusals(state, script.version)
     return script
 
 
@@ -119,10 +129,10 @@ def list_versions(state: Path) -> frozenset[str]:
     return frozenset(path.stem for path in (state / "scripts").glob("[0-9]*.js"))
 
 
-def order_of(version: str) -> tuple[tuple[int, ...], bool]:
-    """What versions are compared by: their numbers, and a release after its own pre-releases."""
-    numbers, _, more = version.partition("-")
-    return tuple(int(one) for one in re.findall(r"[0-9]+", numbers)), not more
+def list_seen(state: Path) -> frozenset[str]:
+    """Names of what is in ``state``: another set means that something was installed or refused."""
+    refused = {f"refused {one.version}" for one in list_refusals(state)}
+    return list_versions(state) | refused
 
 
 def _good_scripts(state: Path) -> Iterator[StandaloneScript]:
@@ -131,13 +141,3 @@ def _good_scripts(state: Path) -> Iterator[StandaloneScript]:
             yield parse_script(path.read_bytes(), version=path.stem)
         except (OSError, Refused):  # a later release of ours may take what an earlier one refused
             continue
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write so that a crash leaves the old file or the new one, never a torn one."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)

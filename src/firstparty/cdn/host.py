@@ -103,7 +103,7 @@ class CdnHost:
             case IntegrationCode(path):
                 found = await self._code(tenant.code_upstream, path)
             case Health():
-                found = _health(tenant, self._library.script)
+                found = _health(tenant, self._library)
             case None:
                 found = Absence.MISSING
         return found
@@ -156,9 +156,16 @@ def _build_script(script: StandaloneScript, tenant: Tenant, source: EdgeSource) 
     return build_asset(body, content_type=JAVASCRIPT, cache_control=SCRIPT_CACHING)
 
 
-def _health(tenant: Tenant, script: StandaloneScript | None) -> Answer:
-    """200 where scripts can be served; it names the host, so that a probe sees whom it reached."""
-    if script is None:
+def _health(tenant: Tenant, library: Library) -> Answer:
+    """200 where scripts can be served; it names the host, so that a probe sees whom it reached.
+
+    ``refused`` are versions that were to be installed and cannot be served.
+    """
+    if library.script is None:
         return answers.NO_SCRIPT
-    body = msgspec.json.encode({"role": "cdn", "host": tenant.cdn_host})
-    return answers.uncached_json(body)
+    facts = {
+        "role": "cdn",
+        "host": tenant.cdn_host,
+        "refused": [one.version for one in library.refused],
+    }
+    return answers.uncached_json(msgspec.json.encode(facts))

@@ -32,17 +32,21 @@ def install(
 @app.command("list")
 def list_(*, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """The versions that can be served; sources without one of their own get the newest."""
-    from firstparty.cdn.bundles import order_of, read_library  # noqa: PLC0415
+    from firstparty.cdn.bundles import read_library  # noqa: PLC0415
+    from firstparty.cdn.versions import order_of  # noqa: PLC0415
     from firstparty.config.load import load_settings  # noqa: PLC0415
 
     state = load_settings(config).state_directory / "cdn"
     library = read_library(state)
     versions = sorted(library.scripts, key=order_of, reverse=True)
     if as_json:
-        print_json({"versions": versions, "chunks": len(library.bundles)})
+        refused = {one.version: one.reason for one in library.refused}
+        print_json({"versions": versions, "refused": refused, "chunks": len(library.bundles)})
         return
     print_table(
         ("VERSION",),
         ((version,) for version in versions),
         empty="None is installed yet: firstparty library install",
     )
+    for one in library.refused:
+        print_line(f"Refused: {one.reason}")

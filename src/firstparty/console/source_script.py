@@ -5,7 +5,8 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from firstparty.cdn.bundles import list_versions, order_of
+from firstparty.cdn.bundles import list_versions
+from firstparty.cdn.versions import order_of
 from firstparty.console.failures import status_of
 from firstparty.console.pages import redirect, render_page
 from firstparty.console.source_pages import load_source, require_editor, source_values

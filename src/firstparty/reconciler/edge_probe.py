@@ -24,7 +24,12 @@ from firstparty.reconciler.trust import Trust
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=3)
 _MAX_SETTINGS_BYTES: Final = 2 * 1024 * 1024
+_MAX_HEALTH_BYTES: Final = 64 * 1024
 _JSON: Final = frozenset({Check.SETTINGS, Check.MESSAGE})
+
+
+class _Health(msgspec.Struct, frozen=True):
+    refused: tuple[str, ...] = ()
 
 
 class HttpsEdgeProbe:
@@ -54,6 +59,8 @@ class HttpsEdgeProbe:
 def _checks(target: ProbeTarget) -> tuple[Check, ...]:
     if target.is_console:
         return (Check.CONSOLE,)
+    if target.is_default:
+        return (Check.PREFLIGHT, Check.LIBRARY)
     if target.write_key is None:
         return (Check.PREFLIGHT,)
     return (Check.SETTINGS, Check.SCRIPT, Check.PREFLIGHT, Check.MESSAGE)
@@ -79,6 +86,7 @@ async def _ask(
                 status=response.status,
                 content_type=response.headers.get("Content-Type", "")[:80],
                 is_well_formed=check not in _JSON or await _is_json(response),
+                refused=await _read_refused(response) if check is Check.LIBRARY else (),
             )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         return replace(answer, trouble=_describe(error))
@@ -91,6 +99,8 @@ def _request(check: Check, target: ProbeTarget) -> tuple[str, str, dict[str, str
             return "GET", f"/v1/projects/{target.write_key}/settings", {}
         case Check.SCRIPT:
             return "GET", f"/analytics.js/v1/{target.write_key}/analytics.min.js", {}
+        case Check.LIBRARY:
+            return "GET", "/_firstparty/health", {}
         case Check.CONSOLE:
             return "GET", "/healthz", {}
         case Check.PREFLIGHT:
@@ -119,6 +129,14 @@ async def _is_json(response: aiohttp.ClientResponse) -> bool:
     except msgspec.DecodeError:
         return False
     return True
+
+
+async def _read_refused(response: aiohttp.ClientResponse) -> tuple[str, ...]:
+    body = await response.content.read(_MAX_HEALTH_BYTES)
+    try:
+        return msgspec.json.decode(body, type=_Health).refused
+    except msgspec.DecodeError:
+        return ()
 
 
 def _describe(error: Exception) -> str:

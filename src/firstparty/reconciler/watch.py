@@ -12,7 +12,7 @@ from typing import Final
 
 from firstparty.model.findings import Actor, Finding, Severity
 from firstparty.model.observations import Observation, Step
-from firstparty.model.service_domain import CONSOLE_ID
+from firstparty.model.service_domain import CONSOLE_ID, DEFAULT_HOSTS_ID
 from firstparty.model.status import CertificateStatus, DnsStatus, ProbeStatus
 from firstparty.reconciler import caa_check, issuance_findings
 from firstparty.reconciler.case import Case
@@ -39,6 +39,7 @@ _EXPECTED: Final = {
     Check.SETTINGS: ("the settings", "application/json"),
     Check.SCRIPT: ("the script", "javascript"),
     Check.CONSOLE: ("the console", "application/json"),
+    Check.LIBRARY: ("its health", ""),
     Check.PREFLIGHT: ("a preflight", ""),
     Check.MESSAGE: ("the test message", "application/json"),
 }
@@ -52,6 +53,7 @@ async def ask_hosts(case: Case, edge: EdgeProbe) -> HostsAnswer:
             api_host=case.domain.api_host,
             write_key=case.write_key,
             is_console=case.domain.id == CONSOLE_ID,
+            is_default=case.domain.id == DEFAULT_HOSTS_ID,
         )
     )
 
@@ -76,6 +78,22 @@ def judge_hosts(answer: HostsAnswer, *, has_been_live: bool) -> tuple[Finding, .
     return tuple(findings.values())
 
 
+def judge_library(answer: HostsAnswer) -> tuple[Finding, ...]:
+    """The versions of Analytics.js that an edge could not install: one finding for all."""
+    refused = sorted({version for one in answer.answers for version in one.refused})
+    if not refused:
+        return ()
+    return (
+        Finding(
+            code="library-refused",
+            sentence=f"Analytics.js {', '.join(refused)} cannot be served first-party and was not "
+            "installed: the version before goes on being served. firstparty library list says why.",
+            acts=Actor.OPERATOR,
+            severity=Severity.WARNING,
+        ),
+    )
+
+
 def _fault(answer: HostAnswer, severity: Severity) -> Finding | None:
     what, content_type = _EXPECTED[answer.check]
     if answer.trouble is not None:
@@ -93,7 +111,8 @@ def _fault(answer: HostAnswer, severity: Severity) -> Finding | None:
     )
     # A source over its rate limit is its owner's rule at work.
     is_limited = answer.check is Check.MESSAGE and answer.status == HTTPStatus.TOO_MANY_REQUESTS
-    if is_right or is_limited:
+    # An edge without Analytics.js says so by its health, and serves everything else.
+    if is_right or is_limited or answer.check is Check.LIBRARY:
         return None
     if answer.check is Check.MESSAGE and answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return Finding(
@@ -175,7 +194,13 @@ def judge_watch(case: Case, records: Judgement, hosts: HostsAnswer, *, now: date
     observation = observe(
         before,
         at=now,
-        findings=(*records.findings, *faults, *judge_expiry(case, now=now), *_kept(case)),
+        findings=(
+            *records.findings,
+            *faults,
+            *judge_expiry(case, now=now),
+            *judge_library(hosts),
+            *_kept(case),
+        ),
         tries=tries,
         facts={**facts, "seen": records.seen},
         dns=seen.dns,

@@ -253,6 +253,14 @@ def list_collectors(
             return list(collect_ingest(here.ingest_figures))
 
         collectors.append(collect_requests)
+    if Role.CDN in roles:
+        from firstparty.serve.metrics.cdn import collect_cdn
+
+        async def collect_library() -> list[Sample]:
+            state = here.settings.state_directory / "cdn"
+            return list(collect_cdn(state))
+
+        collectors.append(collect_library)
     if Role.FORWARD in roles:
         from firstparty.serve.metrics.forward import collect_forward
 

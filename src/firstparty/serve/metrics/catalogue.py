@@ -134,6 +134,12 @@ INGEST_HELD: Final = Metric(
     help="Requests that wait to be stored, in bytes; at 64 MiB more of them get 503.",
     told_by="ingest",
 )
+LIBRARY_REFUSED: Final = Metric(
+    name="firstparty_library_refused",
+    kind="gauge",
+    help="Versions of Analytics.js that cannot be served first-party and were not installed.",
+    told_by="cdn",
+)
 LOG_ROOM: Final = Metric(
     name="firstparty_log_room_bytes",
     kind="gauge",
@@ -173,6 +179,7 @@ METRICS: Final = (
     INGEST_PRIVACY_DROPPED,
     INGEST_CONNECTIONS,
     INGEST_HELD,
+    LIBRARY_REFUSED,
     LOG_ROOM,
     LOG_GROWTH,
     LOG_WANTED,
