@@ -55,7 +55,8 @@ end
 """
 
 # What a stranger may say about who he is and what he asked for; Envoy's own are set afterwards.
-_CLAIMED: Final = (
+# These are dropped by the route; those that Envoy itself listens to, by their prefixes, at once.
+CLAIMS: Final = (
     "forwarded",
     "x-real-ip",
     "x-client-ip",
@@ -163,7 +164,6 @@ def _mutate_early(*, is_secure: bool, keeps_claims: bool) -> dict[str, Any]:
     kept.append(_put(_claims_header(keeps_claims=keeps_claims), "%REQ(x-forwarded-for)%"))
     if is_secure:
         kept.append(_put(ASKED, pair_asked("%REQUESTED_SERVER_NAME%", "%REQ(:AUTHORITY)%")))
-    exact = [{"remove": header} for header in _CLAIMED]
     prefixes = [
         {"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in _CLAIMED_PREFIXES
     ]
@@ -171,7 +171,7 @@ def _mutate_early(*, is_secure: bool, keeps_claims: bool) -> dict[str, Any]:
         "name": "claims",
         "typed_config": {
             "@type": EXTENSION + "http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": kept + exact + prefixes,
+            "mutations": kept + prefixes,
         },
     }
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
-from firstparty.edge.connection import ASKED, CAME, CHECK, GATE_FILTER, pair_asked
+from firstparty.edge.connection import ASKED, CAME, CHECK, CLAIMS, GATE_FILTER, pair_asked
 from firstparty.edge.hot import MAX_BODY_BYTES, Hot
 from firstparty.edge.hot_routes import build_hot_routes
 from firstparty.edge.protobuf import encode
@@ -195,7 +195,7 @@ def _route_configuration(
                 {"header": {"key": header, "value": peer}, "append_action": OVERWRITE}
                 for header in ("x-real-ip", "x-forwarded-for")
             ],
-            "request_headers_to_remove": (ASKED, CAME),
+            "request_headers_to_remove": (ASKED, CAME, *CLAIMS),
             **more,
         },
         ROUTE_CONFIGURATION,
