@@ -1,18 +1,18 @@
 """A doctor that looks at nothing outside: two checks, the second of which never ends in time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 from firstparty.doctor.checks import Check, Found, Verdict
 from firstparty.errors import Refused
 
 
-async def _is_well() -> AsyncIterator[Found]:
+async def _is_well() -> AsyncGenerator[Found, None]:
     yield Found(verdict=Verdict.PASS, sentence="All is well.")
 
 
-async def _says_one_thing_and_hangs() -> AsyncIterator[Found]:
+async def _says_one_thing_and_hangs() -> AsyncGenerator[Found, None]:
     yield Found(verdict=Verdict.WARN, sentence="Something is odd.", code="odd", fix="Look again.")
     await asyncio.sleep(60)
 
@@ -33,8 +33,10 @@ class FakeDoctor:
         )
         return checks if with_message else checks[:1]
 
-    def list_address_checks(self, address: str, *, workspace_id: str) -> tuple[Check, ...]:
-        del workspace_id
+    def list_address_checks(
+        self, address: str, *, workspace_id: str, with_browser: bool
+    ) -> tuple[Check, ...]:
+        del workspace_id, with_browser
         if "://" not in address:
             raise Refused("bad-address", f"{address!r} is no address.", field="url")
         return self.list_domain_checks("", with_message=True)

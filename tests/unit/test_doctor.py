@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ async def test_a_check_that_hangs_could_not_check_and_what_it_said_before_stays(
 async def test_a_quick_check_is_told_before_a_slow_one_is_done() -> None:
     is_told = asyncio.Event()
 
-    async def wait() -> AsyncIterator[Found]:
+    async def wait() -> AsyncGenerator[Found, None]:
         await is_told.wait()
         yield Found(verdict=Verdict.PASS, sentence="late")
 
@@ -55,7 +55,7 @@ async def test_a_quick_check_is_told_before_a_slow_one_is_done() -> None:
 
 
 async def test_a_broken_check_hides_no_other() -> None:
-    async def break_down() -> AsyncIterator[Found]:
+    async def break_down() -> AsyncGenerator[Found, None]:
         raise RuntimeError("a bug")
         yield
 
@@ -73,7 +73,7 @@ async def test_a_broken_check_hides_no_other() -> None:
 async def test_leaving_early_ends_the_checks() -> None:
     ended = asyncio.Event()
 
-    async def wait() -> AsyncIterator[Found]:
+    async def wait() -> AsyncGenerator[Found, None]:
         yield Found(verdict=Verdict.PASS, sentence="first")
         try:
             await asyncio.sleep(60)

@@ -58,10 +58,15 @@ def _choose_address_checks(
         ),
     ],
     workspace: ChosenWorkspace = None,
+    *,
+    browser: Annotated[
+        bool,
+        Query(description="Open the page in a headless Chromium too, which takes half a minute"),
+    ] = False,
 ) -> Sequence[Check]:
     home = here.choose_workspace(workspace).id
     require_role(here.caller, home, Role.EDITOR, kind="workspace", identifier=home)
-    return _find_doctor(request).list_address_checks(url, workspace_id=home)
+    return _find_doctor(request).list_address_checks(url, workspace_id=home, with_browser=browser)
 
 
 async def _take_slot(request: Request) -> AsyncIterator[None]:
@@ -115,6 +120,8 @@ def describe_result(result: Result) -> dict[str, object]:
         "code": result.found.code,
         "sentence": result.found.sentence,
         "fix": result.found.fix,
+        "evidence": result.found.evidence,
+        "lines": result.found.lines,
         "after_ms": round(result.after / timedelta(milliseconds=1)),
     }
 

@@ -22,6 +22,9 @@ def doctor(
     message: Annotated[
         bool, typer.Option("--message", help="Send a test message too; it goes upstream.")
     ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Open the page in a headless Chromium too.")
+    ] = False,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> int:
@@ -32,7 +35,7 @@ def doctor(
     """
     client = Client.of_environment()
     status = "pass"
-    for event in _ask(client, what, workspace, message=message):
+    for event in _ask(client, what, workspace, message=message, browser=browser):
         if as_json:
             print_json_line(event)
         elif "check" in event:
@@ -43,9 +46,12 @@ def doctor(
     return _CODES.get(status, ExitCode.GOOD)
 
 
-def _ask(client: Client, what: str, workspace: str | None, *, message: bool) -> Any:
+def _ask(client: Client, what: str, workspace: str | None, *, message: bool, browser: bool) -> Any:
     if "://" in what:
-        return client.stream("doctor", url=what, workspace=workspace or client.workspace)
+        home = workspace or client.workspace
+        return client.stream(
+            "doctor", url=what, workspace=home, browser="true" if browser else None
+        )
     domain = find_domain(client, what, workspace)
     return client.stream("domains", domain["id"], "doctor", message="true" if message else None)
 
@@ -55,3 +61,7 @@ def _print_result(event: dict[str, Any]) -> None:
     print_line(f"{verdict:7}  {event['check']:12}  {event['sentence']}", style=_STYLES[verdict])
     if event["fix"]:
         print_line(f"         {'':12}  fix: {event['fix']}")
+    for line in event["lines"]:
+        print_line(f"         {'':12}    {line}")
+    for line in event["evidence"]:
+        print_line(f"         {'':12}  seen: {line}", style="dim")

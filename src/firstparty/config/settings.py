@@ -175,6 +175,13 @@ class ResolverSettings(Group, frozen=True, kw_only=True):
     public: tuple[str, ...] = ("1.1.1.1:53", "8.8.8.8:53", "9.9.9.9:53")
 
 
+class SiteCheckSettings(Group, frozen=True, kw_only=True):
+    """How sites' pages are opened in a browser."""
+
+    chromium: str = ""
+    allow_private: bool = False
+
+
 class LimitSettings(Group, frozen=True, kw_only=True):
     """A CA's published limits, such as ``50/7d``; empty: none. By default Let's Encrypt's."""
 
@@ -249,6 +256,7 @@ class Settings(Group, frozen=True, kw_only=True):
     metrics: MetricsSettings = msgspec.field(default_factory=MetricsSettings)
     alerts: AlertsSettings = msgspec.field(default_factory=AlertsSettings)
     resolver: ResolverSettings = msgspec.field(default_factory=ResolverSettings)
+    site_check: SiteCheckSettings = msgspec.field(default_factory=SiteCheckSettings)
     certificates: CertificatesSettings = msgspec.field(default_factory=CertificatesSettings)
     processes: ProcessesSettings = msgspec.field(default_factory=ProcessesSettings)
 

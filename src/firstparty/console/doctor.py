@@ -61,7 +61,9 @@ def examine_address(visit: Visit) -> Response:
     require_role(visit.caller, workspace_id, Role.EDITOR, kind="workspace", identifier=workspace_id)
     try:
         checks = _find_doctor(visit).list_address_checks(
-            visit.form.text("url").strip(), workspace_id=workspace_id
+            visit.form.text("url").strip(),
+            workspace_id=workspace_id,
+            with_browser=visit.form.text("browser") == "yes",
         )
     except (NotFound, Forbidden):
         raise

@@ -47,6 +47,12 @@ def list_device_mode(settings: Mapping[str, Any]) -> tuple[DeviceModeDestination
     )
 
 
+@cache
+def list_vendor_hosts() -> frozenset[str]:
+    """Every host of our table that some destination's own code talks to."""
+    return frozenset(host for one in _load_table().vendors.values() for host in one.hosts)
+
+
 def _list_classic(settings: Mapping[str, Any]) -> Iterator[str]:
     integrations = _object(settings.get("integrations"))
     unbundled = _list(_object(integrations.get(_SEGMENT)).get("unbundledIntegrations"))

@@ -1,6 +1,6 @@
 """What a check is, and what it finds. Which checks there are is for ``serve`` to say."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -20,15 +20,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One thing that a check found. ``fix`` says what to change; empty where nothing is to be."""
+    """One thing that a check found. ``fix`` says what to change; empty where nothing is to be.
+
+    ``evidence`` is what it rests on, ``lines`` what to put somewhere as it is; a line each.
+    """
 
     verdict: Verdict
     sentence: str
     code: str = ""
     fix: str = ""
+    evidence: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
-Look = Callable[[], AsyncIterator[Found]]
+Look = Callable[[], AsyncGenerator[Found, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +63,12 @@ class Doctor(Protocol):
         """The checks of a domain that exists; ``with_message``: a test message is sent."""
         ...
 
-    def list_address_checks(self, address: str, *, workspace_id: str) -> Sequence[Check]:
+    def list_address_checks(
+        self, address: str, *, workspace_id: str, with_browser: bool
+    ) -> Sequence[Check]:
         """The checks of a site's page or a proxy, for somebody of this workspace.
+
+        ``with_browser``: the page is opened in one, too.
 
         Raises Refused for what is no address.
         """

@@ -1,7 +1,8 @@
 """Runs checks at the same time, each within its own deadline, and tells results as they come."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Final
 
@@ -23,9 +24,12 @@ async def examine(checks: Sequence[Check]) -> AsyncGenerator[Result, None]:
     results: asyncio.Queue[Result | None] = asyncio.Queue(_MAX_WAITING)
 
     async def run(check: Check) -> None:
-        async for found in _look(check):
-            after = timedelta(seconds=clock() - start)
-            await results.put(Result(check=check.name, title=check.title, found=found, after=after))
+        # Whoever leaves early must not leave a check half way: it may hold a browser.
+        async with aclosing(_look(check)) as told:
+            async for found in told:
+                after = timedelta(seconds=clock() - start)
+                result = Result(check=check.name, title=check.title, found=found, after=after)
+                await results.put(result)
 
     async def run_all() -> None:
         async with asyncio.TaskGroup() as group:
@@ -42,10 +46,13 @@ async def examine(checks: Sequence[Check]) -> AsyncGenerator[Result, None]:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def _look(check: Check) -> AsyncIterator[Found]:
+async def _look(check: Check) -> AsyncGenerator[Found, None]:
     try:
-        async with asyncio.timeout(check.deadline.total_seconds()):
-            async for found in check.look():
+        async with (
+            asyncio.timeout(check.deadline.total_seconds()),
+            aclosing(check.look()) as looked,
+        ):
+            async for found in looked:
                 yield found
     except TimeoutError:
         yield Found(

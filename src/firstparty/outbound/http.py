@@ -23,8 +23,8 @@ from firstparty.outbound.addresses import is_public, parse_host
 MAX_BODY_BYTES: Final = 1024 * 1024
 _HTTPS_PORT: Final = 443
 _HTTP_PORT: Final = 80
-_READ_BYTES: Final = 64 * 1024
-_MAX_HEAD_BYTES: Final = 32 * 1024
+READ_BYTES: Final = 64 * 1024
+MAX_HEAD_BYTES: Final = 32 * 1024
 _MAX_ADDRESSES: Final = 4  # tried of one host
 
 Resolve = Callable[[str], Awaitable[tuple[str, ...]]]
@@ -160,11 +160,14 @@ class SafeClient:
             return Unreached(failure=Failure.NOT_PUBLIC, detail=detail)
         return found[:_MAX_ADDRESSES]
 
-    async def _ask(self, request: Request, addresses: tuple[str, ...]) -> Response | Unreached:
+    async def connect(
+        self, request: Request, addresses: tuple[str, ...]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | Unreached:
+        """A connection for this request to one of these addresses, the first that takes it."""
         refused = Unreached(failure=Failure.NO_CONNECTION, detail="no address")
         for address in addresses:
             try:
-                reader, writer = await asyncio.open_connection(
+                return await asyncio.open_connection(
                     address,
                     request.port,
                     ssl=self._tls if request.is_tls else None,
@@ -180,14 +183,19 @@ class SafeClient:
                 reason = error.strerror or type(error).__name__
                 detail = f"{address} port {request.port}: {reason}"
                 refused = Unreached(failure=Failure.NO_CONNECTION, detail=detail)
-                continue
-            try:
-                return await _exchange(request, reader, writer)
-            except (h11.ProtocolError, OSError, EOFError) as error:
-                return Unreached(failure=Failure.BROKEN, detail=str(error) or type(error).__name__)
-            finally:
-                writer.transport.abort()
         return refused
+
+    async def _ask(self, request: Request, addresses: tuple[str, ...]) -> Response | Unreached:
+        connected = await self.connect(request, addresses)
+        if isinstance(connected, Unreached):
+            return connected
+        reader, writer = connected
+        try:
+            return await _exchange(request, reader, writer)
+        except (h11.ProtocolError, OSError, EOFError) as error:
+            return Unreached(failure=Failure.BROKEN, detail=str(error) or type(error).__name__)
+        finally:
+            writer.transport.abort()
 
 
 def build_authority(host: str, port: int, *, standard: int = _HTTPS_PORT) -> str:
@@ -206,14 +214,14 @@ async def resolve_by_system(host: str) -> tuple[str, ...]:
 async def _exchange(
     request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> Response:
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-    writer.write(_build(connection, request))
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+    writer.write(build_message(connection, request))
     head: h11.Response | None = None
     body = bytearray()
     while len(body) < MAX_BODY_BYTES:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(_READ_BYTES))
+            connection.receive_data(await reader.read(READ_BYTES))
         elif isinstance(event, h11.Response):
             head = event
         elif isinstance(event, h11.Data):
@@ -231,7 +239,8 @@ async def _exchange(
     )
 
 
-def _build(connection: h11.Connection, request: Request) -> bytes:
+def build_message(connection: h11.Connection, request: Request) -> bytes:
+    """The bytes of a request that is the only one of its connection."""
     headers = [("Host", request.authority), ("Connection", "close"), *request.headers]
     if request.body or request.method == "POST":
         headers.append(("Content-Length", str(len(request.body))))

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -24,7 +24,9 @@ from firstparty.reconciler.public_dns import build_public_dns
 from firstparty.reconciler.serve import build_service, build_trust
 from firstparty.reconciler.verification import ask_owners_dns
 from firstparty.reconciler.watch import ask_hosts, judge_hosts
+from firstparty.serve.browser_doctor import build_browser_check
 from firstparty.serve.site_doctor import list_site_checks
+from firstparty.sitecheck.check import Queue
 from firstparty.spool.room import Room, ask_room
 from firstparty.store.engine import Store
 
@@ -44,12 +46,31 @@ class InstalledDoctor:
         self._dns = build_public_dns(settings)
         self._service = build_service(settings)
         self._trust = build_trust(settings)
+        self._queue = Queue()
         self._edges = tuple(parse_address(one, key="edge.probe") for one in settings.edge.probe)
 
-    def list_address_checks(self, address: str, *, workspace_id: str) -> tuple[Check, ...]:
+    def list_address_checks(
+        self, address: str, *, workspace_id: str, with_browser: bool
+    ) -> tuple[Check, ...]:
         """See Doctor."""
-        return list_site_checks(
-            address, workspace_id=workspace_id, store=self._store, settings=self._settings
+        checks = list_site_checks(
+            address,
+            workspace_id=workspace_id,
+            store=self._store,
+            settings=self._settings,
+            is_run=with_browser,
+        )
+        if not with_browser:
+            return checks
+        return (
+            *checks,
+            build_browser_check(
+                address,
+                workspace_id=workspace_id,
+                store=self._store,
+                settings=self._settings,
+                queue=self._queue,
+            ),
         )
 
     def list_domain_checks(self, domain_id: str, *, with_message: bool) -> tuple[Check, ...]:
@@ -224,7 +245,7 @@ def _refused_message(host: str, why: str) -> Found:
 
 
 def _look(look: LookAtCase, case: Case) -> Look:
-    async def run() -> AsyncIterator[Found]:
+    async def run() -> AsyncGenerator[Found, None]:
         for found in await look(case):
             yield found
 

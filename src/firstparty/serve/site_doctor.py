@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,9 +34,12 @@ _VERDICTS: Final = {
 
 
 def list_site_checks(
-    address: str, *, workspace_id: str, store: Store, settings: Settings
+    address: str, *, workspace_id: str, store: Store, settings: Settings, is_run: bool
 ) -> tuple[Check, ...]:
-    """Checks of this address, at public addresses only; raises Refused for what is none."""
+    """Checks of this address, at public addresses only; raises Refused for what is none.
+
+    ``is_run``: a browser opens the page as well, and has the last word on what is not in its HTML.
+    """
     url = urlsplit(address if "://" in address else f"https://{address}")
     target = parse_target(cdn=f"{url.scheme}://{url.netloc}", api=None)
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -52,13 +55,14 @@ def list_site_checks(
 
     site = _Site(request)
 
-    async def look_at_page() -> AsyncIterator[Found]:
+    async def look_at_page() -> AsyncGenerator[Found, None]:
         answer = await site.fetch()
-        views = await asyncio.to_thread(_list_views, store, settings, workspace_id)
+        views = await asyncio.to_thread(list_views, store, settings, workspace_id)
         for found in judge_site(answer, views, page=address):
-            yield found
+            if not (is_run and found.code == "snippet-missing"):
+                yield found
 
-    async def look_at_proxy() -> AsyncIterator[Found]:
+    async def look_at_proxy() -> AsyncGenerator[Found, None]:
         if _is_page(await site.fetch()):
             return  # a site, not a proxy of the CDN
         queue: asyncio.Queue[Result] = asyncio.Queue()
@@ -172,7 +176,8 @@ def judge_policy(view: SourceView, answer: Response, seen: Seen, *, page: str) -
     )
 
 
-def _list_views(store: Store, settings: Settings, workspace_id: str) -> list[SourceView]:
+def list_views(store: Store, settings: Settings, workspace_id: str) -> list[SourceView]:
+    """The javascript sources of a workspace, the first two hundred."""
     views = list_sources(
         store, SYSTEM, workspace_id=workspace_id, rules=build_rules(settings), limit=_MAX_SOURCES
     )

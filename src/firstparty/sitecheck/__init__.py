@@ -1,0 +1,1 @@
+"""Opens a site's page in a headless Chromium and says what became of its analytics."""
