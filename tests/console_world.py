@@ -23,6 +23,7 @@ from firstparty.control.rules import build_rules
 from firstparty.control.sources import SourceRequest, add_source
 from firstparty.control.views import DomainView
 from firstparty.control.workspaces import add_workspace
+from firstparty.doctor.checks import Doctor
 from firstparty.model.observations import Observation
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, Source, SourceType, Workspace
@@ -107,6 +108,7 @@ async def running_console(
     resolvers: tuple[str, ...] = ("127.0.0.1:9",),
     log_url: str = "",
     client: SafeClient | None = None,
+    doctor: Doctor | None = None,
 ) -> AsyncIterator[ConsoleWorld]:
     store = Store(f"sqlite:///{folder / 'store.db'}")
     with store.write() as connection:
@@ -127,6 +129,7 @@ async def running_console(
             store=store,
             settings=settings,
             sealer=Sealer(bytes(32)),
+            doctor_in_use=doctor,
             open_client=lambda: client or SafeClient(allow_private=False),
         )
         server = uvicorn.Server(

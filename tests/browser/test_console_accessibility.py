@@ -28,6 +28,7 @@ from firstparty.spool.traffic import (
 from firstparty.store.sealing import Sealer
 from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
+from tests.fakes.doctor import FakeDoctor
 from tests.fakes.pairs import a_pair
 from tests.nats_server import NatsServer
 
@@ -46,7 +47,7 @@ pytestmark = [
 async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
     server = NatsServer(tmp_path, max_bytes=2 * 1024**3)
     await server.start()
-    async with running_console(tmp_path, log_url=server.url) as world:
+    async with running_console(tmp_path, log_url=server.url, doctor=FakeDoctor()) as world:
         yield world
     await server.stop()
 
@@ -74,9 +75,16 @@ async def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_the_scree
         await page.get_by_role("button", name="Add the domain").click()
         await expect(page.locator("#name-wrong")).to_be_visible()
         found["error"] = await look(page)
+        await page.goto(f"/workspaces/{shop.id}/page-check")
+        await page.get_by_label("Address of the page").fill("https://www.shop.test/")
+        await page.get_by_label("Also open it in a browser").check()
+        await page.get_by_role("button", name="Look").click()
+        await expect(page.get_by_text("Something needs attention.")).to_be_visible()
+        await expect(page.get_by_text("+ https://evs.cdp.shop.test/")).to_be_visible()
+        found["results"] = await look(page)
 
     assert {path: problems for path, problems in found.items() if problems} == {}
-    assert len(found) == len(paths) + 2
+    assert len(found) == len(paths) + 3
 
 
 def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str]:

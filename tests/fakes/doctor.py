@@ -17,6 +17,19 @@ async def _says_one_thing_and_hangs() -> AsyncGenerator[Found, None]:
     await asyncio.sleep(60)
 
 
+async def _sees_an_old_snippet() -> AsyncGenerator[Found, None]:
+    new = "https://evs.cdp.shop.test/mU51AcorMiom6E8j2m1UJi/go18rexsDtdqGBkYKzwMq.min.js"
+    old = "https://cdn.segment.com/analytics.js/v1/WKSHOPWEBWKSHOPWEBWKSHOPWEB/analytics.min.js"
+    yield Found(
+        verdict=Verdict.WARN,
+        sentence="The script of Web shop is loaded from cdn.segment.com.",
+        code="snippet-old-host",
+        fix="In the snippet, change the script's address.",
+        evidence=(f"GET {old}: 200",),
+        lines=(f"- {old}", f"+ {new}"),
+    )
+
+
 class FakeDoctor:
     """See ``doctor.checks.Doctor``."""
 
@@ -36,7 +49,14 @@ class FakeDoctor:
     def list_address_checks(
         self, address: str, *, workspace_id: str, with_browser: bool
     ) -> tuple[Check, ...]:
-        del workspace_id, with_browser
+        del workspace_id
         if "://" not in address:
             raise Refused("bad-address", f"{address!r} is no address.", field="url")
-        return self.list_domain_checks("", with_message=True)
+        checks = self.list_domain_checks("", with_message=True)
+        browser = Check(
+            name="browser",
+            title="the page in a browser",
+            deadline=timedelta(minutes=1),
+            look=_sees_an_old_snippet,
+        )
+        return (*checks, browser) if with_browser else checks
