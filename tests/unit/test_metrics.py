@@ -5,9 +5,11 @@ from pathlib import Path
 import yaml
 from sqlalchemy import update
 
+from firstparty.counts import Counts
 from firstparty.model.status import Intent
 from firstparty.serve.metrics.catalogue import DOMAINS, EVENTS, METRICS
 from firstparty.serve.metrics.control import _collect_store
+from firstparty.serve.metrics.counts import collect_counts
 from firstparty.serve.metrics.process import collect_process, count_events
 from firstparty.serve.metrics.text import Sample, merge, render
 from firstparty.store import tables
@@ -65,6 +67,26 @@ def test_events_of_the_log_are_counted_by_name() -> None:
 
     assert counted["metrics.tested", "warning"] == 2
     assert {one.metric.name for one in collect_process()} < NAMES
+
+
+def test_what_a_role_counts_is_told_and_what_it_could_count_is_told_as_zero() -> None:
+    counts = Counts()
+    counts.add("forward_requests_total", "delivered", by=3)
+    counts.read_by(lambda: [(("forward_queue_bytes", ()), 7)])
+    told = {
+        (one.metric.name, *one.labels.values()): one.value
+        for one in collect_counts(counts, ["forward"])
+    }
+
+    assert told["firstparty_forward_requests_total", "delivered"] == 3
+    assert told["firstparty_forward_requests_total", "dead"] == 0
+    assert told["firstparty_forward_queue_bytes",] == 7
+    assert not any(name.startswith("firstparty_dns") for name, *_ in told)
+
+
+def test_what_is_told_as_zero_has_a_value_for_each_label() -> None:
+    for metric in METRICS:
+        assert {len(labels) for labels in metric.from_start} <= {len(metric.labels)}
 
 
 def test_domains_are_counted_by_status_and_the_longest_overdue_told(tmp_path: Path) -> None:

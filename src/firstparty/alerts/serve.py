@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from firstparty.alerts.plan import KEPT, plan_alerts
 from firstparty.alerts.send import Attempt, Sender
+from firstparty.counts import Counts
 from firstparty.model.alerts import Alert, AlertState, Channel
 from firstparty.store import alerts, channels
 from firstparty.store.engine import Store
@@ -41,6 +42,7 @@ async def serve_alerts(
     sender: Sender,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     poll_seconds: float = _POLL_SECONDS,
+    counts: Counts | None = None,
 ) -> None:
     """Tell until cancelled. Several may run on one store: each alert is leased."""
     is_reachable = True
@@ -48,7 +50,12 @@ async def serve_alerts(
         may_digest = look % _LOOKS_A_DIGEST == 0
         try:
             await tell_once(
-                store=store, sealer=sealer, sender=sender, now=clock(), may_digest=may_digest
+                store=store,
+                sealer=sealer,
+                sender=sender,
+                now=clock(),
+                may_digest=may_digest,
+                counts=counts,
             )
             is_reachable = True
         except SQLAlchemyError as error:
@@ -59,7 +66,13 @@ async def serve_alerts(
 
 
 async def tell_once(
-    *, store: Store, sealer: Sealer, sender: Sender, now: datetime, may_digest: bool = False
+    *,
+    store: Store,
+    sealer: Sealer,
+    sender: Sender,
+    now: datetime,
+    may_digest: bool = False,
+    counts: Counts | None = None,
 ) -> int:
     """Plan what is new and try what is due; how many tries that was.
 
@@ -68,7 +81,7 @@ async def tell_once(
     due = await asyncio.to_thread(_plan, store, sealer, now, may_digest)
     async with asyncio.TaskGroup() as group:
         for alert, channel in due:
-            group.create_task(_try(store, sender, alert, channel, now))
+            group.create_task(_try(store, sender, alert, channel, now, counts or Counts()))
     return len(due)
 
 
@@ -89,10 +102,13 @@ def _plan(
     return [(one, known[one.channel_id]) for one in taken]
 
 
-async def _try(store: Store, sender: Sender, alert: Alert, channel: Channel, now: datetime) -> None:
+async def _try(
+    store: Store, sender: Sender, alert: Alert, channel: Channel, now: datetime, counts: Counts
+) -> None:
     attempt = await sender.send(channel, alert, now=now)
     state, due_at = decide(attempt, tries=alert.tries, now=now)
     await asyncio.to_thread(_save, store, alert, attempt, state, due_at, now)
+    counts.add("alert_tries_total", channel.kind, state)
     _LOG.info("alert.tried", channel=channel.id, alert=alert.id, state=state, tries=alert.tries)
 
 

@@ -22,6 +22,7 @@ from firstparty.cdn.bundles import Library, list_seen, open_library, read_librar
 from firstparty.cdn.directory import TOPICS, Directory
 from firstparty.cdn.host import CACHE_BYTES, CdnHost
 from firstparty.cdn.mirror import Clock, open_mirror
+from firstparty.counts import Counts
 from firstparty.store.follow import FeedSnapshot, follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
@@ -49,6 +50,7 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
     https_port: int,
     log_url: str,
     clock: Clock = utc_now,
+    counts: Counts | None = None,
 ) -> None:
     """Serve CDN hosts on ``listener`` until cancelled.
 
@@ -57,7 +59,7 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
     upstream CDN has; ``https_port`` the edge's
     port as the public sees it; ``log_url`` the NATS server that meters of draining domains are
     told to. Without any good package the role runs, and answers 503 for
-    scripts alone.
+    scripts alone. ``counts`` are kept meanwhile.
     """
     library = await asyncio.to_thread(open_library, packages, state)
     directory = Directory(https_port=https_port)
@@ -66,9 +68,12 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
     await asyncio.to_thread(last_good.load)
     directory.apply(sorted(last_good.entries.values(), key=lambda entry: entry.revision))
     assets = AssetCache(max_bytes=CACHE_BYTES)
+    counts = counts or Counts()
+    counts.read_by(lambda: [(("cdn_cache_bytes", ()), assets.size)])
+    note = partial(_note_revision, counts)
     async with open_mirror(state / "mirror", assets, clock=clock) as mirror:
         cdn = CdnHost(directory, library, mirror, assets)
-        async with _listening(listener, cdn):
+        async with _listening(listener, cdn, counts):
             Log("cdn").info(
                 "cdn.serving",
                 script=library.script.version if library.script else None,
@@ -77,7 +82,7 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(directory.meters.report(log_url))
                 tasks.create_task(_follow_library(state, library, cdn))
-                tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
+                tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply, note=note))
 
 
 async def _follow_library(state: Path, library: Library, cdn: CdnHost) -> None:
@@ -95,9 +100,9 @@ async def _follow_library(state: Path, library: Library, cdn: CdnHost) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _listening(listener: socket.socket, cdn: CdnHost) -> AsyncIterator[None]:
+async def _listening(listener: socket.socket, cdn: CdnHost, counts: Counts) -> AsyncIterator[None]:
     server = web.Server(
-        partial(_handle, cdn),
+        partial(_handle, cdn, counts),
         access_log=None,  # addresses of visitors
         logger=_silent_logger(),
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
@@ -113,7 +118,11 @@ async def _listening(listener: socket.socket, cdn: CdnHost) -> AsyncIterator[Non
         await runner.cleanup()
 
 
-async def _handle(cdn: CdnHost, request: web.BaseRequest) -> web.StreamResponse:
+def _note_revision(counts: Counts, revision: int) -> None:
+    counts.set("feed_revision", revision, "cdn")
+
+
+async def _handle(cdn: CdnHost, counts: Counts, request: web.BaseRequest) -> web.StreamResponse:
     try:
         answer = await cdn.answer(
             method=request.method,
@@ -124,6 +133,7 @@ async def _handle(cdn: CdnHost, request: web.BaseRequest) -> web.StreamResponse:
     except Exception:  # noqa: BLE001 - the rim: one request fails, logged, and the others go on
         Log("cdn").exception("cdn.request_failed")
         answer = answers.FAILED
+    counts.add("cdn_answers_total", str(answer.status))
     return web.Response(
         status=answer.status,
         headers=[*answers.COMMON_HEADERS, *answer.headers],

@@ -9,11 +9,13 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 
+from firstparty.counts import Counts, Key
 from firstparty.edge import xds
 from firstparty.edge.challenges import serve_challenges
 from firstparty.edge.hot import Hot, keep_hot
@@ -40,7 +42,7 @@ _OPTIONS: Final = (
 _log: Final = Log("edge")
 
 
-async def serve_ads(
+async def serve_ads(  # noqa: PLR0913 - each is something that it stands on
     *,
     ads_socket: Path,
     http_listener: socket.socket,
@@ -49,28 +51,36 @@ async def serve_ads(
     sealer: Sealer,
     https_port: int = STANDARD_HTTPS_PORT,
     cdn_socket: Path | None = None,
+    counts: Counts | None = None,
 ) -> None:
     """Serve Envoy on ``ads_socket`` and http-01 tokens on ``http_listener``, until cancelled.
 
     ``ads_socket`` is made here (its folder too, mode 0700), since it carries private keys;
     ``http_listener`` is bound and listening. ``snapshot`` is this role's copy of the feed.
     ``sealer`` opens certificate keys. ``https_port`` is the port that visitors use. At
-    ``cdn_socket`` is asked what Envoy may answer by itself; without it that is nothing.
+    ``cdn_socket`` is asked what Envoy may answer by itself; without it that is nothing. ``counts``
+    are kept meanwhile.
     """
     resources = Resources(sealer, https_port=https_port)
-    service = _Service(resources)
+    counts = counts or Counts()
+    note = partial(_note_revision, counts)
+    service = _Service(resources, counts)
     with contextlib.closing(http_listener):
         # Who knows nothing yet must stay silent: "no such name" makes Envoy drop what it has.
         service.apply(await _load_first(feed, snapshot))
         server = await _start(ads_socket, service)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow_feed(feed, TOPICS, snapshot, service.apply))
+                tasks.create_task(follow_feed(feed, TOPICS, snapshot, service.apply, note=note))
                 tasks.create_task(serve_challenges(http_listener, resources))
                 if cdn_socket is not None:
                     tasks.create_task(keep_hot(cdn_socket, resources.list_hot, service.take_hot))
         finally:
             await server.stop(grace=None)
+
+
+def _note_revision(counts: Counts, revision: int) -> None:
+    counts.set("feed_revision", revision, "ads")
 
 
 async def _load_first(feed: FeedReader, file: Path) -> list[FeedEntry]:
@@ -115,9 +125,18 @@ async def _start(ads_socket: Path, service: "_Service") -> grpc.aio.Server:
 class _Service(grpc.GenericRpcHandler):  # type: ignore[misc]
     """The one method of the discovery service, and the streams that are open."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, counts: Counts) -> None:
         self._resources = resources
+        self._counts = counts
         self._open: set[_OpenStream] = set()
+        counts.read_by(self._read_counts)
+
+    def _read_counts(self) -> list[tuple[Key, float]]:
+        return [
+            (("edge_envoys", ()), len(self._open)),
+            (("edge_hosts", ()), self._resources.count_hosts()),
+            (("edge_certificates", ()), sum(one.count_secrets() for one in self._open)),
+        ]
 
     def service(self, handler_call_details: Any) -> Any:
         """Take the calls of our method; without serializers messages are bytes."""
@@ -138,7 +157,7 @@ class _Service(grpc.GenericRpcHandler):  # type: ignore[misc]
             stream.wake(changed)
 
     async def _serve(self, requests: AsyncIterator[bytes], context: Any) -> None:
-        stream = _OpenStream(Stream(self._resources), context)
+        stream = _OpenStream(Stream(self._resources, self._counts), context)
         self._open.add(stream)
         _log.info("ads.connected")
         try:
@@ -163,6 +182,10 @@ class _OpenStream:
         self._changed: set[ResourceName] = set()
         self._woken = asyncio.Event()
         self._writing = asyncio.Lock()
+
+    def count_secrets(self) -> int:
+        """How many certificates this Envoy has taken, by host."""
+        return self._stream.count_secrets()
 
     def wake(self, changed: Iterable[ResourceName]) -> None:
         """Note resources that may differ; ``push`` sends them."""

@@ -73,6 +73,10 @@ class HostTable:
                 self._by_host.setdefault(host, {})[domain_id] = domain
         return frozenset((before.hosts if before else ()) + (domain.hosts if domain else ()))
 
+    def count(self) -> int:
+        """How many hosts there are."""
+        return len(self._by_host)
+
     def owner(self, host: str) -> ServedDomain | None:
         """The domain that serves ``host``."""
         named = self._by_host.get(host)

@@ -87,6 +87,10 @@ class Resources:
         self._hot = {key: answer for key, answer in self._hot.items() if key[0] not in hosts}
         return {(SECRET_TYPE, host) for host in hosts} | _ROUTE_TABLES
 
+    def count_hosts(self) -> int:
+        """How many hosts Envoy may be asked for."""
+        return self._hosts.count()
+
     def list_hot(self) -> tuple[int, list[HotKey]]:
         """How often domains have changed, and what may be hot now."""
         return self._changes, list(self._hosts.hot_paths())

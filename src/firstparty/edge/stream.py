@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from firstparty.counts import Counts
 from firstparty.edge.resources import ResourceName, Resources, Unusable
 from firstparty.edge.xds import SECRET_TYPE, DeltaRequest, DeltaResponse, Resource
 from firstparty.telemetry import Log
@@ -20,8 +21,9 @@ _log: Final = Log("edge")
 class Stream:
     """What one Envoy has subscribed to, and which versions it has taken or rejected."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, counts: Counts | None = None) -> None:
         self._resources = resources
+        self._counts = counts or Counts()
         self._subscribed: set[ResourceName] = set()
         self._taken: dict[ResourceName, str] = {}
         self._rejected: dict[ResourceName, str] = {}
@@ -45,6 +47,10 @@ class Stream:
             if version is None or request.known.get(leaf) != version:
                 responses.append(self._respond(name, now) or self._remove(name))
         return responses
+
+    def count_secrets(self) -> int:
+        """How many certificates this Envoy has taken, by host."""
+        return sum(kind == SECRET_TYPE for kind, _ in self._taken)
 
     def update(self, changed: Iterable[ResourceName], *, now: datetime) -> list[DeltaResponse]:
         """What to send because these resources may differ now."""
@@ -72,7 +78,9 @@ class Stream:
             return []
         name, version = sent
         responses: list[DeltaResponse] = []
+        self._counts.add("edge_responses_total", "rejected" if request.error else "acknowledged")
         if request.error is None:
+            self._counts.set("edge_last_acknowledged_timestamp_seconds", now.timestamp())
             if name in self._subscribed:
                 self._taken[name] = version
         else:

@@ -47,6 +47,10 @@ class Breakers:
         state = self._states.get(origin)
         return state is not None and state.failures >= OPENS_AFTER
 
+    def count_open(self) -> int:
+        """How many upstreams most sources are kept from asking."""
+        return sum(state.failures >= OPENS_AFTER for state in self._states.values())
+
     def report(self, origin: str, *, is_up: bool, now: float, jitter: float) -> None:
         """What one who was admitted found. ``jitter`` from 0 to 1 spreads the probes."""
         if is_up:

@@ -17,6 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Final, Protocol
 
+from firstparty.counts import Key
 from firstparty.forward.batch import Item, count_messages
 from firstparty.forward.expand import BadMessage, Position
 from firstparty.forward.groups import UNREADABLE
@@ -91,6 +92,15 @@ class Dispatcher:
         """Groups and bytes that were new when they were read, and the messages counted so far."""
         messages = sum(one.accepted for one in self._journal.ledger.accounts.values())
         return self._groups_read, self._bytes_read, messages
+
+    def read_counts(self) -> list[tuple[Key, float]]:
+        """What waits, for metrics."""
+        behind = sum(queue.is_behind for queue in self._queues.values())
+        return [
+            (("forward_queue_bytes", ()), self._room.used_bytes),
+            (("forward_sources_behind", ()), behind),
+            (("forward_upstreams_down", ()), self._means.breakers.count_open()),
+        ]
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises Unavailable, and Fenced when another has taken over."""

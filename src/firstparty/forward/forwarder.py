@@ -1,11 +1,13 @@
 """The role: follow the feed, read the log, deliver; start over when the log was away."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from firstparty.counts import Counts, Key
 from firstparty.errors import Refused, Unavailable
 from firstparty.forward.directory import TOPICS, SourceDirectory
 from firstparty.forward.dispatch import HOLD_AFTER, Dispatcher
@@ -50,10 +52,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Here:
-    """The machine that the forwarder runs on."""
+    """The machine that the forwarder runs on, and the dispatcher that runs now."""
 
     own_server: OwnServer | None
     room: RoomNow
+    running: list[Dispatcher] = field(default_factory=list)
+
+    def read_counts(self) -> list[tuple[Key, float]]:
+        return [one for dispatcher in self.running for one in dispatcher.read_counts()]
 
 
 async def serve_forward(
@@ -64,20 +70,33 @@ async def serve_forward(
     limits: Limits,
     own_server: OwnServer | None = None,
     room: RoomNow | None = None,
+    counts: Counts | None = None,
 ) -> None:
     """Deliver what is in the log at ``log_url``, until cancelled.
 
     ``snapshot`` is the file where the feed's last state is kept. While the log is away it is asked
     for again and again; who is fenced off by another forwarder says so and waits. ``own_server``
-    is ours on this machine, if it is; ``room`` is kept up to date.
+    is ours on this machine, if it is; ``room`` and ``counts`` are kept up to date.
     """
     directory = SourceDirectory()
     async with open_upstream(limits.places) as upstream, asyncio.TaskGroup() as tasks:
-        tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply))
-        means = Means(directory=directory, upstream=upstream, expire_after=limits.expire_after)
+        counts = counts or Counts()
+        note = partial(_note_revision, counts)
+        tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply, note=note))
+        means = Means(
+            directory=directory,
+            upstream=upstream,
+            expire_after=limits.expire_after,
+            counts=counts,
+        )
         here = _Here(own_server=own_server, room=room or RoomNow())
+        counts.read_by(here.read_counts)
         tasks.create_task(_forward_for_ever(log_url, means, limits, here))
         tasks.create_task(_tell_traffic(means.traffic, log_url))
+
+
+def _note_revision(counts: Counts, revision: int) -> None:
+    counts.set("feed_revision", revision, "forward")
 
 
 async def _tell_traffic(traffic: Traffic, log_url: str) -> None:
@@ -115,6 +134,7 @@ async def _forward(url: str, means: Means, limits: Limits, here: _Here) -> None:
         outcomes = await open_outcomes(durable, max_bytes=limits.outcomes_bytes)
         journal = Journal(outcomes, durable)
         dispatcher = Dispatcher(durable, journal, means, hold_after=limits.hold_after)
+        here.running.append(dispatcher)
         watch = RoomWatch(
             log=durable,
             shelves=journal,
@@ -127,6 +147,7 @@ async def _forward(url: str, means: Means, limits: Limits, here: _Here) -> None:
             tasks.create_task(dispatcher.run())
             tasks.create_task(watch.run(dispatcher.count_read, every=limits.look_every))
     finally:
+        here.running.clear()
         await durable.close()
 
 

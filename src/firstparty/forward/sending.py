@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from firstparty.counts import Counts
 from firstparty.forward.batch import Pack, Prepared, count_messages
 from firstparty.forward.breaker import Breakers, is_up
 from firstparty.forward.delivery import (
@@ -42,7 +43,7 @@ class Upstream(Protocol):
 class Means:
     """What all sources deliver with. Messages older than ``expire_after`` are given up.
 
-    In ``traffic`` is counted what comes and goes, for charts.
+    In ``traffic`` is counted what comes and goes, for charts; in ``counts`` what is asked upstream.
     """
 
     directory: SourceDirectory
@@ -50,6 +51,7 @@ class Means:
     breakers: Breakers = field(default_factory=Breakers)
     expire_after: timedelta | None = None
     traffic: Traffic = field(default_factory=Traffic)
+    counts: Counts = field(default_factory=Counts)
 
 
 class Sender:
@@ -85,6 +87,7 @@ class Sender:
                     return Expired()
                 continue
             outcome = _judge(answer, messages=messages, failures=failures)
+            self._means.counts.add("forward_requests_total", type(outcome).__name__.lower())
             self.is_failing = isinstance(outcome, Retry | Park)
             if not isinstance(outcome, Retry | Park):
                 if failures:
@@ -108,11 +111,13 @@ class Sender:
             self.is_failing = True
             await self._wait(source, kept)
             return None
+        began = clock()
         try:
             answer = await self._means.upstream.send(source, texts)
         except BaseException:
             breakers.withdraw(origin)
             raise
+        self._means.counts.add("forward_request_seconds_total", by=clock() - began)
         jitter = random.random()  # noqa: S311 - spreads probes
         breakers.report(origin, is_up=is_up(answer), now=clock(), jitter=jitter)
         return answer

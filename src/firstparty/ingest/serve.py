@@ -5,9 +5,11 @@ import contextlib
 import socket
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from firstparty.counts import Counts
 from firstparty.errors import Unavailable
 from firstparty.ingest.accept import Committer
 from firstparty.ingest.exchange import Connections
@@ -42,22 +44,25 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
     own_server: OwnServer | None = None,
     figures: Figures | None = None,
     visitors: Visitors | None = None,
+    counts: Counts | None = None,
 ) -> None:
     """Take messages on ``listener`` (bound; Unix or TCP) until cancelled.
 
     Needs neither the store (``snapshot`` is its last good state) nor the log to start: while the
     log is away, or the disk of our ``own_server`` is nearly full, requests get 503. Ends with
     NotDurable or Refused, in an exception group, when the log cannot keep its promise. When
-    cancelled it takes no new connections, answers what has arrived, then leaves. ``figures`` are
-    kept up to date meanwhile.
+    cancelled it takes no new connections, answers what has arrived, then leaves. ``figures``
+    and ``counts`` are kept up to date meanwhile.
     """
+    counts = counts or Counts()
+    note = partial(_note_revision, counts)
     write_keys = WriteKeys()
     tracking = TrackingApi(write_keys, rates, visitors)
     committer = tracking.committer
     connections = Connections(tracking)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow_feed(feed, TOPICS, snapshot, write_keys.apply))
+            tasks.create_task(follow_feed(feed, TOPICS, snapshot, write_keys.apply, note=note))
             tasks.create_task(_keep_time(connections, tracking, figures or Figures()))
             tasks.create_task(write_keys.meters.report(log_url))
             tasks.create_task(tracking.tally.report(log_url))
@@ -86,6 +91,10 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
     finally:
         listener.close()
         connections.abort()
+
+
+def _note_revision(counts: Counts, revision: int) -> None:
+    counts.set("feed_revision", revision, "ingest")
 
 
 async def _listen(listener: socket.socket, connections: Connections) -> asyncio.Server:

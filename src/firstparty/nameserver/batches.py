@@ -83,14 +83,16 @@ class Batches:
         self._name_length = 16 if self._is_ipv4 else 28
         self._reset(AT_ONCE)
 
-    def drain(self, respond: Respond) -> None:
-        """Answer what is there. ``respond`` gets a query and its client's address, packed.
+    def drain(self, respond: Respond, rcodes: list[int]) -> int:
+        """Answer what is there; how many got none. ``rcodes`` counts the others by their code.
+
+        ``respond`` gets a query and its client's address, packed.
 
         An answer that the kernel does not take is dropped, as the network might have done.
         """
         count = self._receive(self._descriptor, self._in.pointer, AT_ONCE, _MSG_DONTWAIT, None)
         if count <= 0:  # nothing there, or an ICMP error of an earlier answer
-            return
+            return 0
         lengths, queries, addresses = self._in.words, self._queries.slots, self._addresses
         answers, sizes = self._answers.slots, self._out.sizes
         made = 0
@@ -100,6 +102,7 @@ class Batches:
             if answer is None:
                 continue
             size = len(answer)
+            rcodes[answer[3] & 15] += 1
             answers[made][:size] = answer
             sizes[2 * made + 1] = size
             self._send_back(made, slot)
@@ -110,6 +113,7 @@ class Batches:
             done = self._send(self._descriptor, ctypes.c_void_p(start), made - sent, _MSG_DONTWAIT)
             sent += max(done, 1)
         self._reset(count)
+        return int(count) - made
 
     def _send_back(self, made: int, slot: int) -> None:
         """The answer goes where the query came from, from where it went to."""

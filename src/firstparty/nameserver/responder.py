@@ -57,6 +57,8 @@ class Responder:
         self._cookies = cookies
         self._count = limiter.check
         self.answer_signed: AnswerSigned | None = None
+        self.rcodes = [0] * 16  # answers by their code, over UDP and TCP
+        self.unanswered = 0
         self.now = 0
         self.tick()
 
@@ -103,7 +105,11 @@ class Responder:
         if self.answer_signed is not None and has_tsig(query):
             return self.answer_signed(query, address, is_udp=False)
         answer = self.answer_plainly(query, address)
-        return () if answer is None else (answer,)
+        if answer is None:
+            self.unanswered += 1
+            return ()
+        self.rcodes[answer[3] & 15] += 1
+        return (answer,)
 
     def answer_plainly(self, query: bytes, address: bytes) -> bytes | None:
         """The answer to a message as it is over TCP; None: there is none."""

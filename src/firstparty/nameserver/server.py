@@ -7,12 +7,15 @@ zones, and starts again from its snapshot.
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import dns.rcode
+
 from firstparty.config.addresses import ConfigError
 from firstparty.config.settings import NameserverSettings
+from firstparty.counts import Counts, Key
 from firstparty.model.feed import FeedEntry, Topic
 from firstparty.nameserver.cookies import Cookies
 from firstparty.nameserver.limits import RateLimiter, RateLimits
@@ -34,11 +37,12 @@ async def serve_nameserver(
     snapshot: Path,
     service_domain: str,
     settings: NameserverSettings,
+    counts: Counts | None = None,
 ) -> None:
     """Answer DNS queries on bound sockets until cancelled; the sockets stay open.
 
-    ``snapshot`` is the file of the last good zones. Raises ConfigError where settings cannot be
-    used.
+    ``snapshot`` is the file of the last good zones; ``counts`` are kept meanwhile. Raises
+    ConfigError where settings cannot be used.
     """
     try:
         zones = Zones(service_domain=service_domain, nameserver_addresses=settings.addresses)
@@ -46,6 +50,8 @@ async def serve_nameserver(
         raise ConfigError(f"service.domain or nameserver.addresses: {error}") from error
     cookies = Cookies(os.urandom(32))
     responder = Responder(zones.answers, cookies=cookies, limiter=_build_limiter(settings))
+    counts = counts or Counts()
+    counts.read_by(lambda: _read_counts(responder, zones))
     notifier = None
     if settings.transfer.secret:
         from firstparty.nameserver.secondaries import (  # noqa: PLC0415 -- heavy, and seldom needed
@@ -65,7 +71,21 @@ async def serve_nameserver(
         group = await stack.enter_async_context(asyncio.TaskGroup())
         if notifier is not None:
             group.create_task(notifier.run())
-        await follow_feed(feed, [Topic.ZONES, Topic.TARGETS], snapshot, zones.apply)
+        await follow_feed(
+            feed,
+            [Topic.ZONES, Topic.TARGETS],
+            snapshot,
+            zones.apply,
+            note=lambda revision: counts.set("feed_revision", revision, "nameserver"),
+        )
+
+
+def _read_counts(responder: Responder, zones: Zones) -> Iterator[tuple[Key, float]]:
+    for code, number in enumerate(responder.rcodes):
+        if number:
+            yield ("dns_answers_total", (dns.rcode.to_text(dns.rcode.Rcode(code)),)), number
+    yield ("dns_unanswered_total", ()), responder.unanswered
+    yield ("dns_zones", ()), zones.count()
 
 
 def _build_limiter(settings: NameserverSettings) -> RateLimiter:

@@ -50,7 +50,8 @@ class UdpListener:
 
     def _drain_batch(self) -> None:
         self._responder.tick()
-        self._batches.drain(self._responder.answer_udp)
+        responder = self._responder
+        responder.unanswered += self._batches.drain(responder.answer_udp, responder.rcodes)
 
     def _drain_each(self) -> None:
         """Where the system has nothing better."""
@@ -60,7 +61,10 @@ class UdpListener:
             try:
                 query, ancillary, _, peer = receive(_MAX_QUERY_BYTES, _ANCILLARY_BYTES)
                 answer = self._responder.answer_udp(query, pack_address(peer[0]))
-                if answer is not None:
+                if answer is None:
+                    self._responder.unanswered += 1
+                else:
+                    self._responder.rcodes[answer[3] & 15] += 1
                     send((answer,), [_from_there(*one) for one in ancillary], 0, peer)
             except OSError:  # nothing left (BlockingIOError), or an ICMP error of an earlier send
                 return

@@ -47,6 +47,10 @@ class Zones:
         self._revision = 0
         self._service_zone, _ = self._service.put_into(self.answers, serial=0)
 
+    def count(self) -> int:
+        """How many zones are answered, with the service domain's own."""
+        return len(self._zones) + 1
+
     def publish(self) -> Published:
         """Keep what secondaries need. MUST be called before the first ``apply``."""
         self.published = Published(self.answers, self._service_domain)

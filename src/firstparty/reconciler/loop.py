@@ -5,11 +5,13 @@ A domain that needs nothing costs nothing but its place in the index of what is 
 
 import asyncio
 import contextlib
+import time
 from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from firstparty.counts import Counts
 from firstparty.reconciler.reconcile import Reconciler
 from firstparty.store import work
 from firstparty.telemetry import Log
@@ -26,8 +28,10 @@ _MOST_STEPS: Final = 12  # more than a domain takes without a pause; then it is 
 class Loop:
     """One worker on the list of what is due; many may share one store."""
 
-    def __init__(self, reconciler: Reconciler) -> None:
+    def __init__(self, reconciler: Reconciler, counts: Counts | None = None) -> None:
         self._reconciler = reconciler
+        self._counts = counts or Counts()
+        self._counts.read_by(lambda: [(("reconciler_steps_under_way", ()), len(self._held))])
         self._store = reconciler.store
         self._log = Log("reconciler")
         self._held: set[work.Lease] = set()
@@ -106,15 +110,21 @@ class Loop:
 
     async def _work_on(self, lease: work.Lease) -> None:
         """What is due now. What goes wrong with one domain must not stop the others."""
+        began, became = time.monotonic(), "saved"
         try:
             if not await self._reconciler.work_on(lease, most_steps=_MOST_STEPS):
+                became = "lost"
                 self._log.warning("domain.lease_lost", domain=lease.domain_id)
         except SQLAlchemyError as error:
+            became = "not_saved"
             self._log.warning(
                 "domain.not_saved", domain=lease.domain_id, error=type(error).__name__
             )
         except Exception:  # noqa: BLE001 - a bug: said, and tried again when the lease runs out
+            became = "failed"
             self._log.exception("domain.step_failed", domain=lease.domain_id)
+        self._counts.add("reconciler_steps_total", became)
+        self._counts.add("reconciler_step_seconds_total", by=time.monotonic() - began)
         # Not when cancelled: then it is still held, and given back when all have stopped.
         self._held.discard(lease)
         self._freed.set()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import LOCAL, Settings
+from firstparty.counts import Counts
 from firstparty.reconciler.authorities import build_chosen, build_issuers, local_root_file
 from firstparty.reconciler.challenge_probe import OwnChallenges
 from firstparty.reconciler.drain import DrainLimits
@@ -73,7 +74,7 @@ def _roots(settings: Settings) -> tuple[Path, ...]:
     return (*local, *(Path(roots) for roots in named if roots))
 
 
-async def serve_reconciler(
+async def serve_reconciler(  # noqa: PLR0913 - each is something that it stands on
     *,
     store: Store,
     settings: Settings,
@@ -82,8 +83,12 @@ async def serve_reconciler(
     traffic: TrafficProbe,
     ports: Ports | None = None,
     clock: Callable[[], datetime] = utc_now,
+    counts: Counts | None = None,
 ) -> None:
-    """Drive due domains until cancelled. Several may run on one store, on several machines."""
+    """Drive due domains until cancelled. Several may run on one store, on several machines.
+
+    ``counts`` are kept meanwhile.
+    """
     ports = ports or build_ports(settings, store, control_sealer, traffic)
     service = build_service(settings)
     reconciler = Reconciler(
@@ -102,6 +107,6 @@ async def serve_reconciler(
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(publish_sources(store, service))
-            tasks.create_task(Loop(reconciler).run())
+            tasks.create_task(Loop(reconciler, counts).run())
     finally:
         ports.close()

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 import firstparty
 from firstparty.config.addresses import parse_address, parse_networks
 from firstparty.config.settings import Settings
+from firstparty.counts import Counts
 from firstparty.serve.metrics.child import Collect
+from firstparty.serve.metrics.counts import collect_counts
 from firstparty.serve.metrics.process import EventCounter, collect_process
 from firstparty.serve.metrics.text import Sample
 from firstparty.serve.own_server import describe_own_server
@@ -43,6 +45,11 @@ class Surroundings:
         from firstparty.store.engine import Store
 
         return Store(self.settings.store_url)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """What the roles of this process count of themselves."""
+        return Counts()
 
     @cached_property
     def ingest_figures(self) -> "Figures":
@@ -96,6 +103,7 @@ async def _ads(here: Surroundings) -> None:
         sealer=here.edge_sealer(),
         https_port=here.https_port,
         cdn_socket=here.settings.run_directory / "cdn.sock",
+        counts=here.counts,
     )
 
 
@@ -123,6 +131,7 @@ async def _ingest(here: Surroundings) -> None:
         visitors=Visitors(
             parse_networks(settings.edge.trusted_proxies, key="edge.trusted_proxies")
         ),
+        counts=here.counts,
     )
 
 
@@ -135,6 +144,7 @@ async def _cdn(here: Surroundings) -> None:
         snapshot=here.snapshot("cdn"),
         packages=find_npm_packages(here.settings),
         state=here.settings.state_directory / "cdn",
+        counts=here.counts,
         https_port=here.https_port,
         log_url=here.log_url,
     )
@@ -148,6 +158,7 @@ async def _forward(here: Surroundings) -> None:
     await serve_forward(
         feed=here.open_feed(),
         snapshot=here.snapshot("forward"),
+        counts=here.counts,
         log_url=here.log_url,
         limits=Limits(
             outcomes_bytes=here.settings.spool.max_bytes,
@@ -176,6 +187,7 @@ async def _nameserver(here: Surroundings) -> None:
         snapshot=here.snapshot("nameserver"),
         service_domain=here.settings.service.domain,
         settings=here.settings.nameserver,
+        counts=here.counts,
     )
 
 
@@ -188,6 +200,7 @@ async def _control(here: Surroundings) -> None:
         store=here.store,
         settings=here.settings,
         sealer=here.control_sealer(),
+        counts=here.counts,
     )
 
 
@@ -201,6 +214,7 @@ async def _reconciler(here: Surroundings) -> None:
         control_sealer=here.control_sealer(),
         edge_sealer=here.edge_sealer(),
         traffic=SpoolTraffic(here.log_url),
+        counts=here.counts,
     )
 
 
@@ -210,7 +224,9 @@ async def _alerts(here: Surroundings) -> None:
     from firstparty.outbound.http import SafeClient
 
     sender = Sender(smtp=here.settings.alerts.smtp, client=lambda: SafeClient(allow_private=False))
-    await serve_alerts(store=here.store, sealer=here.control_sealer(), sender=sender)
+    await serve_alerts(
+        store=here.store, sealer=here.control_sealer(), sender=sender, counts=here.counts
+    )
 
 
 STARTERS: Final[Mapping[Role, Callable[[Surroundings], Coroutine[None, None, None]]]] = (
@@ -243,7 +259,8 @@ def list_collectors(
     """What a process of these roles tells of itself, for Prometheus."""
 
     async def collect() -> list[Sample]:
-        return [*collect_process(), *events.collect()]
+        counted = collect_counts(here.counts, roles)
+        return [*collect_process(), *events.collect(), *counted]
 
     collectors: list[Collect] = [collect]
     if Role.INGEST in roles:
@@ -272,7 +289,7 @@ def list_collectors(
         from firstparty.serve.metrics.control import collect_control
 
         async def collect_all() -> list[Sample]:
-            return await collect_control(here.store, here.log_url)
+            return await collect_control(here.store, here.settings)
 
         collectors.append(collect_all)
     return collectors

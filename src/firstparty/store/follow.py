@@ -58,10 +58,18 @@ class FeedSnapshot:
         fresh.replace(self._file)
 
 
-async def follow_feed(feed: FeedReader, topics: Iterable[Topic], file: Path, apply: Apply) -> None:
+async def follow_feed(
+    feed: FeedReader,
+    topics: Iterable[Topic],
+    file: Path,
+    apply: Apply,
+    *,
+    note: Callable[[int], None] | None = None,
+) -> None:
     """Call ``apply`` with the snapshot's entries, then with every change, until cancelled.
 
     ``apply`` gets entries in the order of their revisions and MUST NOT fail on a single bad one.
+    ``note`` is told the revision up to which it has them all, each time the feed was read.
     """
     log = Log("feed")
     wanted = tuple(topics)
@@ -86,4 +94,6 @@ async def follow_feed(feed: FeedReader, topics: Iterable[Topic], file: Path, app
                 apply(changes)
                 await asyncio.to_thread(snapshot.save)
             revision = seen
+            if note is not None:
+                note(revision)
             await asyncio.sleep(feed.poll.total_seconds())

@@ -1,19 +1,9 @@
 """Every metric there is, once: its page, the dashboard and the alert rules are held against it."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """A metric as Prometheus knows it; ``told_by`` is the role that tells it."""
-
-    name: str
-    kind: Literal["counter", "gauge"]
-    help: str
-    labels: tuple[str, ...] = ()
-    told_by: str = "every role"
-
+from firstparty.serve.metrics.metric import Metric
+from firstparty.serve.metrics.of_roles import OF_ROLES
 
 UP: Final = Metric(
     name="firstparty_process_up",
@@ -183,4 +173,5 @@ METRICS: Final = (
     LOG_ROOM,
     LOG_GROWTH,
     LOG_WANTED,
+    *OF_ROLES,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from firstparty.serve.metrics.catalogue import Metric
+from firstparty.serve.metrics.metric import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
