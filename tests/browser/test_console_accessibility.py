@@ -210,7 +210,7 @@ async def sign_in(context: BrowserContext, found: dict[str, object]) -> Page:
     await page.fill("#email", EMAIL)
     await page.fill("#password", PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url(re.compile("/domains$"))
+    await page.wait_for_url(re.compile("/(domains|start)$"))
     return page
 
 
