@@ -58,6 +58,8 @@ class Chaos:
     profiles: dict[str, str] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
     orders: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, bytes]] = field(default_factory=list)  # to finalize: order, and CSR
+    is_end: Callable[[str, str], Awaitable[bool]] | None = None
     ari_paths: list[str] = field(default_factory=list)
 
     @property
@@ -79,23 +81,33 @@ class Chaos:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         resource = name_resource(request.path)
         self.seen[resource] += 1
+        if await self._ends("request", resource):
+            return await lost(request, web.Response())
         if resource == "ari":
             answer = self._renewal_info(request)
         else:
             answer = await self._ask_pebble(request)
         if resource == "directory" and answer.status == 200:
             answer = self._complete_directory(answer)
+        if await self._ends("answer", resource):
+            return await lost(request, answer)
         waiting = self.faults.get(resource)
         if waiting:
             return await waiting.pop(0)(request, answer)
         return answer
 
+    async def _ends(self, moment: str, resource: str) -> bool:
+        """Whether whoever asks is dead: at its ``request``, or before it has the ``answer``."""
+        return self.is_end is not None and await self.is_end(moment, resource)
+
     async def _ask_pebble(self, request: web.Request) -> web.Response:
         body = await request.read()
-        if name_resource(request.path) == "new-order":
-            payload = json.loads(body)["payload"]
-            text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-            self.orders.append(json.loads(text))
+        match name_resource(request.path):
+            case "new-order":
+                self.orders.append(json.loads(_decode(json.loads(body)["payload"])))
+            case "finalize":
+                asked = json.loads(_decode(json.loads(body)["payload"]))
+                self.requests.append((request.path, _decode(asked["csr"])))
         headers = {name: value for name, value in request.headers.items() if name != "Host"}
         headers["Host"] = f"127.0.0.1:{self.port}"
         url = f"https://127.0.0.1:{self.pebble.ports.acme}{request.path_qs}"
@@ -126,6 +138,10 @@ class Chaos:
         self.ari_paths.append(request.path.removeprefix("/ari/"))
         body = self.ari if isinstance(self.ari, bytes) else json.dumps(self.ari).encode()
         return web.Response(body=body, content_type="application/json", headers=self.ari_headers)
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def problem(status: int, kind: str, *, retry_after: str | None = None) -> Fault:

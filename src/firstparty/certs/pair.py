@@ -1,7 +1,8 @@
 """Whether a chain and a private key may be served: the CA is an untrusted input.
 
 Never stored, and so never served, unless the key is the leaf's, the names are exactly those that
-were asked for, the dates include now and each certificate was signed by the next.
+were asked for, the dates include now and each certificate was signed by the next. An edge looks at
+the leaf once more before it gives a pair to Envoy, where one that is wrong makes handshakes hang.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -66,6 +67,23 @@ def check_pair(
     if reason:
         return BadPair(reason=reason)
     return GoodPair(not_before=leaf.not_valid_before_utc, not_after=leaf.not_valid_after_utc)
+
+
+def find_leaf_fault(chain: bytes, key_pem: bytes, *, host: str, now: datetime) -> str | None:
+    """Why a PEM chain, leaf first, and its key cannot serve ``host`` now; completes "the pair …".
+
+    None: they can. Its issuers were looked at when it was stored; what follows the leaf now keeps
+    no visitor away.
+    """
+    try:
+        leaf = x509.load_pem_x509_certificates(chain)[0]
+        return (
+            _key_fault(leaf, key_pem)
+            or _names_fault(leaf, frozenset({host}), is_exact=False)
+            or _dates_fault((leaf,), now)
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "cannot be read"  # the error's own text may quote what it could not read
 
 
 def _key_fault(leaf: x509.Certificate, key_pem: bytes) -> str | None:

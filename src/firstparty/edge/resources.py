@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
+from firstparty.certs.pair import find_leaf_fault
 from firstparty.edge.hosts import HostTable, parse_served_domain
 from firstparty.edge.hot import Hot, HotKey
-from firstparty.edge.pairs import check_pair
 from firstparty.edge.routes import HTTP_ROUTES, HTTPS_ROUTES, build_http_routes, build_https_routes
 from firstparty.edge.xds import ROUTES_TYPE, SECRET_TYPE, Resource, build_secret
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, FeedEntry, HttpChallenge, Topic
@@ -137,7 +137,7 @@ class Resources:
         except SealBroken as error:
             return Unusable(reason=str(error))
         chain = certificate.chain.encode()
-        reason = check_pair(chain=chain, key=key, host=host, now=now)
+        reason = find_leaf_fault(chain, key, host=host, now=now)
         if reason is not None:
             return Unusable(reason=reason)
         return Resource(
