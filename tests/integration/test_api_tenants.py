@@ -24,7 +24,7 @@ NEEDS_THE_LOG = {
     "show_source_traffic",
     "show_domain_traffic",
 }
-NEEDS_A_LIVE_DOMAIN = {"move_domain"}
+NEEDS_A_LIVE_DOMAIN = {"roll_zone_key", "move_domain"}
 NEEDS_AN_OPERATOR = {"add_workspace", "reset_password", "set_plan", "show_certificate_queue"}
 NEEDS_NO_TOKEN = {"accept_invitation"}  # the link's secret says who it is
 IS_FOR_OWNERS = {"list_invitations"}

@@ -36,6 +36,27 @@ SHOP = Zone(
 SIGNER = ZoneSigner(make_private_key())
 
 
+NEXT = ZoneSigner(make_private_key())
+
+
+def rolling(signer: ZoneSigner, beside: ZoneSigner | None, announced: ZoneSigner) -> Zone:
+    now = datetime.now(UTC)
+    until = now + timedelta(days=21)
+    contents = signer.sign(
+        build_contents(SHOP, service_domain="fp.test"),
+        beside=beside,
+        announced=announced,
+        now=now,
+        until=until,
+    )
+    return replace(
+        SHOP,
+        signed=SignedZone(
+            records=pack_contents(contents), dnskey=announced.dnskey, expires_at=until
+        ),
+    )
+
+
 def signed(*, ended_ago: timedelta = timedelta(days=-21)) -> Zone:
     until = datetime.now(UTC) - ended_ago
     contents = SIGNER.sign(
@@ -103,6 +124,34 @@ async def test_what_is_not_rightly_signed_is_not_found(
     tmp_path: Path, zone: Zone, dnskey: bytes
 ) -> None:
     async with resolving(tmp_path, zone, dnskey=dnskey) as address:
+        answer = await resolve(address, "evs.cdp.shop.test", "A")
+
+    assert answer.rcode() == dns.rcode.SERVFAIL
+
+
+@pytest.mark.parametrize(
+    ("zone", "ds_of"),
+    [
+        (rolling(SIGNER, NEXT, SIGNER), SIGNER),
+        (rolling(NEXT, SIGNER, NEXT), SIGNER),
+        (rolling(NEXT, SIGNER, NEXT), NEXT),
+        (rolling(NEXT, None, NEXT), NEXT),
+    ],
+    ids=["introduced", "announced", "retiring", "done"],
+)
+async def test_a_zone_is_secure_in_every_state_of_a_roll(
+    tmp_path: Path, zone: Zone, ds_of: ZoneSigner
+) -> None:
+    asked = [("evs.cdp.shop.test", "A"), ("cdp.shop.test", "CDS"), ("no.cdp.shop.test", "A")]
+    async with resolving(tmp_path, zone, dnskey=ds_of.dnskey) as address:
+        answers = [await resolve(address, *one) for one in asked]
+
+    assert all(answer.flags & dns.flags.AD for answer in answers)
+
+
+async def test_a_key_that_is_taken_away_before_its_ds_makes_the_zone_bogus(tmp_path: Path) -> None:
+    zone = rolling(NEXT, None, NEXT)
+    async with resolving(tmp_path, zone, dnskey=SIGNER.dnskey) as address:
         answer = await resolve(address, "evs.cdp.shop.test", "A")
 
     assert answer.rcode() == dns.rcode.SERVFAIL

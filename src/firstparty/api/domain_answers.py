@@ -10,6 +10,7 @@ from firstparty.control.views import DomainView, MoveView, RecordView
 from firstparty.model.domains import Mode
 from firstparty.model.drains import Drain
 from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
+from firstparty.model.key_rolls import KeyRoll, RollState
 from firstparty.model.moves import MoveState
 from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus, DnsStatus, EdgeStatus, ProbeStatus, Word
@@ -124,6 +125,18 @@ class MoveAnswer(BaseModel):
         )
 
 
+class KeyRollAnswer(BaseModel):
+    """The zone's key is being replaced."""
+
+    state: RollState
+    since: Annotated[datetime, Field(description="When it came into this state")]
+
+    @classmethod
+    def of(cls, roll: KeyRoll) -> Self:
+        """The answer for this roll."""
+        return cls(state=roll.state, since=roll.since)
+
+
 class DomainAnswer(BaseModel):
     """A customer's subdomain."""
 
@@ -141,6 +154,9 @@ class DomainAnswer(BaseModel):
     ds: Annotated[
         WantedRecord | None,
         Field(description="The DS record to add for DNSSEC, if you like; null: not signed (yet)"),
+    ]
+    key_roll: Annotated[
+        KeyRollAnswer | None, Field(description="The replacement of the zone's key, if under way")
     ]
     cdn_host: Annotated[str, Field(examples=["evs.cdp.shop.com"])]
     api_host: Annotated[str, Field(examples=["api.cdp.shop.com"])]
@@ -183,6 +199,7 @@ class DomainAnswer(BaseModel):
             findings=[FindingAnswer.of(finding) for finding in seen.findings],
             records=[WantedRecord.of_view(one) for one in view.records],
             ds=None if view.ds is None else WantedRecord.of_view(view.ds),
+            key_roll=None if view.roll is None else KeyRollAnswer.of(view.roll),
             cdn_host=domain.cdn_host,
             api_host=domain.api_host,
             provider=(domain.own_proxy.provider or None) if domain.own_proxy else None,

@@ -45,6 +45,10 @@ def print_domain(domain: Mapping[str, Any]) -> None:
     if domain["ds"] is not None:
         print_line("\nFor DNSSEC, if you like, beside them:")
         print_line(_describe_record(domain["ds"]))
+    if domain["key_roll"] is not None:
+        print_line(
+            "\nIts key is being replaced: {state} since {since}.".format_map(domain["key_roll"])
+        )
     for line in describe_reasons(domain):
         print_line(line)
 

@@ -11,7 +11,8 @@ from firstparty.cli.domain_find import find_domain
 from firstparty.cli.domain_origins import origins
 from firstparty.cli.domain_text import exit_code_of, print_domain
 from firstparty.cli.errors import CommandFailed, ExitCode
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.key_rolls import roll_key
+from firstparty.cli.options import AsJson, InWorkspace, Watch
 from firstparty.cli.output import print_json, print_line, print_table
 from firstparty.cli.propagation import propagation
 from firstparty.cli.watch import watch_domain
@@ -22,10 +23,8 @@ app = typer.Typer(help="Customers' subdomains.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
 app.command()(cookies)
 app.command()(propagation)
+app.command("roll-key")(roll_key)
 app.command()(origins)
-Watch = Annotated[
-    bool, typer.Option("--watch", help="Go on showing what changes, until it is live or failing.")
-]
 
 
 @app.command()

@@ -14,3 +14,6 @@ InWorkspace = Annotated[
         help="The workspace; not needed where you see just one.",
     ),
 ]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Go on showing what changes, until it is live or failing.")
+]

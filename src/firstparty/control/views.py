@@ -9,11 +9,13 @@ from firstparty.control.sources import SourceView, build_source_view
 from firstparty.model.dnssec import build_ds_record, ds_texts
 from firstparty.model.domains import Domain, Mode, build_records
 from firstparty.model.findings import DnsRecord
+from firstparty.model.key_rolls import ANNOUNCED, KeyRoll
 from firstparty.model.moves import Move
 from firstparty.model.names import TRACKERISH_LABELS
 from firstparty.model.observations import Observation
 from firstparty.model.status import Intent, Word, derive_word
 from firstparty.store.domain_counts import load_names
+from firstparty.store.key_rolls import load_key_rolls
 from firstparty.store.moves import load_open_moves
 from firstparty.store.work import load_observations
 from firstparty.store.workspaces import load_sources, load_workspaces
@@ -49,7 +51,8 @@ class MoveView:
 class DomainView:
     """Intent, what was observed, and what follows from both. ``sources`` are in their order.
 
-    ``ds`` is the record that the owner may add once the zone is signed (DNSSEC).
+    ``ds`` is the record that the owner may add once the zone is signed (DNSSEC). ``roll`` is the
+    replacement of its key that is under way.
     """
 
     domain: Domain
@@ -60,6 +63,7 @@ class DomainView:
     sources: tuple[SourceView, ...]
     warnings: tuple[Advice, ...]
     move: MoveView | None = None
+    roll: KeyRoll | None = None
 
 
 def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> list[DomainView]:
@@ -68,7 +72,8 @@ def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> l
     wanted = {source_id for domain in domains for source_id in domain.source_ids}
     sources = {source.id: source for source in load_sources(connection, wanted)}
     moves = _load_moves(connection, [domain.id for domain in domains])
-    keys = load_dnskeys(connection, [domain.id for domain in domains])
+    ids = [domain.id for domain in domains]
+    keys, rolls = load_dnskeys(connection, ids), load_key_rolls(connection, ids)
     homes = load_workspaces(connection, {domain.workspace_id for domain in domains})
     return [
         build_view(
@@ -81,6 +86,7 @@ def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> l
             rules,
             moves.get(domain.id),
             dnskey=keys.get(domain.id),
+            roll=rolls.get(domain.id),
         )
         for domain in domains
     ]
@@ -104,8 +110,11 @@ def build_view(
     move: MoveView | None = None,
     *,
     dnskey: bytes | None,
+    roll: KeyRoll | None = None,
 ) -> DomainView:
-    """Put together what people see of a domain; ``dnskey`` is what its zone is signed with."""
+    """Put together what people see of a domain; ``dnskey`` is its zone's, ``roll`` replaces it."""
+    if roll is not None and roll.state in ANNOUNCED:
+        dnskey = roll.dnskey
     seen = {_canonical(record) for record in observation.seen}
     ds = None
     if dnskey is not None and domain.intent is not Intent.REMOVED:
@@ -124,6 +133,7 @@ def build_view(
         sources=sources,
         warnings=advise(domain),
         move=move,
+        roll=roll,
     )
 
 

@@ -144,12 +144,14 @@ class CaaRecord(msgspec.Struct, frozen=True, kw_only=True):
 class SignedZone(msgspec.Struct, frozen=True, kw_only=True):
     """All records of a zone with their signatures, as ``zones/packing.py`` packs them.
 
-    They are answered as they are, until ``expires_at``. ``dnskey`` is the rdata of the key.
+    They are answered as they are, until ``expires_at``. ``dnskey`` is the rdata of the key whose DS
+    the parent should have; ``other_dnskey`` that of the other one while a key is replaced.
     """
 
     records: bytes
     dnskey: bytes
     expires_at: datetime
+    other_dnskey: bytes = b""
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from firstparty.model.certificates import Certificate, Order
 from firstparty.model.claims import Claim, ClaimState
 from firstparty.model.domains import Domain
 from firstparty.model.feed import Topic, Zone
+from firstparty.model.key_rolls import KeyRoll
 from firstparty.model.moves import Move
 from firstparty.model.observations import Observation
 from firstparty.model.status import Intent, is_live
@@ -25,6 +26,7 @@ from firstparty.store.certificates import (
 from firstparty.store.domain_counts import count_pending, load_other_homes
 from firstparty.store.domains import load_claim, load_domain
 from firstparty.store.feed import load_body
+from firstparty.store.key_rolls import load_key_roll
 from firstparty.store.moves import load_open_move
 from firstparty.store.uses import load_breakers
 from firstparty.store.work import load_observation
@@ -40,7 +42,8 @@ class Case:
     ``accounts`` has the URL of each account that a CA knows. ``lone_sources`` are, for a domain
     that is removed, the numbers of those that no other serves.
     ``crowd``: so many names of the same registrable domain this workspace waits for.
-    ``move`` is the open one, of which this is the old or the new domain.
+    ``move`` is the open one, of which this is the old or the new domain. ``roll`` is the
+    replacement of its zone's key, if one is under way.
     """
 
     workspace: Workspace
@@ -58,6 +61,7 @@ class Case:
     crowd: int = 1
     move: Move | None = None
     is_replacement_live: bool = False
+    roll: KeyRoll | None = None
 
     def is_closed(self, authority: str, *, now: datetime) -> bool:
         """Whether this authority is left alone because it failed too often."""
@@ -65,9 +69,10 @@ class Case:
         return breaker is not None and breaker.is_open(now)
 
     @property
-    def dnskey(self) -> bytes | None:
-        """The key that the published zone is signed with."""
-        return None if self.zone is None or self.zone.signed is None else self.zone.signed.dnskey
+    def dnskeys(self) -> tuple[bytes, ...]:
+        """The keys that the published zone has; the first is the one that a DS should be of."""
+        signed = None if self.zone is None else self.zone.signed
+        return () if signed is None else tuple(filter(None, (signed.dnskey, signed.other_dnskey)))
 
     @property
     def write_key(self) -> str | None:
@@ -101,6 +106,7 @@ def load_case(connection: Connection, domain_id: str) -> Case:
         move=move,
         is_replacement_live=move is not None
         and is_live(load_observation(connection, move.new_id).statuses),
+        roll=None if zone is None else load_key_roll(connection, domain_id),
         crowd=count_pending(connection, domain.workspace_id, domain.name)
         if claim.state is ClaimState.PENDING
         else 1,

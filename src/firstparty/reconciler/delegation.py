@@ -23,14 +23,14 @@ _MAX_RECORDS: Final = 20
 class Delegation:
     """A domain, what the parent's servers said of it, and whether it was proved before.
 
-    ``dnskey`` is the key that its zone is signed with, if there is one.
+    ``dnskeys`` are those of its zone; the first is the one that a DS should be of.
     """
 
     domain: Domain
     service_domain: str
     answer: ParentAnswer
     was_proved: bool
-    dnskey: bytes | None = None
+    dnskeys: tuple[bytes, ...] = ()
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -63,8 +63,8 @@ class Delegation:
 
     @property
     def own_ds(self) -> frozenset[str]:
-        """Every DS that means the key of our zone."""
-        return frozenset(() if self.dnskey is None else ds_texts(self.domain.name, self.dnskey))
+        """Every DS that means a key of our zone."""
+        return frozenset(text for key in self.dnskeys for text in ds_texts(self.domain.name, key))
 
     def ds_records(self, values: frozenset[str]) -> tuple[DnsRecord, ...]:
         """These DS records at the name."""
@@ -256,7 +256,7 @@ def stale_ds(delegation: Delegation) -> Finding | None:
     )
     if not wrong:
         return None
-    ours = () if delegation.dnskey is None else (build_ds_record(name, delegation.dnskey),)
+    ours = tuple(build_ds_record(name, key) for key in delegation.dnskeys[:1])
     remedy = ", or replace it by ours" if ours else ""
     finding = _owner_finding(
         delegation,

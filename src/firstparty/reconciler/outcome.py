@@ -9,6 +9,7 @@ from firstparty.certs.progress import Rejected
 from firstparty.model.certificates import Certificate, Order, RevocationReason
 from firstparty.model.claims import Claim
 from firstparty.model.findings import Finding
+from firstparty.model.key_rolls import ParentDs
 from firstparty.model.moves import Move
 from firstparty.model.observations import Observation, Step
 from firstparty.model.status import Statuses
@@ -31,7 +32,7 @@ class Outcome:
     ``revoke`` marks every certificate of the domain that is still good for revocation: safe to
     say again. ``revocation`` is a marked one after a try. ``advised`` is the newest with its
     CA's advice; ``rejected`` is why the order is over, if its CA said so; ``ca`` is whether a CA
-    that was asked answered.
+    that was asked answered. ``parent_ds`` is what the parent has, where a key is being replaced.
     """
 
     observation: Observation
@@ -46,6 +47,7 @@ class Outcome:
     rejected: Rejected | None = None
     ca: CaAnswered | None = None
     move: Move | None = None
+    parent_ds: ParentDs | None = None
 
 
 def observe(

@@ -22,6 +22,7 @@ from firstparty.reconciler.case import Case, load_case
 from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.conflicts import find_conflict, release_earlier_claims
 from firstparty.reconciler.fallback import note_answer
+from firstparty.reconciler.key_roll import go_on_rolling
 from firstparty.reconciler.outcome import Outcome
 from firstparty.reconciler.pauses import CONFLICT
 from firstparty.reconciler.publication import (
@@ -81,7 +82,15 @@ def save_outcome(  # noqa: PLR0913 - what is stored, and what it is judged by
     after = _apply(stored, outcome)
     publication = build_publication(after, service, serial=int(now.timestamp()))
     if publication.zone is not None:
-        zone = signing.sign(connection, after.domain.id, publication.zone, now=now)
+        roll, is_other = go_on_rolling(connection, stored, outcome.parent_ds, signing, now=now)
+        zone = signing.sign(
+            connection,
+            after.domain.id,
+            publication.zone,
+            roll=roll,
+            has_other_keys=is_other,
+            now=now,
+        )
         publication = replace(publication, zone=zone)
     observation = after.observation
     if after.domain.mode is not Mode.PROXY:  # whose edge is its owner's

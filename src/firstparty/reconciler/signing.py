@@ -4,6 +4,7 @@ What is in front gets signed records and no key. Signatures last 21 days and are
 are left, so that a control plane that is away for a fortnight makes no zone bogus.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -11,11 +12,21 @@ from sqlalchemy import Connection
 
 from firstparty.model.dnssec import SIGN_AGAIN_BEFORE, SIGNATURES_LAST
 from firstparty.model.feed import SignedZone, Zone
+from firstparty.model.key_rolls import KeyRoll, RollState
 from firstparty.store import zone_keys
 from firstparty.store.sealing import Sealer
 from firstparty.zones.contents import build_contents
 from firstparty.zones.packing import pack_contents
 from firstparty.zones.signing import ZoneSigner, make_private_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """Who signs, the other key while one is replaced, and whose DS the parent should have."""
+
+    signer: ZoneSigner
+    beside: ZoneSigner | None
+    announced: ZoneSigner
 
 
 class Signing:
@@ -26,37 +37,65 @@ class Signing:
         self._sealer = sealer
         self._service_domain = service_domain
 
-    def sign(self, connection: Connection, domain_id: str, zone: Zone, *, now: datetime) -> Zone:
+    def sign(
+        self,
+        connection: Connection,
+        domain_id: str,
+        zone: Zone,
+        *,
+        roll: KeyRoll | None = None,
+        has_other_keys: bool = False,
+        now: datetime,
+    ) -> Zone:
         """The zone with its signatures; itself while those that it has are good for long.
 
-        Signed again it has a new serial, so that secondaries take it.
+        Signed again it has a new serial, so that secondaries take it. ``roll`` is the replacement
+        of its key that is under way; ``has_other_keys``: since it was signed, which keys it has,
+        or which of them signs, has changed.
         """
         due_at = sign_again_at(zone)
-        if due_at is not None and now < due_at:
+        if due_at is not None and now < due_at and not has_other_keys:
             return zone
         if due_at is not None:
             zone = replace(zone, serial=max(int(now.timestamp()), zone.serial + 1))
-        signer = ZoneSigner(self._load_key(connection, domain_id, now=now))
+        keys = self._choose(self._load_key(connection, domain_id, now=now), roll)
         until = now + SIGNATURES_LAST
         contents = build_contents(zone, service_domain=self._service_domain)
-        records = pack_contents(signer.sign(contents, now=now, until=until))
-        signed = SignedZone(records=records, dnskey=signer.dnskey, expires_at=until)
+        contents = keys.signer.sign(
+            contents, beside=keys.beside, announced=keys.announced, now=now, until=until
+        )
+        others = {keys.signer.dnskey, (keys.beside or keys.signer).dnskey}
+        signed = SignedZone(
+            records=pack_contents(contents),
+            dnskey=keys.announced.dnskey,
+            other_dnskey=next(iter(others - {keys.announced.dnskey}), b""),
+            expires_at=until,
+        )
         return replace(zone, signed=signed)
 
-    def _load_key(self, connection: Connection, domain_id: str, *, now: datetime) -> bytes:
-        context = f"zone:{domain_id}"
-        sealed = zone_keys.load_sealed_key(connection, domain_id)
-        if sealed is not None:
-            return self._sealer.open(sealed, context=context)
+    def make_key(self, domain_id: str) -> tuple[bytes, bytes]:
+        """A new key: its DNSKEY rdata, and its private part, sealed."""
         private = make_private_key()
-        zone_keys.add_zone_key(
-            connection,
-            domain_id,
-            dnskey=ZoneSigner(private).dnskey,
-            sealed_key=self._sealer.seal(private, context=context),
-            now=now,
-        )
-        return private
+        return ZoneSigner(private).dnskey, self._sealer.seal(private, context=_context(domain_id))
+
+    def _choose(self, old: ZoneSigner, roll: KeyRoll | None) -> _Keys:
+        if roll is None or not roll.sealed_key:
+            return _Keys(signer=old, beside=None, announced=old)
+        new = ZoneSigner(self._sealer.open(roll.sealed_key, context=_context(roll.domain_id)))
+        if roll.state is RollState.INTRODUCED:
+            return _Keys(signer=old, beside=new, announced=old)
+        return _Keys(signer=new, beside=old, announced=new)
+
+    def _load_key(self, connection: Connection, domain_id: str, *, now: datetime) -> ZoneSigner:
+        sealed = zone_keys.load_sealed_key(connection, domain_id)
+        if sealed is None:
+            dnskey, sealed = self.make_key(domain_id)
+            zone_keys.add_zone_key(connection, domain_id, dnskey=dnskey, sealed_key=sealed, now=now)
+        return ZoneSigner(self._sealer.open(sealed, context=_context(domain_id)))
+
+
+def _context(domain_id: str) -> str:
+    return f"zone:{domain_id}"
 
 
 def sign_again_at(zone: Zone) -> datetime | None:

@@ -42,7 +42,7 @@ async def ask_owners_dns(case: Case, probe: DnsProbe, service: Service) -> Judge
                     service_domain=service.domain,
                     answer=await probe.ask_parent(domain.name),
                     was_proved=was_proved,
-                    dnskey=case.dnskey,
+                    dnskeys=case.dnskeys,
                 )
             )
         case Mode.CNAME:

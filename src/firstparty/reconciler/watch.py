@@ -20,6 +20,7 @@ from firstparty.reconciler.damping import damp, look_again, weigh
 from firstparty.reconciler.expiry import judge_expiry
 from firstparty.reconciler.hidden import HIDDEN, judge_hidden
 from firstparty.reconciler.judgement import UNKNOWN, Judgement, is_settled
+from firstparty.reconciler.key_roll import OUTDATED, judge_ds, read_parent_ds
 from firstparty.reconciler.outcome import AT_ONCE, Outcome, observe
 from firstparty.reconciler.pauses import CONFIRM, WATCH, pause_for_broken, pause_for_own
 from firstparty.reconciler.ports import EdgeProbe, Ports
@@ -34,7 +35,7 @@ from firstparty.reconciler.publication import Service
 from firstparty.reconciler.verification import ask_owners_dns
 
 # What leaves a live domain live, and is said.
-_UNSURE: Final = frozenset({UNKNOWN, HIDDEN}) | caa_check.CODES
+_UNSURE: Final = frozenset({UNKNOWN, HIDDEN, OUTDATED}) | caa_check.CODES
 _EXPECTED: Final = {
     Check.SETTINGS: ("the settings", "application/json"),
     Check.SCRIPT: ("the script", "javascript"),
@@ -164,8 +165,10 @@ async def watch(case: Case, ports: Ports, service: Service, *, now: datetime) ->
         caa = group.create_task(caa_check.look_at_caa(case, ports.dns, service))
         hosts = group.create_task(ask_hosts(case, ports.edge))
     found = records.result()
-    found = replace(found, findings=(*found.findings, *caa.result(), *judge_hidden(case, now=now)))
-    return judge_watch(case, found, hosts.result(), now=now)
+    advice = (*caa.result(), *judge_ds(case, found), *judge_hidden(case, now=now))
+    whole = replace(found, findings=(*found.findings, *advice))
+    outcome = judge_watch(case, whole, hosts.result(), now=now)
+    return replace(outcome, parent_ds=read_parent_ds(case, found))
 
 
 def judge_watch(case: Case, records: Judgement, hosts: HostsAnswer, *, now: datetime) -> Outcome:

@@ -27,8 +27,13 @@ def load_sealed_key(connection: Connection, domain_id: str) -> bytes | None:
     return sealed
 
 
+def has_zone_key(connection: Connection, domain_id: str) -> bool:
+    """Whether a domain's zone has a key."""
+    return load_sealed_key(connection, domain_id) is not None
+
+
 def load_dnskeys(connection: Connection, domain_ids: Collection[str]) -> dict[str, bytes]:
-    """The DNSKEY rdata of each of these domains that has a key."""
+    """The DNSKEY rdata of each of these domains that has a key (not of one that replaces it)."""
     rows = connection.execute(
         select(tables.zone_keys.c.domain_id, tables.zone_keys.c.dnskey).where(
             tables.zone_keys.c.domain_id.in_(domain_ids)

@@ -25,6 +25,7 @@ _INTEGER_OCTETS: Final = 32
 _BEFORE: Final = timedelta(hours=1)
 _IN: Final = 1
 _TYPES_IN_A_WINDOW: Final = 256
+_OF_KEYS: Final = frozenset({RecordType.DNSKEY, RecordType.CDS, RecordType.CDNSKEY})
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 
 
@@ -44,10 +45,24 @@ class ZoneSigner:
         public = b"".join(one.to_bytes(_INTEGER_OCTETS, "big") for one in (point.x, point.y))
         self.dnskey = build_dnskey(public)
 
-    def sign(self, contents: Contents, *, now: datetime, until: datetime) -> Contents:
-        """The zone with the key, CDS and CDNSKEY, NSEC records, and a signature on every set."""
+    def sign(
+        self,
+        contents: Contents,
+        *,
+        beside: "ZoneSigner | None" = None,
+        announced: "ZoneSigner | None" = None,
+        now: datetime,
+        until: datetime,
+    ) -> Contents:
+        """The zone with the key, CDS and CDNSKEY, NSEC records, and a signature on every set.
+
+        While the key is replaced, ``beside`` is the other one: it is published too, and signs the
+        keys and what tells the parent of them. ``announced`` (itself unless said) is the one of
+        which the parent is told (RFC 7344 §4.1: signed by what its DS has now).
+        """
+        signers = (self,) if beside is None else (self, beside)
         owners = dict(contents.owners)
-        owners[contents.apex] = self._with_keys(contents)
+        owners[contents.apex] = _with_keys(contents, signers, announced or self)
         owners = _with_nsec(owners, negative_ttl=min(contents.negative_ttl, NEGATIVE_TTL))
         validity = (int(until.timestamp()), int((now - _BEFORE).timestamp()))
         signed = {
@@ -56,7 +71,10 @@ class ZoneSigner:
                 rrsets={
                     rdtype: replace(
                         rrset,
-                        signatures=(self._signature(name, rdtype, rrset, contents.apex, validity),),
+                        signatures=tuple(
+                            one.make_signature(name, rdtype, rrset, contents.apex, validity)
+                            for one in (signers if rdtype in _OF_KEYS else (self,))
+                        ),
                     )
                     for rdtype, rrset in owner.rrsets.items()
                 },
@@ -65,19 +83,7 @@ class ZoneSigner:
         }
         return replace(contents, owners=signed)
 
-    def _with_keys(self, contents: Contents) -> Owner:
-        """The apex with DNSKEY, and what tells a parent that wants to know (RFC 7344)."""
-        ds = build_ds(contents.apex, self.dnskey)
-        keys: dict[int, bytes] = {
-            RecordType.DNSKEY: self.dnskey,
-            RecordType.CDS: ds,
-            RecordType.CDNSKEY: self.dnskey,
-        }
-        there = contents.owners[contents.apex]
-        added = {rdtype: Rrset(ttl=NS_TTL, rdatas=(rdata,)) for rdtype, rdata in keys.items()}
-        return replace(there, rrsets={**there.rrsets, **added})
-
-    def _signature(
+    def make_signature(
         self, owner: bytes, rdtype: int, rrset: Rrset, apex: bytes, validity: tuple[int, int]
     ) -> bytes:
         """The RRSIG rdata of one set; ``validity`` is its end and its start (RFC 4034 §3.1.8.1)."""
@@ -92,6 +98,18 @@ class ZoneSigner:
         encoded = self._key.sign(head + apex + records, _ECDSA)
         integers = decode_dss_signature(encoded)
         return head + apex + b"".join(one.to_bytes(_INTEGER_OCTETS, "big") for one in integers)
+
+
+def _with_keys(contents: Contents, signers: tuple[ZoneSigner, ...], announced: ZoneSigner) -> Owner:
+    """The apex with DNSKEY, and what tells a parent that wants to know (RFC 7344)."""
+    keys: dict[int, tuple[bytes, ...]] = {
+        RecordType.DNSKEY: tuple(one.dnskey for one in signers),
+        RecordType.CDS: (build_ds(contents.apex, announced.dnskey),),
+        RecordType.CDNSKEY: (announced.dnskey,),
+    }
+    there = contents.owners[contents.apex]
+    added = {rdtype: Rrset(ttl=NS_TTL, rdatas=rdatas) for rdtype, rdatas in keys.items()}
+    return replace(there, rrsets={**there.rrsets, **added})
 
 
 def _with_nsec(owners: Mapping[bytes, Owner], *, negative_ttl: int) -> dict[bytes, Owner]:

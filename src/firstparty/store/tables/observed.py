@@ -96,6 +96,16 @@ zone_keys: Final = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+key_rolls: Final = Table(
+    "key_rolls",
+    metadata,
+    Column("domain_id", ForeignKey("domains.id"), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("dnskey", LargeBinary, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+)
+
 accounts: Final = Table(
     "accounts",
     metadata,
