@@ -6,8 +6,9 @@ import pytest
 from firstparty.model.feed import FeedEntry, Topic
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
-from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.follow import follow_feed
 from firstparty.store.reader import open_feed
+from firstparty.store.snapshot import FeedSnapshot
 
 
 @pytest.fixture
@@ -42,19 +43,10 @@ def test_a_removed_key_is_read_as_an_entry_without_a_body(store: Store) -> None:
     assert [(entry.key, entry.body) for entry in changes] == [("dom_1", None)]
 
 
-def test_a_torn_snapshot_is_an_empty_one(tmp_path: Path) -> None:
-    (tmp_path / "edge.snapshot").write_bytes(b"\x93torn")
-    snapshot = FeedSnapshot(tmp_path / "edge.snapshot")
-    snapshot.load()
-
-    assert snapshot.entries == {}
-
-
 async def test_a_follower_gets_its_snapshot_while_the_database_is_away(tmp_path: Path) -> None:
     entry = FeedEntry(revision=7, topic=Topic.ZONES, key="dom_1", body=b"{}")
     snapshot = FeedSnapshot(tmp_path / "zones.snapshot")
-    snapshot.merge([entry])
-    snapshot.save()
+    snapshot.save([entry])
     nowhere = open_feed(f"sqlite:///{tmp_path / 'no-such-folder' / 'store.db'}")
     seen: list[FeedEntry] = []
     task = asyncio.create_task(

@@ -23,8 +23,9 @@ from firstparty.cdn.directory import TOPICS, Directory
 from firstparty.cdn.host import CACHE_BYTES, CdnHost
 from firstparty.cdn.mirror import Clock, open_mirror
 from firstparty.counts import Counts
-from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
+from firstparty.store.snapshot import FeedSnapshot
 from firstparty.telemetry import Log
 
 # A site's cookies come with each script load, all of them, and are not ours to limit: as much as

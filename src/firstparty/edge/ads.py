@@ -25,9 +25,10 @@ from firstparty.edge.routes import STANDARD_HTTPS_PORT
 from firstparty.edge.stream import Stream
 from firstparty.errors import Unavailable
 from firstparty.model.feed import FeedEntry, Topic
-from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.store.sealing import Sealer
+from firstparty.store.snapshot import FeedSnapshot
 from firstparty.telemetry import Log
 
 TOPICS: Final = (Topic.EDGE, Topic.CHALLENGES)

@@ -23,8 +23,9 @@ from firstparty.nameserver.responder import Responder
 from firstparty.nameserver.tcp import TcpListener
 from firstparty.nameserver.udp import UdpListener
 from firstparty.nameserver.zones import Zones
-from firstparty.store.follow import FeedSnapshot, follow_feed
+from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
+from firstparty.store.snapshot import FeedSnapshot
 from firstparty.zones.contents import BadZone
 from firstparty.zones.names import BadName
 
