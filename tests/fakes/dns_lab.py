@@ -20,8 +20,8 @@ from firstparty.config.settings import NameserverSettings
 from firstparty.model.dnssec import build_ds_record
 from firstparty.model.feed import CaaRecord, FeedEntry, SignedZone, Topic, Zone
 from firstparty.nameserver.server import serve_nameserver
-from firstparty.store.follow import FeedSnapshot
 from firstparty.store.reader import open_feed
+from firstparty.store.snapshot import FeedSnapshot
 from firstparty.zones.contents import build_contents
 from firstparty.zones.packing import pack_contents
 from firstparty.zones.signing import ZoneSigner, make_private_key
@@ -136,8 +136,7 @@ def sign_zone(folder: Path) -> str:
     records = SignedZone(records=pack_contents(contents), dnskey=signer.dnskey, expires_at=until)
     body = msgspec.json.encode(replace(ZONE, signed=records))
     snapshot = FeedSnapshot(folder / "zones.snapshot")
-    snapshot.merge([FeedEntry(revision=1, topic=Topic.ZONES, key="dom_1", body=body)])
-    snapshot.save()
+    snapshot.save([FeedEntry(revision=1, topic=Topic.ZONES, key="dom_1", body=body)])
     return build_ds_record(ZONE.apex, signer.dnskey).value
 
 
