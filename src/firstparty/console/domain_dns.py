@@ -1,6 +1,7 @@
 """A domain's records elsewhere: links for the DNS admin, and what public resolvers have of them."""
 
 import asyncio
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,7 +12,7 @@ from firstparty.console.domain import load_domain
 from firstparty.console.failures import status_of
 from firstparty.console.looks import admitted
 from firstparty.console.once import redirect_once, take_once
-from firstparty.console.pages import redirect, render_page, workspace_values
+from firstparty.console.pages import redirect, render_fragment, render_page, workspace_values
 from firstparty.console.visits import Form, Visit
 from firstparty.console.words import say_date
 from firstparty.control import dns_links
@@ -71,28 +72,41 @@ def revoke_link(visit: Visit) -> Response:
 def show_propagation(visit: Visit) -> Response:
     """Ask public resolvers for the records, now."""
     values = _values(visit, tab="propagation")
-    view, rules = values["view"], visit.place.rules
-    found: tuple[SpreadRecord, ...] = ()
+    lines: list[dict[str, Any]] = []
     problem = ""
     try:
-        records = plan_questions(visit.place.store, visit.caller, view.domain.id, rules=rules)
-        with admitted(visit):
-            found = asyncio.run(fetch_propagation(records, rules=rules))
+        lines = _ask_resolvers(visit)
     except (NotFound, Forbidden):
         raise
     except Refused as refused:
         problem = refused.sentence
+    records = [one.record for one in values["view"].records]
     return render_page(
-        visit,
-        "domain_propagation.html",
-        **values,
-        lines=[_line(one) for one in found],
-        records=[one.record for one in view.records],
-        problem=problem,
+        visit, "domain_propagation.html", **values, lines=lines, records=records, problem=problem
     )
 
 
-def _line(one: SpreadRecord) -> dict[str, Any]:
+def watch_propagation(visit: Visit) -> Response:
+    """The same as a part of the domain's page; nothing where nobody can be asked just now."""
+    values = _values(visit, tab="propagation")
+    try:
+        lines = _ask_resolvers(visit)
+    except (NotFound, Forbidden):
+        raise
+    except Refused:
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # htmx leaves what is there
+    return render_fragment(visit, "domain_spread.html", **values, lines=lines)
+
+
+def _ask_resolvers(visit: Visit) -> list[dict[str, Any]]:
+    domain, rules = load_domain(visit).domain, visit.place.rules
+    records = plan_questions(visit.place.store, visit.caller, domain.id, rules=rules)
+    with admitted(visit):
+        found = asyncio.run(fetch_propagation(records, rules=rules))
+    return [_line(one, visit.now) for one in found]
+
+
+def _line(one: SpreadRecord, now: datetime) -> dict[str, Any]:
     cached = one.cached
     tone, label = _SPREADS[one.spread]
     return {
@@ -102,7 +116,7 @@ def _line(one: SpreadRecord) -> dict[str, Any]:
         "tone": tone,
         "label": label,
         "values": sorted(cached.values),
-        "ttl": cached.ttl,
+        "until": None if cached.ttl is None else now + timedelta(seconds=cached.ttl),
         "trouble": cached.trouble or "",
     }
 

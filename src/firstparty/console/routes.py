@@ -57,6 +57,7 @@ PAGES: Final[tuple[Route, ...]] = (
     ("POST", f"{_DOMAIN}/dns-links", domain_dns.add_link),
     ("POST", f"{_DOMAIN}/dns-links/{{link_id}}/revoke", domain_dns.revoke_link),
     ("GET", f"{_DOMAIN}/propagation", domain_dns.show_propagation),
+    ("GET", f"{_DOMAIN}/spread", domain_dns.watch_propagation),
     ("GET", f"{_DOMAIN}/certificates", domain_certificate.show_certificates),
     ("POST", f"{_DOMAIN}/certificates", domain_certificate.import_certificate),
     ("POST", f"{_DOMAIN}/certificates/revoke", domain_certificate.revoke_certificates),
