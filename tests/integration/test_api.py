@@ -414,6 +414,18 @@ def test_an_update_for_a_past_state_is_refused(call: httpx.Client, workspace: st
     assert call.patch(path, json={"settings": {"b": 1}}, headers=latest).status_code == 200
 
 
+def test_broken_settings_are_refused_with_line_and_reason_and_the_old_ones_stay(
+    call: httpx.Client, workspace: str
+) -> None:
+    path = f"/sources/{add_source(call, workspace)['id']}"
+    call.patch(path, json={"settings": {"a": 1}})
+    refused = call.patch(path, json={"settings": '{"b": 1,\n "c": }'})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "settings-not-json")
+    assert "line 2, column 7: Expecting value" in refused.json()["detail"]
+    assert call.get(path).json()["settings"] == {"a": 1}
+
+
 def test_a_domains_etag_is_that_of_its_intent(call: httpx.Client, workspace: str) -> None:
     source = add_source(call, workspace)
     body = {"workspace_id": workspace, "name": "cdp.etag.com", "source_ids": [source["id"]]}

@@ -222,6 +222,9 @@ def test_settings_and_origin_of_a_source_are_edited(shell: Shell, tmp_path: Path
     printed = shell.run("sources", "edit", source["id"], "--origin", "self-hosted")
     limited = shell.run("sources", "edit", source["id"], "--limit", "100")
     unsaid = shell.run("sources", "edit", source["id"], code=64)
+    file.write_text('{"metrics":\n {,}}')
+    broken = shell.run("sources", "edit", source["id"], "--settings", str(file), code=64)
+    kept = shell.json("sources", "show", source["id"])
 
     assert (source["origin"], edited["origin"]) == ("mirror", "mirror")
     assert edited["settings"] == {"metrics": {"host": "api.segment.io/v1"}}
@@ -229,6 +232,8 @@ def test_settings_and_origin_of_a_source_are_edited(shell: Shell, tmp_path: Path
     assert "metrics.host: Replaced" in printed
     assert "100 messages a second" in limited
     assert "say what to change" in unsaid
+    assert "line 2, column 3" in " ".join(broken.split())
+    assert kept["settings"] == edited["settings"]
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(shell: Shell) -> None:
