@@ -119,7 +119,10 @@ def running_nginx(folder: Path, *, upstream: str) -> Iterator[tuple[psutil.Proce
     nginx = subprocess.Popen(["nginx", "-c", config, "-e", folder / "nginx.log"])
     try:
         until_listening(port)
-        yield psutil.Process(nginx.pid), port, proxy_port
+        master = psutil.Process(nginx.pid)
+        while not master.children():  # it listens before its worker is there
+            time.sleep(0.05)
+        yield master, port, proxy_port
     finally:
         nginx.terminate()
         nginx.wait(10)
