@@ -204,4 +204,5 @@ async def main() -> None:
     print(f"{1e6 / cpu:,.0f} messages per CPU second; CPU ratio {cpu / peer:.1f}")
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

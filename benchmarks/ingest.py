@@ -48,7 +48,7 @@ NGINX = """
 daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log error;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; keepalive_requests 100000000;
+  access_log off; keepalive_requests 100000000; client_body_buffer_size 1m;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   {servers}
