@@ -241,10 +241,9 @@ class Outside:
     def _is_served(self, challenge: Challenge) -> bool:
         match challenge:
             case DnsChallenge():
-                return any(
-                    challenge.value in zone.txt.get(challenge.owner_name, ())
-                    for zone in self._zones()
-                )
+                texts = [zone.txt for zone in self._zones()]
+                texts += [one.challenges for one in self.targets()]
+                return any(challenge.value in one.get(challenge.owner_name, ()) for one in texts)
             case HttpChallenge():
                 return (challenge.host, challenge.token, challenge.key_authorization) in [
                     (one.host, one.token, one.key_authorization) for one in self.tokens()

@@ -170,8 +170,8 @@ async def test_zones_and_targets_carry_caa_and_learn_the_account_when_it_is_know
     await world.steps(4)
     (after,), zone = world.outside.targets(), world.case(delegated).zone
 
-    assert before.caa[0].value == "ca.test; validationmethods=http-01"
-    assert after.caa[0].value == f"ca.test; accounturi={URL}; validationmethods=http-01"
+    assert before.caa[0].value == "ca.test; validationmethods=http-01,dns-01"
+    assert after.caa[0].value == f"ca.test; accounturi={URL}; validationmethods=http-01,dns-01"
     assert zone is not None
     assert zone.caa[0].value == f"ca.test; accounturi={URL}; validationmethods=dns-01"
     assert world.word(delegated) is Word.LIVE

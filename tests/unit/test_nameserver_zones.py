@@ -166,6 +166,22 @@ def test_cname_targets_have_the_edges_addresses_and_https_records() -> None:
     assert ask(zones, "edge.fp.test").rcode() == dns.rcode.NOERROR
 
 
+def test_names_for_challenges_have_their_values_or_say_that_there_are_none() -> None:
+    zones = new_zones()
+    names = ("c-tok.acme.fp.test", "e-tok.acme.fp.test")
+    waiting = msgspec.structs.replace(OURS, challenges=dict.fromkeys(names, ()))
+    ordered = msgspec.structs.replace(OURS, challenges={names[0]: ("value",), names[1]: ()})
+    zones.apply([targets(1, "dom_1", waiting)])
+    before = [address(ask(zones, name, "TXT")) for name in names]
+    zones.apply([targets(2, "dom_1", ordered)])
+    during = [address(ask(zones, name, "TXT")) for name in names]
+    zones.apply([targets(3, "dom_1", None)])
+
+    assert before == ['"no challenge at the moment"'] * 2
+    assert during == ['"value"', before[1]]
+    assert {ask(zones, name, "TXT").rcode() for name in names} == {dns.rcode.NXDOMAIN}
+
+
 def test_cname_targets_are_nxdomain_after_the_domain_is_removed() -> None:
     zones = new_zones()
     zones.apply([targets(1, "dom_1", OURS), targets(2, "dom_1", None)])

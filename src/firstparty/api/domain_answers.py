@@ -151,6 +151,10 @@ class DomainAnswer(BaseModel):
     probe: Annotated[ProbeStatus, Field(description="What a request over HTTPS got")]
     findings: list[FindingAnswer]
     records: Annotated[list[WantedRecord], Field(description="Exactly the records to add")]
+    optional_records: Annotated[
+        list[WantedRecord],
+        Field(description="To add, if you like, so that certificates need no port 80"),
+    ]
     ds: Annotated[
         WantedRecord | None,
         Field(description="The DS record to add for DNSSEC, if you like; null: not signed (yet)"),
@@ -198,6 +202,7 @@ class DomainAnswer(BaseModel):
             probe=seen.statuses.probe,
             findings=[FindingAnswer.of(finding) for finding in seen.findings],
             records=[WantedRecord.of_view(one) for one in view.records],
+            optional_records=[WantedRecord.of_view(one) for one in view.optional_records],
             ds=None if view.ds is None else WantedRecord.of_view(view.ds),
             key_roll=None if view.roll is None else KeyRollAnswer.of(view.roll),
             cdn_host=domain.cdn_host,

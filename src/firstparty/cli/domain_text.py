@@ -42,6 +42,10 @@ def print_domain(domain: Mapping[str, Any]) -> None:
     print_line("\nRecords to add at your DNS provider:")
     for record in domain["records"]:
         print_line(_describe_record(record))
+    if domain["optional_records"]:
+        print_line("\nOptional, for certificates without port 80:")
+        for record in domain["optional_records"]:
+            print_line(_describe_record(record))
     if domain["ds"] is not None:
         print_line("\nFor DNSSEC, if you like, beside them:")
         print_line(_describe_record(domain["ds"]))

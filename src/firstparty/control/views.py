@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from firstparty.control.rules import Rules
 from firstparty.control.sources import SourceView, build_source_view
 from firstparty.model.dnssec import build_ds_record, ds_texts
-from firstparty.model.domains import Domain, Mode, build_records
+from firstparty.model.domains import Domain, Mode, build_optional_records, build_records
 from firstparty.model.findings import DnsRecord
 from firstparty.model.key_rolls import ANNOUNCED, KeyRoll
 from firstparty.model.moves import Move
@@ -52,7 +52,8 @@ class DomainView:
     """Intent, what was observed, and what follows from both. ``sources`` are in their order.
 
     ``ds`` is the record that the owner may add once the zone is signed (DNSSEC). ``roll`` is the
-    replacement of its key that is under way.
+    replacement of its key that is under way. ``optional_records`` are found if all of them were
+    when a certificate was ordered last.
     """
 
     domain: Domain
@@ -64,6 +65,7 @@ class DomainView:
     warnings: tuple[Advice, ...]
     move: MoveView | None = None
     roll: KeyRoll | None = None
+    optional_records: tuple[RecordView, ...] = ()
 
 
 def load_views(connection: Connection, domains: list[Domain], rules: Rules) -> list[DomainView]:
@@ -134,6 +136,10 @@ def build_view(
         warnings=advise(domain),
         move=move,
         roll=roll,
+        optional_records=tuple(
+            RecordView(record=record, found=observation.has_alias)
+            for record in build_optional_records(domain, rules.service_domain)
+        ),
     )
 
 

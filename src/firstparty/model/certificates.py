@@ -56,15 +56,19 @@ class ChallengeMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsChallenge:
-    """A dns-01 answer (RFC 8555 §8.4): this TXT value at ``_acme-challenge.<host>``."""
+    """A dns-01 answer (RFC 8555 §8.4): this TXT value at ``_acme-challenge.<host>``.
+
+    ``at`` is the name of ours that the owner's CNAME there leads to, where there is one.
+    """
 
     host: str
     value: str
+    at: str = ""
 
     @property
     def owner_name(self) -> str:
         """Where the TXT record goes."""
-        return f"_acme-challenge.{self.host}"
+        return self.at or f"_acme-challenge.{self.host}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

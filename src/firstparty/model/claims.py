@@ -57,6 +57,11 @@ def nameserver_names(token: str, service_domain: str) -> tuple[str, ...]:
     return tuple(f"{letter}-{token}.ns.{service_domain}" for letter in NAMESERVER_LETTERS)
 
 
+def challenge_targets(token: str, service_domain: str) -> tuple[str, str]:
+    """Where the hosts' ``_acme-challenge`` may lead: ``c-<token>.acme.<service>``, ``e-…``."""
+    return (f"c-{token}.acme.{service_domain}", f"e-{token}.acme.{service_domain}")
+
+
 def cname_targets(token: str, service_domain: str) -> tuple[str, str]:
     """Where the claim's CDN host and API host point: ``c-<token>.edge.<service>``, ``e-…``."""
     return (f"c-{token}.edge.{service_domain}", f"e-{token}.edge.{service_domain}")

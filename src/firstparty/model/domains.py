@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from firstparty.model.claims import cname_targets, nameserver_names
+from firstparty.model.claims import challenge_targets, cname_targets, nameserver_names
 from firstparty.model.findings import DnsRecord
 from firstparty.model.status import Intent
 
@@ -93,3 +93,14 @@ def build_records(domain: Domain, service_domain: str) -> tuple[DnsRecord, ...]:
                 for host in dict.fromkeys(domain.hosts)
                 if target
             )
+
+
+def build_optional_records(domain: Domain, service_domain: str) -> tuple[DnsRecord, ...]:
+    """What the owner of a domain by CNAME may add, so that certificates need no port 80."""
+    if domain.mode is not Mode.CNAME:
+        return ()
+    targets = challenge_targets(domain.token, service_domain)
+    return tuple(
+        DnsRecord(name=f"_acme-challenge.{host}.", type="CNAME", value=f"{target}.")
+        for host, target in zip(domain.hosts, targets, strict=True)
+    )

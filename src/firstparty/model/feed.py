@@ -174,9 +174,11 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
 class Targets(msgspec.Struct, frozen=True, kw_only=True):
     """What the hosts of a domain by CNAME point at: names in the service zone, and the edge there.
 
-    Names have no trailing dot. They do not exist (NXDOMAIN) once the entry is gone.
+    Names have no trailing dot. They do not exist (NXDOMAIN) once the entry is gone. ``challenges``
+    are the names that the hosts' ``_acme-challenge`` may lead to, with the TXT values there.
     """
 
     names: tuple[str, ...]
     addresses: tuple[str, ...]
     caa: tuple[CaaRecord, ...] = ()
+    challenges: dict[str, tuple[str, ...]] = {}

@@ -45,7 +45,8 @@ class Observation:
     issued since.
     ``agreed_since``: since when every server of the owner's zone that answers has the records,
     while others are silent. ``drain`` is there once the domain was removed. ``hidden`` is what was
-    at the name and below it before the delegation hid it.
+    at the name and below it before the delegation hid it. ``has_alias``: when a certificate was
+    ordered last, the owner's ``_acme-challenge`` names led to ours.
     """
 
     domain_id: str
@@ -63,3 +64,4 @@ class Observation:
     drain: Drain | None = None
     damper: Damper = field(default_factory=Damper)
     hidden: tuple[str, ...] = ()
+    has_alias: bool = False

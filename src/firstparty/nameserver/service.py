@@ -13,6 +13,7 @@ from firstparty.nameserver.answers import Answers, CompiledZone, Node, compile_o
 from firstparty.zones.contents import (
     SOON_THERE_TTL,
     Owner,
+    build_challenge_owner,
     build_nameserver_owner,
     build_service_contents,
     build_target_owner,
@@ -50,6 +51,11 @@ class ServiceZone:
     ) -> None:
         """The hosts of one more domain point at these names; raises BadZone and changes nothing."""
         self._add(names, compile_owner(build_target_owner(addresses, caa)))
+
+    def add_challenges(self, challenges: Mapping[str, Sequence[str]]) -> None:
+        """One more domain's ``_acme-challenge`` names may lead to these, with these TXT values."""
+        for name, values in challenges.items():
+            self._add([name], compile_owner(build_challenge_owner(values)))
 
     def _add(self, names: Iterable[str], *nodes: Node) -> None:
         for at, name in enumerate(self._parse(names)):

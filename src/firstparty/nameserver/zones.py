@@ -106,9 +106,10 @@ class Zones:
         if targets is not None:
             # Before the earlier ones go: a bad entry changes nothing.
             self._service.add_targets(targets.names, targets.addresses, targets.caa)
+            self._service.add_challenges(targets.challenges)
         earlier = self._targets.pop(entry.key, None)
         if earlier is not None:
-            self._service.withdraw(earlier.names)
+            self._service.withdraw((*earlier.names, *earlier.challenges))
         if targets is not None:
             self._targets[entry.key] = targets
 

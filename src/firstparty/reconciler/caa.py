@@ -34,13 +34,14 @@ class CaaIssuer:
 
 
 def build_caa(
-    issuers: Sequence[CaaIssuer], accounts: Mapping[str, str], method: ChallengeMethod
+    issuers: Sequence[CaaIssuer], accounts: Mapping[str, str], *methods: ChallengeMethod
 ) -> tuple[CaaRecord, ...]:
-    """The records that let exactly these accounts issue, by this method; none without issuers.
+    """The records that let exactly these accounts issue, by these methods; none without issuers.
 
     ``accounts`` has the URL of each account that the CA knows. Before its first order an authority
     has none: until then every account of it is let in.
     """
+    ways = ",".join(_METHODS[method] for method in methods)
     records: dict[CaaRecord, None] = {}
     for issuer in issuers:
         known = [accounts[name] for name in issuer.accounts if accounts.get(name)]
@@ -48,7 +49,7 @@ def build_caa(
             known = [""]
         for url in known:
             account = f"; accounturi={url}" if url else ""
-            value = f"{issuer.identity}{account}; validationmethods={_METHODS[method]}"
+            value = f"{issuer.identity}{account}; validationmethods={ways}"
             records[CaaRecord(flags=0, tag="issue", value=value)] = None
     if not records:
         return ()

@@ -29,12 +29,12 @@ from firstparty.model.certificates import (
     move_order,
     sealing_context,
 )
-from firstparty.model.domains import Mode
 from firstparty.model.identifiers import new_identifier
 from firstparty.model.observations import Step
 from firstparty.model.status import CertificateStatus
 from firstparty.reconciler import issuance_findings as say
 from firstparty.reconciler.case import Case
+from firstparty.reconciler.challenge_alias import choose_method, lead_to_us
 from firstparty.reconciler.choice import Authorities
 from firstparty.reconciler.fallback import has_another
 from firstparty.reconciler.outcome import AT_ONCE, CaAnswered, Outcome, observe
@@ -49,7 +49,6 @@ from firstparty.reconciler.setbacks import come_back, drop, fail, while_ordering
 from firstparty.store.sealing import SealBroken, Sealer
 
 _PATIENCE: Final = 40  # tries, about eight seconds, before the operator is told
-_METHODS: Final = {Mode.DELEGATION: ChallengeMethod.DNS, Mode.CNAME: ChallengeMethod.HTTP}
 
 
 def needs_certificate(case: Case, *, authorities: frozenset[str], now: datetime) -> bool:
@@ -68,9 +67,14 @@ class Issuance:
     """The next move in getting one domain's certificate."""
 
     def __init__(
-        self, authorities: Authorities, challenges: ChallengeProbe, sealer: Sealer
+        self,
+        authorities: Authorities,
+        challenges: ChallengeProbe,
+        sealer: Sealer,
+        service_domain: str,
     ) -> None:
         """``sealer`` is the edge's: the edge opens certificate keys by itself."""
+        self._service_domain = service_domain
         self._authorities = authorities
         self._challenges = challenges
         self._sealer = sealer
@@ -87,7 +91,7 @@ class Issuance:
             return drop(case, order, now=now)
         if _is_stuck(case, order, now):
             return fail(case, order, say.order_stuck(order), now=now)
-        csr, method = build_csr(key, order.names), _METHODS[case.domain.mode]
+        csr, method = build_csr(key, order.names), choose_method(case)
         authority = self._authorities.by_name[order.authority]
         if order.state is OrderState.NEW:
             progress = await authority.begin(
@@ -99,6 +103,8 @@ class Issuance:
             progress = await authority.answer(order.url, method=method)
         else:
             return _wait_for_challenges(case, method, now)
+        if isinstance(progress, Challenged):
+            progress = lead_to_us(progress, case.domain, self._service_domain)
         is_rehearsal = order.authority in self._authorities.stagings
         now = clock()  # the CA may have taken its time: what it issued is younger than our question
         outcome = _apply(case, order, key, progress, is_rehearsal=is_rehearsal, now=now)

@@ -20,7 +20,12 @@ from firstparty.model.certificates import (
     Order,
     OrderState,
 )
-from firstparty.model.claims import ClaimState, cname_targets, nameserver_names
+from firstparty.model.claims import (
+    ClaimState,
+    challenge_targets,
+    cname_targets,
+    nameserver_names,
+)
 from firstparty.model.default_hosts import build_default_hosts
 from firstparty.model.domains import Domain, Mode
 from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, HostKind, Targets, Zone
@@ -117,7 +122,9 @@ def _build_targets(case: Case, service: Service) -> Targets:
     return Targets(
         names=cname_targets(case.domain.token, service.domain),
         addresses=service.edge_addresses,
-        caa=build_caa(service.issuers, case.accounts, ChallengeMethod.HTTP),
+        caa=build_caa(service.issuers, case.accounts, ChallengeMethod.HTTP, ChallengeMethod.DNS),
+        challenges=dict.fromkeys(challenge_targets(case.domain.token, service.domain), ())
+        | _build_txt(case),
     )
 
 

@@ -25,6 +25,7 @@ from firstparty.reconciler.adoption import adopt
 from firstparty.reconciler.advice import ask_advice
 from firstparty.reconciler.caa_check import refuse_by_caa
 from firstparty.reconciler.case import Case, load_case
+from firstparty.reconciler.challenge_alias import ask_alias
 from firstparty.reconciler.drain import DrainLimits
 from firstparty.reconciler.issuance import Issuance, needs_certificate
 from firstparty.reconciler.moving import go_on_moving, is_old_of_move
@@ -203,7 +204,12 @@ class Reconciler:
         refused = await refuse_by_caa(case, ports.dns, self.service, now=now)
         if refused is not None:
             return refused
-        issuance = Issuance(ports.authorities, ports.challenges, self.edge_sealer)
+        if case.order is None:
+            has_alias = await ask_alias(case, ports.dns, self.service)
+            case = replace(case, observation=replace(case.observation, has_alias=has_alias))
+        issuance = Issuance(
+            ports.authorities, ports.challenges, self.edge_sealer, self.service.domain
+        )
         return await issuance.step(case, clock=self.clock)
 
     async def _step(self, case: Case) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - one a need

@@ -240,6 +240,7 @@ def _columns(observation: Observation) -> dict[str, Any]:
                 "drain": observation.drain,
                 "damper": observation.damper,
                 "hidden": observation.hidden,
+                "has_alias": observation.has_alias,
             }
         ),
     }
@@ -268,4 +269,5 @@ def _observation(row: Row[Any]) -> Observation:
         drain=msgspec.convert(row.facts.get("drain"), Drain | None),
         damper=msgspec.convert(row.facts.get("damper", {}), Damper),
         hidden=tuple(row.facts.get("hidden", ())),
+        has_alias=row.facts.get("has_alias", False),
     )

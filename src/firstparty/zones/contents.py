@@ -170,6 +170,14 @@ def build_target_owner(addresses: Iterable[str], caa: Iterable[CaaRecord] = ()) 
     return Owner(rrsets=rrsets)
 
 
+def build_challenge_owner(values: Iterable[str]) -> Owner:
+    """What is at a name that an ``_acme-challenge`` leads to: these TXT values, or that none is."""
+    rdatas = tuple(dict.fromkeys(map(_strings, tuple(values) or (NO_CHALLENGE,))))
+    return Owner(
+        rrsets={RecordType.TXT: Rrset(ttl=TXT_TTL, rdatas=rdatas)}, negative_ttl=SOON_THERE_TTL
+    )
+
+
 def build_soa(primary: bytes, service_domain: str, serial: int) -> bytes:
     """The SOA rdata of any zone of ours; ``primary`` is a name in wire form. Raises BadName."""
     contact = parse_name(f"hostmaster.{service_domain}")
