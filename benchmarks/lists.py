@@ -12,7 +12,9 @@ from pathlib import Path
 
 from firstparty.config.settings import Settings
 from firstparty.control.callers import SYSTEM
+from firstparty.control.certificate_queue import show_queue
 from firstparty.control.domains import list_domains
+from firstparty.control.machine import list_usage
 from firstparty.control.rules import build_rules
 from firstparty.control.sources import SourceRequest, add_source
 from firstparty.control.workspaces import add_workspace
@@ -87,6 +89,12 @@ def main() -> None:
         measure("a part of the name that none has", lambda: page(DomainFilter(part="nothing")))
         measure("a word that all have", lambda: page(DomainFilter(word=Word.WAITING)))
         measure("a word that none has", lambda: page(DomainFilter(word=Word.FAILING)))
+        for one in range(1_000):
+            add_workspace(store, SYSTEM, name=f"Shop {one}", now=NOW)
+        print("the operator's pages, 1,000 workspaces beside it")
+        measure("workspaces with what they use", lambda: list_usage(store, SYSTEM, limit=101))
+        measure("workspaces by name", lambda: list_usage(store, SYSTEM, part="shop 77", limit=101))
+        measure("the certificate queue", lambda: show_queue(store, SYSTEM, rules=RULES, now=NOW))
         store.close()
 
 

@@ -32,6 +32,7 @@ from firstparty.store import tables
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 from firstparty.store.work import add_history, lease_due, save_observation, wake
+from tests.fakes.machine import MachineInMemory
 
 EMAIL = "owner@shop.test"
 PASSWORD = "correct horse battery"
@@ -42,6 +43,7 @@ class ConsoleWorld:
     url: str
     store: Store
     settings: Settings
+    machine: MachineInMemory
 
     def workspace(self, name: str = "Shop") -> Workspace:
         return add_workspace(self.store, SYSTEM, name=name, now=datetime.now(UTC))
@@ -125,12 +127,14 @@ async def running_console(
         spool=SpoolSettings(url=log_url),
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        machine = MachineInMemory()
         app = build_console(
             store=store,
             settings=settings,
             sealer=Sealer(bytes(32)),
             doctor_in_use=doctor,
             open_client=lambda: client or SafeClient(allow_private=False),
+            machine=machine,
         )
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
@@ -140,7 +144,9 @@ async def running_console(
             await asyncio.sleep(0.01)
         try:
             port = listener.getsockname()[1]
-            yield ConsoleWorld(url=f"http://127.0.0.1:{port}", store=store, settings=settings)
+            yield ConsoleWorld(
+                url=f"http://127.0.0.1:{port}", store=store, settings=settings, machine=machine
+            )
         finally:
             server.should_exit = True
             await serving

@@ -26,6 +26,7 @@ from firstparty.spool.traffic import (
     source_subject,
 )
 from firstparty.store.sealing import Sealer
+from firstparty.store import tables
 from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
 from tests.fakes.doctor import FakeDoctor
@@ -58,6 +59,8 @@ async def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_the_scree
 ) -> None:
     shop, empty = world.workspace("Shop"), world.workspace("Empty")
     world.person(shop, empty)
+    with world.store.write() as connection:
+        connection.execute(tables.people.update().values(is_operator=True))
     paths = pages_of(world, shop, empty)
     await count_some(world)
     found: dict[str, object] = {}
@@ -165,6 +168,7 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
         f"domains/{waiting.id}/checks",
         "nothing",
     )
+    operators = ("workspaces", f"workspaces/{shop.id}", "certificates", "system", "library")
     link = add_dns_link(world.store, SYSTEM, waiting.id, now=now)
     import_certificate(
         world.store,
@@ -176,6 +180,7 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
     )
     return [
         link.path,
+        *(f"/operator/{path}" for path in operators),
         *(f"/workspaces/{shop.id}/{path}" for path in paths),
         *(
             f"/workspaces/{empty.id}/{path}"

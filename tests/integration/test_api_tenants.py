@@ -25,7 +25,18 @@ NEEDS_THE_LOG = {
     "show_domain_traffic",
 }
 NEEDS_A_LIVE_DOMAIN = {"roll_zone_key", "move_domain"}
-NEEDS_AN_OPERATOR = {"add_workspace", "reset_password", "set_plan", "show_certificate_queue"}
+NEEDS_AN_OPERATOR = {
+    "add_workspace",
+    "reset_password",
+    "set_plan",
+    "show_certificate_queue",
+    "list_usage",
+    "show_system",
+    "show_library",
+    "install_library",
+    "remove_library",
+}
+NEEDS_THE_MACHINE = {"show_system", "show_library", "install_library", "remove_library"}
 NEEDS_NO_TOKEN = {"accept_invitation"}  # the link's secret says who it is
 IS_FOR_OWNERS = {"list_invitations"}
 IS_FOR_EDITORS = {"examine_address"}  # it sends requests to where it is told
@@ -125,6 +136,7 @@ def build_operations(  # noqa: C901 - one branch for each kind of body
         "link_id": link,
         "token_id": token,
         "letter_id": f"{sources[0]}.1",
+        "version": "1.84.3",
     }
     document = httpx.get(f"{served.url}/openapi.json", trust_env=False).json()
     operations = []
@@ -165,6 +177,9 @@ def test_the_matrix_has_every_noun(tenants: Tenants) -> None:
 
     assert nouns == {
         "certificate-queue",
+        "usage",
+        "system",
+        "library",
         "workspaces",
         "sources",
         "domains",
@@ -247,7 +262,7 @@ def test_an_operator_may_do_every_one_of_them(tenants: Tenants) -> None:
 
     failed = {name: answer for name, answer in answers.items() if not answer.is_success}
     assert {name: answer.status_code for name, answer in failed.items()} == (
-        dict.fromkeys(NEEDS_THE_LOG, 503)
+        dict.fromkeys(NEEDS_THE_LOG | NEEDS_THE_MACHINE, 503)
         | dict.fromkeys(NEEDS_A_LIVE_DOMAIN, 409)
         | dict.fromkeys(NEEDS_A_PUBLIC_PAGE, 422)
     )

@@ -1,5 +1,6 @@
 """The console of a running product in Chromium: live messages, the ledger, proxies, tokens."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -180,3 +181,28 @@ def send(demo: RunningDemo, *messages: object) -> None:
         ).content,
     )
     assert answer.status_code == 200, answer.text
+
+
+async def test_an_operator_sees_what_runs_what_the_edge_took_and_where_traffic_came_from(
+    page: Page, demo: RunningDemo
+) -> None:
+    await page.goto("/operator/system")
+    processes = page.locator("table")
+    for role in ("ads", "ingest", "nameserver", "control"):
+        await expect(
+            processes.get_by_role("rowheader", name=re.compile(role)).first
+        ).to_be_visible()
+    await expect(page.get_by_text("takes what it is told")).to_be_visible()
+    await page.get_by_role("link", name="Analytics.js").click()
+    await expect(page.get_by_text("comes with this installation")).to_be_visible()
+
+    workspace, source = demo.report["workspace"]["id"], demo.source("javascript")["id"]
+    await page.goto(f"/workspaces/{workspace}/sources/{source}/traffic?period=day")
+
+    async def has_come() -> bool:
+        await page.reload()
+        return await page.locator("svg rect.good").count() > 0
+
+    async with asyncio.timeout(60):  # counts are said every few seconds
+        while not await has_come():
+            await asyncio.sleep(1)

@@ -23,6 +23,7 @@ from firstparty.api import (
     health,
     invitations,
     key_rolls,
+    operator,
     people,
     propagation,
     proxies,
@@ -43,6 +44,7 @@ from firstparty.api.problems import MEDIA_TYPE, Problem, add_problems
 from firstparty.api.rates import Rates
 from firstparty.api.tail import MAX_TAILS
 from firstparty.config.settings import Settings
+from firstparty.control.machine import Machine
 from firstparty.control.rules import build_rules
 from firstparty.doctor.checks import Doctor
 from firstparty.store.engine import Store
@@ -92,11 +94,12 @@ def build_app(
     sealer: Sealer,
     clock: Clock | None = None,
     doctor_in_use: Doctor | None = None,
+    machine: Machine | None = None,
 ) -> FastAPI:
     """The application under the console's address. Pages may be mounted at its root.
 
     ``sealer`` seals secrets of channels. ``clock`` answers the time, aware UTC. Without a
-    doctor, its operations answer 503.
+    doctor, or the ``machine`` that this runs on, their operations answer 503.
     """
     app = FastAPI(
         title="Firstparty",
@@ -117,6 +120,7 @@ def build_app(
         rates=Rates(settings.console.requests_per_minute),
         examinations=asyncio.Semaphore(doctor.MAX_AT_ONCE),
         doctor=doctor_in_use,
+        machine=machine,
         sealer=sealer,
     )
     api = APIRouter(prefix="/api/v1")
@@ -143,6 +147,7 @@ def build_app(
         audit,
         doctor,
         channels,
+        operator,
     )
     api.include_router(invitations.open_router)
     api.include_router(proxy_checks.live_router)

@@ -14,6 +14,7 @@ from firstparty.api.problems import Unauthenticated
 from firstparty.api.rates import Rates
 from firstparty.control.access import find_bearer
 from firstparty.control.callers import Caller
+from firstparty.control.machine import Machine
 from firstparty.control.rules import Rules
 from firstparty.control.tokens import is_bearer
 from firstparty.control.workspaces import choose_workspace
@@ -45,6 +46,7 @@ class Installation:
     propagations: BoundedSemaphore
     rates: Rates
     examinations: asyncio.Semaphore
+    machine: Machine | None
     doctor: Doctor | None
     sealer: Sealer
 

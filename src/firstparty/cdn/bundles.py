@@ -124,6 +124,20 @@ def take_over(package: Path, state: Path) -> StandaloneScript:
     return script
 
 
+def read_version(package: Path) -> str:
+    """The version of a package in a ``node_modules``; "" where there is none."""
+    try:
+        return msgspec.json.decode((package / "package.json").read_bytes(), type=_Package).version
+    except (OSError, msgspec.DecodeError):
+        return ""
+
+
+def remove_version(state: Path, version: str) -> None:
+    """Forget the script of this version. Its chunks stay: pages have their names compiled in."""
+    if version in list_versions(state):
+        (state / "scripts" / f"{version}.js").unlink(missing_ok=True)
+
+
 def list_versions(state: Path) -> frozenset[str]:
     """The versions whose scripts are in ``state``, good or not. Reads a folder."""
     return frozenset(path.stem for path in (state / "scripts").glob("[0-9]*.js"))

@@ -27,6 +27,7 @@ from firstparty.console.pages import DIRECTORY
 from firstparty.console.rim import Page, answer_http_error, build_endpoint
 from firstparty.console.routes import OPEN_PAGES, PAGES
 from firstparty.console.visits import Clock, Place
+from firstparty.control.machine import Machine
 from firstparty.control.rules import build_rules
 from firstparty.doctor.checks import Doctor
 from firstparty.outbound.http import SafeClient
@@ -42,6 +43,7 @@ def build_console(
     clock: Clock | None = None,
     doctor_in_use: Doctor | None = None,
     open_client: Callable[[], SafeClient] = lambda: SafeClient(allow_private=False),
+    machine: Machine | None = None,
 ) -> Starlette:
     """The console. ``clock`` answers the time, aware UTC; ``open_client`` reaches users' pages.
 
@@ -60,6 +62,7 @@ def build_console(
         examinations=asyncio.Semaphore(doctor.MAX_EXAMINATIONS),
         doctor=doctor_in_use,
         open_client=open_client,
+        machine=machine,
     )
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=DIRECTORY / "static")),

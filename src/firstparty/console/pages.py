@@ -56,6 +56,10 @@ FLASHES: Final = {
     "channel-on": "The channel is on: it tells what happens from now on.",
     "channel-off": "The channel is off: nothing is told through it.",
     "channel-removed": "The channel is removed.",
+    "workspace-added": "The workspace is there. Invite its people, and set its plan if it has one.",
+    "plan-changed": "The plan is saved: it counts for what is added from now on.",
+    "version-installed": "The version is installed, and served within seconds.",
+    "version-removed": "The version is removed. Pages that have it go on working.",
     "token-revoked": "The token is revoked: it works no more.",
     "signed-out": "You are signed out.",
 }
@@ -91,6 +95,8 @@ def _templates() -> Environment:
         say_clock=words.say_clock,
         say_date=words.say_date,
         count=words.say_count,
+        size=words.say_size,
+        say_duration=words.say_duration,
     )
     return environment
 

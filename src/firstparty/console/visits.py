@@ -9,6 +9,7 @@ from threading import BoundedSemaphore
 from firstparty.config.settings import OidcSettings
 from firstparty.control.access import SignedIn
 from firstparty.control.callers import Caller
+from firstparty.control.machine import Machine
 from firstparty.control.rules import Rules
 from firstparty.doctor.checks import Doctor
 from firstparty.outbound.http import SafeClient
@@ -39,6 +40,7 @@ class Place:
     examinations: asyncio.Semaphore
     open_client: Callable[[], SafeClient]
     doctor: Doctor | None = None
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

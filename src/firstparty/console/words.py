@@ -160,6 +160,16 @@ def say_date(at: datetime) -> str:
     return f"{at.day} {at:%B %Y}"
 
 
+def say_size(octets: int) -> str:
+    """``"1.5 GB"``: decimal units, as disks are sold."""
+    size, unit = float(octets), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1_000 or unit == "TB":  # noqa: PLR2004
+            break
+        size /= 1_000
+    return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"  # noqa: PLR2004
+
+
 def say_count(number: int) -> str:
     """``1234567`` as ``"1\u202f234\u202f567"``: thin spaces, which every language reads."""
     return f"{number:,}".replace(",", "\u202f")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+import firstparty
 from firstparty.config.addresses import ConfigError
 from firstparty.config.settings import Settings
 from firstparty.serve.processes import Role
@@ -57,3 +58,11 @@ def lock_roles(settings: Settings, roles: Iterable[Role]) -> list[TextIO]:
         lock.flush()
         taken.append(lock)
     return taken
+
+
+def find_npm_packages(settings: Settings) -> Path:
+    """The ``node_modules`` with Analytics.js: as set, else here, else beside the source tree."""
+    if settings.cdn.npm:
+        return Path(settings.cdn.npm)
+    here = Path.cwd() / "node_modules"
+    return here if here.is_dir() else Path(firstparty.__file__).parents[2] / "node_modules"

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import firstparty
 from firstparty.config.addresses import parse_address, parse_networks
 from firstparty.config.settings import Settings
 from firstparty.counts import Counts
+from firstparty.serve.directories import find_npm_packages
 from firstparty.serve.metrics.child import Collect
 from firstparty.serve.metrics.counts import collect_counts
 from firstparty.serve.metrics.process import EventCounter, collect_process
@@ -243,14 +243,6 @@ STARTERS: Final[Mapping[Role, Callable[[Surroundings], Coroutine[None, None, Non
         }
     )
 )
-
-
-def find_npm_packages(settings: Settings) -> Path:
-    """The ``node_modules`` with Analytics.js: as set, else here, else beside the source tree."""
-    if settings.cdn.npm:
-        return Path(settings.cdn.npm)
-    here = Path.cwd() / "node_modules"
-    return here if here.is_dir() else Path(firstparty.__file__).parents[2] / "node_modules"
 
 
 def list_collectors(

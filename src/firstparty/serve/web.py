@@ -14,6 +14,7 @@ from firstparty.config.settings import Settings
 from firstparty.console.app import build_console
 from firstparty.counts import Counts
 from firstparty.serve.doctor import InstalledDoctor
+from firstparty.serve.machine import ThisMachine
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 
@@ -66,11 +67,16 @@ async def serve_control(
     whose word for scheme and address is believed. ``counts`` are kept meanwhile.
     """
     doctor = InstalledDoctor(store, settings)
-    app = build_app(store=store, settings=settings, sealer=sealer, doctor_in_use=doctor)
-    app.mount(
-        "/", build_console(store=store, settings=settings, sealer=sealer, doctor_in_use=doctor)
+    counts = counts or Counts()
+    machine = ThisMachine(store, settings, counts)
+    app = build_app(
+        store=store, settings=settings, sealer=sealer, doctor_in_use=doctor, machine=machine
     )
-    counted = CountRequests(app, counts or Counts())
+    console = build_console(
+        store=store, settings=settings, sealer=sealer, doctor_in_use=doctor, machine=machine
+    )
+    app.mount("/", console)
+    counted = CountRequests(app, counts)
     # Believing the headers of anybody on this machine would let them choose the address that
     # sign-in is throttled by.
     here, there = (

@@ -15,6 +15,19 @@ def socket_of(directory: Path, pid: int) -> Path:
     return directory / f"m-{pid}.sock"
 
 
+async def read_text(path: Path, *, seconds: float) -> str:
+    """What the process at this socket tells; "" if it does not in time, or is no more."""
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                return (await reader.read()).decode()
+            finally:
+                writer.close()
+    except (TimeoutError, OSError, ValueError):
+        return ""
+
+
 async def tell_metrics(directory: Path, process: str, collectors: Sequence[Collect]) -> None:
     """Answer each connection with the text of all samples, until cancelled."""
 

@@ -12,7 +12,7 @@ import h11
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import Settings
 from firstparty.serve.metrics.catalogue import UP
-from firstparty.serve.metrics.child import socket_of
+from firstparty.serve.metrics.child import read_text, socket_of
 from firstparty.serve.metrics.text import Sample, merge, render
 from firstparty.serve.supervisor import Supervisor
 from firstparty.telemetry import Log
@@ -81,23 +81,10 @@ async def _collect(run: Path, supervisor: Supervisor) -> str:
         for role in sorted(supervisor.roles)
     ]
     paths = {socket_of(run, pid) for pid in pids.values()}
-    asked = [_read_child(path) for path in sorted(paths) if path.exists()]
+    asked = [read_text(path, seconds=_SECONDS) for path in sorted(paths) if path.exists()]
     if (run / "envoy.sock").exists():
         asked.append(_read_envoy(run / "envoy.sock"))
     return merge((render(own, process="supervisor"), *await asyncio.gather(*asked)))
-
-
-async def _read_child(path: Path) -> str:
-    """What a process tells; nothing if it does not in time."""
-    try:
-        async with asyncio.timeout(_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(path)
-            try:
-                return (await reader.read(_MAX_BYTES) + await reader.read()).decode()
-            finally:
-                writer.close()
-    except (TimeoutError, OSError, ValueError):
-        return ""
 
 
 async def _read_envoy(path: Path) -> str:
