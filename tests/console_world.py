@@ -16,6 +16,7 @@ import uvicorn
 from firstparty.config.load import load_settings
 from firstparty.config.settings import OidcSettings, Settings, SpoolSettings
 from firstparty.console.app import build_console
+from firstparty.console.visits import Document
 from firstparty.control.callers import SYSTEM
 from firstparty.control.domains import DomainRequest, request_domain
 from firstparty.control.people import create_person
@@ -111,6 +112,7 @@ async def running_console(
     log_url: str = "",
     client: SafeClient | None = None,
     doctor: Doctor | None = None,
+    document: Document | None = None,
 ) -> AsyncIterator[ConsoleWorld]:
     store = Store(f"sqlite:///{folder / 'store.db'}")
     with store.write() as connection:
@@ -135,6 +137,7 @@ async def running_console(
             doctor_in_use=doctor,
             open_client=lambda: client or SafeClient(allow_private=False),
             machine=machine,
+            document=document,
         )
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")

@@ -53,6 +53,7 @@ async def world(tmp_path: Path) -> AsyncIterator[ConsoleWorld]:
     await server.stop()
 
 
+@pytest.mark.timeout(600)  # some hundred pages, on a machine that may be busy
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 320)])
 async def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_the_screen(
     world: ConsoleWorld, scheme: str, width: int
@@ -181,6 +182,8 @@ def pages_of(world: ConsoleWorld, shop: Workspace, empty: Workspace) -> list[str
     return [
         link.path,
         *(f"/operator/{path}" for path in operators),
+        "/docs",
+        "/docs/domains",
         *(f"/workspaces/{shop.id}/{path}" for path in paths),
         *(
             f"/workspaces/{empty.id}/{path}"

@@ -38,6 +38,7 @@ from firstparty.api import (
     workspaces,
 )
 from firstparty.api.context import Clock, Installation
+from firstparty.api.examples import IDENTIFIERS, RANDOM, build_example
 from firstparty.api.idempotency import HEADER
 from firstparty.api.limits import Limits
 from firstparty.api.problems import MEDIA_TYPE, Problem, add_problems
@@ -71,19 +72,6 @@ _ANY_PROBLEM: Final = {
     "description": "Any other problem: a body that is no JSON, too large or too slow; too many "
     "requests; something that does not answer",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
-_EXAMPLE: Final = "8Qm2xT4nB7vK1cD5sW9e"
-_EXAMPLES: Final = {
-    name: f"{kind}_{_EXAMPLE}"
-    for name, kind in (
-        ("workspace_id", "wsp"),
-        ("source_id", "src"),
-        ("domain_id", "dom"),
-        ("token_id", "tok"),
-        ("person_id", "per"),
-        ("invitation_id", "inv"),
-        ("channel_id", "chn"),
-    )
 }
 
 
@@ -182,6 +170,16 @@ def _is_streamed(operation: dict[str, Any]) -> bool:
     return "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
 
 
+def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """An example of each body that is JSON, made of those of its parts."""
+    bodies = [operation.get("requestBody", {})]
+    bodies += [one for status, one in operation["responses"].items() if status.startswith("2")]
+    for body in bodies:
+        content = body.get("content", {}).get("application/json", {})
+        if "schema" in content:
+            content["example"] = build_example(content["schema"], schemas)
+
+
 def _complete_document(app: FastAPI) -> None:
     """Add to the OpenAPI document what no endpoint declares itself."""
     build = app.openapi
@@ -197,10 +195,11 @@ def _complete_document(app: FastAPI) -> None:
                 if "security" in asked and not _is_streamed(asked):
                     asked.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
                 for operation in operations.values():
+                    _add_examples(operation, schemas)
                     operation["responses"]["default"] = _ANY_PROBLEM
                     for one in operation.get("parameters", ()):
                         if one["in"] == "path":
-                            one["example"] = _EXAMPLES.get(one["name"], _EXAMPLE)
+                            one["example"] = IDENTIFIERS.get(one["name"], RANDOM)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -26,7 +26,7 @@ from firstparty.console.looks import MAX_LOOKS
 from firstparty.console.pages import DIRECTORY
 from firstparty.console.rim import Page, answer_http_error, build_endpoint
 from firstparty.console.routes import OPEN_PAGES, PAGES
-from firstparty.console.visits import Clock, Place
+from firstparty.console.visits import Clock, Document, Place
 from firstparty.control.machine import Machine
 from firstparty.control.rules import build_rules
 from firstparty.doctor.checks import Doctor
@@ -44,6 +44,7 @@ def build_console(
     doctor_in_use: Doctor | None = None,
     open_client: Callable[[], SafeClient] = lambda: SafeClient(allow_private=False),
     machine: Machine | None = None,
+    document: Document | None = None,
 ) -> Starlette:
     """The console. ``clock`` answers the time, aware UTC; ``open_client`` reaches users' pages.
 
@@ -63,6 +64,7 @@ def build_console(
         doctor=doctor_in_use,
         open_client=open_client,
         machine=machine,
+        document=document,
     )
     routes: list[BaseRoute] = [
         Mount("/static", StaticFiles(directory=DIRECTORY / "static")),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from firstparty.console import (
+    api_docs,
     audit,
     channels,
     debugger,
@@ -137,6 +138,8 @@ OPEN_PAGES: Final[tuple[Route, ...]] = (
     ("GET", "/sign-in/oidc/back", single_sign_on.finish),
     ("GET", "/invitations/{secret}", invitations.show_invitation),
     ("POST", "/invitations/{secret}", invitations.accept_invitation),
+    ("GET", "/docs", api_docs.show_api),
+    ("GET", "/docs/{noun}", api_docs.show_api_of),
     ("GET", "/dns/{secret}", dns_admin.show_dns),
     ("GET", "/dns/{secret}/live", dns_admin.watch_dns),
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import BoundedSemaphore
+from typing import Any
 
 from firstparty.config.settings import OidcSettings
 from firstparty.control.access import SignedIn
@@ -17,6 +18,7 @@ from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 
 Clock = Callable[[], datetime]
+Document = Callable[[], Mapping[str, Any]]  # the OpenAPI document of the REST API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Place:
     open_client: Callable[[], SafeClient]
     doctor: Doctor | None = None
     machine: Machine | None = None
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

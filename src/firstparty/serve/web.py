@@ -73,7 +73,12 @@ async def serve_control(
         store=store, settings=settings, sealer=sealer, doctor_in_use=doctor, machine=machine
     )
     console = build_console(
-        store=store, settings=settings, sealer=sealer, doctor_in_use=doctor, machine=machine
+        store=store,
+        settings=settings,
+        sealer=sealer,
+        doctor_in_use=doctor,
+        machine=machine,
+        document=app.openapi,
     )
     app.mount("/", console)
     counted = CountRequests(app, counts)
