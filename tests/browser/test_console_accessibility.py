@@ -25,8 +25,8 @@ from firstparty.spool.traffic import (
     Traffic,
     source_subject,
 )
-from firstparty.store.sealing import Sealer
 from firstparty.store import tables
+from firstparty.store.sealing import Sealer
 from tests.console_world import EMAIL, PASSWORD, ConsoleWorld, running_console
 from tests.fakes.chromium import CHROMIUM, WITHOUT_CHROMIUM, running_chromium
 from tests.fakes.doctor import FakeDoctor

@@ -35,7 +35,7 @@ from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 
 
-def build_console(
+def build_console(  # noqa: PLR0913 - each is something that it stands on
     *,
     store: Store,
     settings: Settings,

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 import firstparty
-from firstparty.cdn.bundles import PACKAGE, order_of, read_library, read_version, remove_version
+from firstparty.cdn.bundles import PACKAGE, read_library, read_version, remove_version
 from firstparty.cdn.install import install_version
+from firstparty.cdn.versions import order_of
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import Settings
 from firstparty.control.machine import EdgeState, MachineState, ProcessState, SpoolState
