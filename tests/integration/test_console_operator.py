@@ -34,7 +34,9 @@ async def test_who_is_no_operator_is_shown_no_such_page_and_no_way_there(
         await sign_in(browser)
         home = await browser.get(f"/workspaces/{shop.id}/domains")
         answers = [await browser.get(f"/operator{path}") for path in PAGES]
-        answers.append(await browser.get(f"/operator/workspaces/{shop.id}"))
+        answers += [
+            await browser.get(f"/operator/workspaces/{each}") for each in (shop.id, "wsp_nobodys")
+        ]
         csrf = {"csrf": csrf_of(home)}
         changes = ("workspaces", f"workspaces/{shop.id}", "library", "library/remove")
         answers += [await browser.post(f"/operator/{path}", data=csrf) for path in changes]
