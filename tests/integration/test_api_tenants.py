@@ -17,6 +17,7 @@ SEES_ONLY_THEIR_OWN = {"list_workspaces"}
 # Nothing runs here but the API: who may do these gets as far as the log, which is away.
 NEEDS_THE_LOG = {
     "show_ledger",
+    "export_ledger",
     "list_dead",
     "replay_dead",
     "replay_one",

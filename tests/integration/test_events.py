@@ -1,6 +1,7 @@
 """What the REST API and the command line tell of messages: real log, forwarder and upstream."""
 
 import asyncio
+import csv
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
@@ -195,6 +196,29 @@ async def test_a_letter_that_cannot_be_is_not_found(
     assert answer.status_code in {400, 404}
 
 
+@pytest.mark.parametrize("written", ["ndjson", "csv"])
+async def test_the_ledger_as_a_file_says_what_it_says_as_an_answer(
+    forwarding: Forwarding, served: Served, written: str
+) -> None:
+    workspace = Workspace(served, 3)
+    await forwarding.append((1, 3), (2, 70))
+    said = await workspace.ledger()
+    answer = await workspace.ask("GET", "/events/ledger/export", params={"format": written})
+    one = await workspace.ask(
+        "GET", "/events/ledger/export", params={"source": workspace.sources[1]}
+    )
+    wrong = await workspace.ask("GET", "/events/ledger/export", params={"format": "xls"})
+    lines = answer.text.splitlines()
+    rows = csv.DictReader(lines) if written == "csv" else map(json.loads, lines)
+
+    assert [{k: str(v) for k, v in row.items()} for row in rows] == [
+        {k: str(v) for k, v in row.items()} for row in said
+    ]
+    assert answer.headers["content-disposition"] == f'attachment; filename="ledger.{written}"'
+    assert [json.loads(line)["accepted"] for line in one.text.splitlines()] == [70]
+    assert wrong.status_code == 422
+
+
 async def test_the_spool_away_is_503_with_retry_after(
     forwarding: Forwarding, served: Served
 ) -> None:
@@ -219,6 +243,7 @@ async def test_the_command_line_shows_exports_and_replays(
     await forwarding.spawn()
     await forwarding.settled(1)
     table = await run(workspace, "ledger")
+    rows = list(csv.DictReader((await run(workspace, "ledger", "--format", "csv")).splitlines()))
     file = tmp_path / "dead.ndjson"
     await run(workspace, "dead", "--export", str(file))
     letter = json.loads(file.read_text())
@@ -227,6 +252,9 @@ async def test_the_command_line_shows_exports_and_replays(
 
     assert "1,200" in table
     assert "1,199" in table
+    assert [(row["accepted"], row["delivered"], row["dead"]) for row in rows] == [
+        ("1200", "1199", "1")
+    ]
     assert letter["id"] in listed
     assert json.loads(letter["message"])["messageId"] == "s1-000001"
     assert told == "1 replayed.\n"

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from firstparty.events.dead import StoredLetter
+from firstparty.events.export import build_row
 from firstparty.events.ledger import LedgerNow
 from firstparty.forward.letters import open_request
 from firstparty.model.workspaces import Source
@@ -39,20 +40,7 @@ class AccountAnswer(BaseModel):
     @classmethod
     def of(cls, source: Source, now: LedgerNow, not_kept: NotKept) -> Self:
         """The account of this source."""
-        account = now.ledger.account(source.number)
-        return cls(
-            source_id=source.id,
-            source_name=source.name,
-            accepted=account.accepted,
-            delivered=account.delivered,
-            waiting=account.waiting,
-            dead=account.dead,
-            expired=account.expired,
-            replayed=account.replayed,
-            refused=not_kept.refused,
-            privacy_dropped=not_kept.privacy_dropped,
-            uncounted_groups=now.uncounted_groups,
-        )
+        return cls(**build_row(source, now, not_kept))
 
 
 class LetterAnswer(BaseModel):

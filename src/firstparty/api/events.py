@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from firstparty.api.context import ChosenWorkspace, Context, Here, Limit, OfSource, choose_sources
@@ -19,6 +20,7 @@ from firstparty.events.dead import (
     replay_letter,
     replay_source,
 )
+from firstparty.events.export import MEDIA_TYPES, Format, build_row, render_rows
 from firstparty.events.ledger import read_ledger
 from firstparty.events.spool import open_spool
 from firstparty.events.whose import audit_replay, find_source
@@ -67,6 +69,35 @@ async def show_ledger(
         limit,
         build=lambda source: AccountAnswer.of(source, now, not_kept[source.number]),
         cursor=lambda source: source.id,
+    )
+
+
+@router.get(
+    "/ledger/export",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "content": {media: {} for media in MEDIA_TYPES.values()},
+            "description": "A line for each source",
+        }
+    },
+)
+async def export_ledger(
+    here: Here,
+    workspace: ChosenWorkspace = None,
+    source_id: OfSource = None,
+    written: Annotated[Format, Query(alias="format", description="ndjson or csv")] = Format.NDJSON,
+) -> StreamingResponse:
+    """The ledger of all sources, as of one moment, as a file."""
+    sources = await asyncio.to_thread(choose_sources, here, workspace, source_id)
+    async with open_spool(here.log_url) as spool:
+        now = await read_ledger(spool.log, spool.outcomes)
+        not_kept = await read_tally(spool.log, [source.number for source in sources])
+    rows = (build_row(source, now, not_kept[source.number]) for source in sources)
+    return StreamingResponse(
+        render_rows(rows, written),
+        media_type=MEDIA_TYPES[written],
+        headers={"Content-Disposition": f'attachment; filename="ledger.{written}"'},
     )
 
 

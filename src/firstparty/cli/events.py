@@ -1,6 +1,7 @@
 """``firstparty events``."""
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from firstparty.cli.client import Client
 from firstparty.cli.event_text import print_event
 from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_json, print_json_line, print_line, print_table
+from firstparty.events.export import Format, render_rows
 
 app = typer.Typer(help="What became of messages.", no_args_is_help=True)
 OfSource = Annotated[
@@ -30,12 +32,21 @@ _COUNTS = (
 
 @app.command()
 def ledger(
-    *, source: OfSource = None, workspace: InWorkspace = None, as_json: AsJson = False
+    *,
+    source: OfSource = None,
+    written: Annotated[
+        Format | None, typer.Option("--format", help="Write it for other programs.")
+    ] = None,
+    workspace: InWorkspace = None,
+    as_json: AsJson = False,
 ) -> None:
     """How many messages were accepted, and what became of them."""
     client = Client.of_environment()
     where = workspace or client.workspace
     accounts = list(client.list_all("events", "ledger", workspace=where, source=source))
+    if written is not None:
+        sys.stdout.writelines(render_rows(accounts, written))
+        return
     if as_json:
         print_json(accounts)
         return

@@ -21,6 +21,7 @@ from firstparty.events.dead import (
     replay_letter,
     replay_source,
 )
+from firstparty.events.export import MEDIA_TYPES, Format, build_row, render_rows
 from firstparty.events.ledger import LedgerNow, read_ledger
 from firstparty.events.spool import Spool, open_spool
 from firstparty.events.whose import audit_replay, find_source, list_sources
@@ -43,17 +44,33 @@ class AccountLine:
     not_kept: NotKept
 
 
+def export_ledger(visit: Visit) -> Response:
+    """The same of all sources, as a file."""
+    sources = chosen_of(visit, messages_values(visit, tab="ledger")["sources"])
+    written = Format.CSV if visit.query.get("format") == Format.CSV else Format.NDJSON
+    now, not_kept = _read(visit, sources)
+    rows = (build_row(source, now, not_kept[source.number]) for source in sources)
+    return Response(
+        "".join(render_rows(rows, written)),
+        media_type=MEDIA_TYPES[written],
+        headers={"Content-Disposition": f'attachment; filename="ledger.{written}"'},
+    )
+
+
+def _read(visit: Visit, sources: Sequence[Source]) -> tuple[LedgerNow, Mapping[int, NotKept]]:
+    async def read(spool: Spool) -> tuple[LedgerNow, Mapping[int, NotKept]]:
+        now = await read_ledger(spool.log, spool.outcomes)
+        return now, await read_tally(spool.log, [source.number for source in sources])
+
+    return ask_spool(visit, read)
+
+
 def show_ledger(visit: Visit) -> Response:
     """Source by source: what was accepted, and what became of it."""
     values = messages_values(visit, tab="ledger")
     sources: list[Source] = values["sources"]
     shown = chosen_of(visit, sources)[:_SOURCES]
-
-    async def read(spool: Spool) -> tuple[LedgerNow, Mapping[int, NotKept]]:
-        now = await read_ledger(spool.log, spool.outcomes)
-        return now, await read_tally(spool.log, [source.number for source in shown])
-
-    now, not_kept = ask_spool(visit, read)
+    now, not_kept = _read(visit, shown)
     lines = [
         AccountLine(
             source=source,

@@ -109,6 +109,7 @@ PAGES: Final[tuple[Route, ...]] = (
     ("GET", f"{_WORKSPACE}/messages", debugger.show_debugger),
     ("GET", f"{_WORKSPACE}/messages/stream", debugger.stream_messages),
     ("GET", f"{_WORKSPACE}/messages/ledger", messages.show_ledger),
+    ("GET", f"{_WORKSPACE}/messages/ledger/export", messages.export_ledger),
     ("GET", f"{_WORKSPACE}/messages/dead", messages.show_dead),
     ("POST", f"{_WORKSPACE}/messages/dead/replay", messages.replay_dead),
     ("GET", f"{_WORKSPACE}/proxies", proxies.show_generator),
