@@ -251,6 +251,31 @@ async def test_forwarding_survives_a_killed_log(
     assert ledger.account(1).delivered == 10
 
 
+async def test_forwarding_goes_on_after_the_log_was_away_for_long(
+    forwarding: Forwarding, upstream: OutsideUpstream
+) -> None:
+    forwarding.publish(1, upstream.url)
+    process = await forwarding.spawn()
+    for _ in range(2):
+        await forwarding.append((1, 5))
+        await forwarding.settled(1)
+        said = forwarding.log_file(0).read_text().count("forward.stopped")
+        await forwarding.nats.kill()
+        async with asyncio.timeout(60):
+            while forwarding.log_file(0).read_text().count("forward.stopped") == said:
+                await asyncio.sleep(0.05)
+        await forwarding.nats.start()
+        async with asyncio.timeout(30):
+            while not forwarding.log.connection.is_connected:
+                await asyncio.sleep(0.05)
+    await forwarding.append((1, 5))
+    ledger = await forwarding.settled(1)
+
+    assert process.returncode is None
+    assert first_sightings(upstream.ids()) == forwarding.appended[1]
+    assert ledger.account(1).delivered == 15
+
+
 async def test_kill_9_at_any_moment_loses_nothing_and_bends_no_number(
     forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
 ) -> None:

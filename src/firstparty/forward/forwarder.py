@@ -144,8 +144,10 @@ async def _forward(url: str, means: Means, limits: Limits, here: _Here) -> None:
             now=here.room,
         )
         async with tell_room(durable.connection, here.room), asyncio.TaskGroup() as tasks:
-            tasks.create_task(dispatcher.run())
             tasks.create_task(watch.run(dispatcher.count_read, every=limits.look_every))
+            # Not a task of the group: in Python 3.11 a group of which one fails while nothing runs
+            # in its block leaves us marked as being cancelled, and we would end for that.
+            await dispatcher.run()
     finally:
         here.running.clear()
         await durable.close()
