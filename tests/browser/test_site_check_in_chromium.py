@@ -127,7 +127,7 @@ async def test_a_page_with_our_snippet_is_well_and_its_messages_stay_here(tmp_pa
     assert f"https://{API_HOST}/v1/p: answered here" in found["messages-seen"].evidence[0]
     assert {host for _, host, _ in lab.seen} == {"www.shop.test", CDN_HOST}
     assert {method for method, _, _ in lab.seen} == {"GET"}
-    assert list_browsers() == []
+    assert list_browsers(lab) == []
 
 
 async def test_an_old_page_is_told_line_by_line(tmp_path: Path) -> None:

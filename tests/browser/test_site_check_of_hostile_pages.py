@@ -29,7 +29,7 @@ BRIEF = replace(PATIENT, visit=timedelta(seconds=6))
 async def lab(tmp_path: Path) -> AsyncIterator[SiteLab]:
     async with running_lab(tmp_path) as lab:
         yield lab
-    assert list_browsers() == []
+        assert list_browsers(lab) == []
 
 
 @contextlib.asynccontextmanager
@@ -214,6 +214,7 @@ async def test_leaving_early_ends_the_browser_and_others_wait_or_are_told(
             queue=queue,
             api_hosts=frozenset(),
             bounds=PATIENT,
+            profiles=lab.profiles,
         )
         async with aclosing(checked):
             async for _ in checked:
@@ -221,11 +222,11 @@ async def test_leaving_early_ends_the_browser_and_others_wait_or_are_told(
 
     first = asyncio.create_task(look(Queue(lock=tmp_path / "lock")))
     await is_open.wait()
-    running = list_browsers()
+    running = list_browsers(lab)
     with pytest.raises(Busy):
         await look(Queue(lock=tmp_path / "lock", patience=timedelta(milliseconds=1)))
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
 
     assert running  # the rig sees browsers where there are any
-    assert list_browsers() == []
+    assert list_browsers(lab) == []

@@ -7,6 +7,7 @@ leads to a server on loopback instead.
 import asyncio
 import contextlib
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ class SiteLab:
     pages: dict[str, Handler] = field(default_factory=dict)
     seen: list[tuple[str, str, str]] = field(default_factory=list)  # method, host, path
     headers: list[dict[str, str]] = field(default_factory=list)
+    profiles: Path = Path()  # where its visitors' browsers have their profiles
     addresses: dict[str, list[str]] = field(default_factory=dict)  # answers in turn; the last stays
     asked_names: list[str] = field(default_factory=list)
 
@@ -112,7 +114,9 @@ class _LabClient(SafeClient):
 async def running_lab(folder: Path) -> AsyncIterator[SiteLab]:
     """The internet: every host and port, over HTTPS and HTTP."""
     ca = ThrowawayCa(folder)
-    lab = SiteLab(ca_pem=ca.pem)
+    # A short path: Chromium has sockets in it.
+    profiles = tempfile.TemporaryDirectory(prefix="fp-")
+    lab = SiteLab(ca_pem=ca.pem, profiles=Path(profiles.name))
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", lab.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -125,3 +129,4 @@ async def running_lab(folder: Path) -> AsyncIterator[SiteLab]:
         yield lab
     finally:
         await runner.cleanup()
+        profiles.cleanup()

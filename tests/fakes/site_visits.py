@@ -13,7 +13,6 @@ from firstparty.sitecheck.observed import Bounds
 from tests.fakes.chromium import CHROMIUM
 from tests.fakes.site_lab import SiteLab
 
-PROFILE: Final = "firstparty-site-check-"
 LONG: Final = timedelta(minutes=1)
 # A busy machine takes its time: what a test waits for must not be cut off. A page that is to be
 # waited for says so by an image that comes late (``SiteLab.hold``).
@@ -37,15 +36,17 @@ async def visits_of(
         queue=Queue(lock=folder / "lock", patience=LONG),
         api_hosts=api_hosts,
         bounds=bounds or PATIENT,
+        profiles=lab.profiles,
     )
     async with aclosing(checked):
         return [one async for one in checked]
 
 
-def list_browsers() -> list[int]:
-    """The processes of browsers of site checks, whoever their parents are now."""
+def list_browsers(lab: SiteLab) -> list[int]:
+    """The processes of this lab's browsers, whoever their parents are now."""
+    place = str(lab.profiles)
     return [
         process.info["pid"]
         for process in psutil.process_iter(["pid", "cmdline"])
-        if any(PROFILE in word for word in process.info["cmdline"] or ())
+        if any(place in word for word in process.info["cmdline"] or ())
     ]

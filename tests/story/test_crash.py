@@ -49,7 +49,6 @@ async def _kill_under_load(demo: RunningDemo, load: Load) -> dict[str, int]:
     return sent_after
 
 
-@pytest.mark.timeout(240)
 async def test_every_acknowledged_message_arrives_whichever_role_is_killed(
     demo: RunningDemo,
 ) -> None:

@@ -5,8 +5,6 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.load import Load, find_lost, is_back
 from tests.running import RunningDemo, until
 
@@ -14,7 +12,6 @@ VISITORS = 16
 ROUNDS = 2
 
 
-@pytest.mark.timeout(240)
 async def test_restarting_every_ingest_process_refuses_no_request(demo: RunningDemo) -> None:
     load = Load(demo, "rolling")
     roles = [role for role in demo.report["pids"] if role.partition("-")[0] == "ingest"]

@@ -88,15 +88,17 @@ async def check_page(
     queue: Queue,
     api_hosts: frozenset[str],
     bounds: Bounds | None = None,
+    profiles: Path | None = None,
 ) -> AsyncGenerator[Visited, None]:
     """The visits to a page, each as soon as it is over.
 
     Raises Busy, and NotStarted of ``chromium``. What would be written to ``api_hosts`` stays here.
-    The second is left out where the first saw no message.
+    The second is left out where the first saw no message. ``profiles`` is where the browser's
+    is made; temporary files, if left out.
     """
     bounds = bounds or Bounds()
     async with queue.take():
-        with fresh_profile() as profile:
+        with fresh_profile(profiles) as profile:
             impostor = await asyncio.to_thread(make_impostor, profile)
             async with (
                 Egress(

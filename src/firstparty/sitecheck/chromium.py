@@ -124,9 +124,12 @@ async def running_chromium(
 
 
 @contextlib.contextmanager
-def fresh_profile() -> Iterator[Path]:
-    """A private folder that is deleted afterwards, with whatever the browser put there."""
-    folder = Path(tempfile.mkdtemp(prefix="firstparty-site-check-"))
+def fresh_profile(inside: Path | None) -> Iterator[Path]:
+    """A private folder that is deleted afterwards, with whatever the browser put there.
+
+    It is made ``inside`` a folder, or where the system has its temporary files.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="firstparty-site-check-", dir=inside))
     try:
         yield folder
     finally:
