@@ -244,7 +244,7 @@ class Edge:
 
     async def handshake(self, sni: str) -> None:
         """Raises ssl.SSLError or ConnectionError when Envoy refuses the name."""
-        async with asyncio.timeout(5):  # a refusal is at once; no answer would take 10 s
+        async with asyncio.timeout(9):  # a refusal is at once; no answer would take 10 s
             (await self.connect(sni)).close()
 
     async def request_until(
