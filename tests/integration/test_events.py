@@ -3,7 +3,9 @@
 import asyncio
 import csv
 import json
+import os
 import random
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -229,6 +231,35 @@ async def test_the_spool_away_is_503_with_retry_after(
 
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_watched_ledger_is_shown_again_when_it_changes(
+    forwarding: Forwarding, served: Served
+) -> None:
+    workspace = Workspace(served, 1)
+    await forwarding.append((1, 3))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "firstparty", "events", "ledger", "--watch", "--json"),
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "FIRSTPARTY_URL": served.url,
+            "FIRSTPARTY_TOKEN": workspace.token,
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            first = json.loads(await process.stdout.readline())
+            await forwarding.append((1, 4))
+            second = json.loads(await process.stdout.readline())
+    finally:
+        process.terminate()
+        await process.wait()
+
+    assert [one["accepted"] for one in first] == [3]
+    assert [one["accepted"] for one in second] == [7]
 
 
 async def test_the_command_line_shows_exports_and_replays(

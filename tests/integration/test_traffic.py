@@ -1,5 +1,9 @@
 """Counts of traffic on their way from the processes that count to the charts."""
 
+import asyncio
+import os
+import re
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +18,7 @@ from firstparty.spool.traffic import ACCEPTED, ACKNOWLEDGED, DELIVERED, HOURS, T
 from tests.ingest_rig import a_request, basic
 from tests.ingest_role import ROOM, Role, a_store
 from tests.nats_server import NatsServer
-from tests.served import serve_api
+from tests.served import Served, serve_api
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 
@@ -40,6 +44,23 @@ async def read(
 async def say(traffic: Traffic, server: NatsServer, now: datetime = NOW) -> None:
     traffic.collect(now)
     await traffic.say(server.url, now=now)
+
+
+async def run(served: Served, *arguments: str) -> str:
+    """What this command prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "firstparty", *arguments),
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "FIRSTPARTY_URL": served.url,
+            "FIRSTPARTY_TOKEN": served.bearer,
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
 
 
 async def test_the_counts_of_all_processes_are_added_and_never_doubled(server: NatsServer) -> None:
@@ -110,6 +131,8 @@ async def test_the_api_tells_what_came_of_a_source(tmp_path: Path, server: NatsS
         told = call.get(f"/sources/{source}/traffic").json()
         host = call.get(f"/domains/{domain}/traffic", params={"period": "quarter"}).json()
         wrong = call.get(f"/sources/{source}/traffic", params={"period": "year"})
+        table = await run(served, "sources", "traffic", source)
+        by_name = await run(served, "domains", "traffic", "cdp.shop.com", "--period", "week")
 
     assert (told["period"], told["step_seconds"], len(told["points"])) == ("day", 900, 96)
     assert told["total"]["acknowledged"] == 4
@@ -119,6 +142,8 @@ async def test_the_api_tells_what_came_of_a_source(tmp_path: Path, server: NatsS
     assert host["total"]["acknowledged"] == 4
     assert len(host["points"]) == 90
     assert wrong.status_code == 422
+    assert re.search(r"in all +4 +1 +0 +0 +0 +0 +<= 0.01 s", table)
+    assert re.search(r"in all +4 +1 +<= 0.01 s", by_name)
 
 
 async def test_a_role_that_leaves_has_said_what_it_took_and_what_it_refused(

@@ -15,6 +15,7 @@ from firstparty.cli.key_rolls import roll_key
 from firstparty.cli.options import AsJson, InWorkspace, Watch
 from firstparty.cli.output import print_json, print_line, print_table
 from firstparty.cli.propagation import propagation
+from firstparty.cli.traffic import domain_traffic
 from firstparty.cli.watch import watch_domain
 from firstparty.model.domains import Mode
 from firstparty.model.status import Word
@@ -23,6 +24,7 @@ app = typer.Typer(help="Customers' subdomains.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
 app.command()(cookies)
 app.command()(propagation)
+app.command("traffic")(domain_traffic)
 app.command("roll-key")(roll_key)
 app.command()(origins)
 

@@ -37,19 +37,36 @@ def ledger(
     written: Annotated[
         Format | None, typer.Option("--format", help="Write it for other programs.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again whenever it changes, until Ctrl-C.")
+    ] = False,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
     """How many messages were accepted, and what became of them."""
     client = Client.of_environment()
     where = workspace or client.workspace
-    accounts = list(client.list_all("events", "ledger", workspace=where, source=source))
     if written is not None:
-        sys.stdout.writelines(render_rows(accounts, written))
+        rows = list(client.list_all("events", "ledger", workspace=where, source=source))
+        sys.stdout.writelines(render_rows(rows, written))
         return
+    shown: list[dict[str, Any]] | None = None
+    while True:
+        accounts = list(client.list_all("events", "ledger", workspace=where, source=source))
+        if accounts != shown:
+            _print_ledger(accounts, as_json=as_json, is_one_of_many=watch)
+        if not watch:
+            return
+        shown = accounts
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _print_ledger(accounts: list[dict[str, Any]], *, as_json: bool, is_one_of_many: bool) -> None:
     if as_json:
-        print_json(accounts)
+        (print_json_line if is_one_of_many else print_json)(accounts)
         return
+    if is_one_of_many:
+        print_line(time.strftime("%H:%M:%S"))
     print_table(
         ("SOURCE", "NAME", *(name.upper().replace("_", " ") for name in _COUNTS)),
         (
@@ -60,6 +77,7 @@ def ledger(
     )
     if any(one["uncounted_groups"] for one in accounts):
         print_line("More waits in the log than is counted at once: the forwarder is not running.")
+    sys.stdout.flush()
 
 
 @app.command()
@@ -110,7 +128,7 @@ def replay(
     if letter and not source:
         done = client.post("events", "dead", letter, "replay")
     elif source and not letter:
-        done = client.post("events", "dead", "replay", body={"source_id": source})
+        done = _replay_all(client, source)
     else:
         raise typer.BadParameter("name one dead letter, or a source with --source")
     if as_json:
@@ -133,6 +151,17 @@ def tail(
             else:
                 print_event(event)
         time.sleep(_PAUSE_SECONDS)
+
+
+def _replay_all(client: Client, source: str) -> dict[str, Any]:
+    """As many requests as it takes, each for some thousand letters; progress on standard error."""
+    total = 0
+    while True:
+        done: dict[str, Any] = client.post("events", "dead", "replay", body={"source_id": source})
+        total += done["replayed"]
+        if not (done["is_more"] and done["replayed"]):
+            return done | {"replayed": total}
+        sys.stderr.write(f"{total:,} replayed, and there are more …\n")
 
 
 def _tell(done: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """``firstparty library``: versions of Analytics.js on this machine."""
 
+import sys
 import time
 from typing import Annotated
 
@@ -24,6 +25,7 @@ def install(
     from firstparty.config.load import load_settings  # noqa: PLC0415
 
     state = load_settings(config).state_directory / "cdn"
+    sys.stderr.write(f"Asking npm for {version}, which may take a minute …\n")
     started = time.perf_counter()
     installed = install_version(version, state)
     print_line(f"{installed} is installed ({time.perf_counter() - started:.1f} s).")

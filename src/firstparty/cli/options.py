@@ -15,5 +15,8 @@ InWorkspace = Annotated[
     ),
 ]
 Watch = Annotated[
-    bool, typer.Option("--watch", help="Go on showing what changes, until it is live or failing.")
+    bool,
+    typer.Option(
+        "--watch", "--wait", help="Go on showing what changes, until it is live or failing."
+    ),
 ]

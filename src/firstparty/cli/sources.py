@@ -13,6 +13,7 @@ from firstparty.cli.options import AsJson, InWorkspace
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.cli.privacy import privacy
 from firstparty.cli.rollout import restore, rollout
+from firstparty.cli.traffic import source_traffic
 from firstparty.cli.webhook_secret import print_secret, secret
 from firstparty.control.settings_json import parse_settings
 from firstparty.errors import Refused
@@ -26,6 +27,7 @@ app.command()(privacy)
 app.command()(restore)
 app.command()(rollout)
 app.command()(secret)
+app.command("traffic")(source_traffic)
 SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 
