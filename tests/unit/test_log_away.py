@@ -21,7 +21,7 @@ async def started(future: asyncio.Future[None]) -> asyncio.Task[None]:
 async def test_what_the_client_library_cancels_is_the_log_being_away() -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     task = await started(future)
-    future.cancel()  # as nats-py does with what waits for a connection that it loses
+    future.cancel()  # as nats-py does with what waits for a message of a connection that it closes
 
     with pytest.raises(Unavailable, match="connection was lost"):
         await task

@@ -248,8 +248,8 @@ async def ensure_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> No
 def unavailable(what: str) -> Iterator[None]:
     """Turn what the client library raises while the log is away, full or late into Unavailable.
 
-    That includes cancellations that nobody asked for: nats-py cancels what waits for a connection
-    that it loses or closes. A task that took them for its own would end, and nobody be told.
+    That includes cancellations that nobody asked for: nats-py cancels what waits for a message of a
+    connection that it closes. A task that took them for its own would end, and nobody be told.
     """
     try:
         yield
