@@ -447,3 +447,21 @@ def test_what_a_shell_was_taught_completes(shell: Shell) -> None:
 
 def test_a_shell_that_nobody_knows_is_refused_by_name(shell: Shell) -> None:
     assert "'tcsh' is not one of" in shell.run("completion", "tcsh", code=64)
+
+
+def test_where_messages_go_is_changed_and_a_webhooks_secret_rotated(
+    shell: Shell, source: str
+) -> None:
+    hook = "webhook+https://hooks.shop.com/in"
+    edited = shell.run("sources", "edit", source, "--upstream", hook)
+    rotated = shell.run("sources", "secret", source, "--rotate")
+    has_both = shell.json("sources", "show", source)["has_old_secret"]
+    shell.run("sources", "secret", source, "--drop-old")
+    after = shell.json("sources", "edit", source, "--region", "eu", "--upstream", "")
+
+    assert "whsec_" in edited
+    assert "whsec_" in rotated
+    assert has_both
+    assert not after["has_old_secret"]
+    assert after["region"] == "eu"
+    assert "no webhook" in shell.run("sources", "secret", source, "--rotate", code=1)
