@@ -118,8 +118,11 @@ def fit(points: list[tuple[float, float]]) -> Slope:
 
 
 def watch(demo: RunningDemo, seconds: float) -> dict[str, list[tuple[float, float]]]:
-    """Every role's seconds since the start and resident MB."""
-    roles = {role: psutil.Process(pid) for role, pid in demo.report["pids"].items()}
+    """Every process' seconds since the start and resident MB."""
+    names: dict[int, str] = {}
+    for role, pid in demo.report["pids"].items():  # some roles share a process
+        names[pid] = f"{names[pid]}+{role}" if pid in names else role
+    roles = {name: psutil.Process(pid) for pid, name in names.items()}
     seen: dict[str, list[tuple[float, float]]] = {role: [] for role in roles}
     began = time.monotonic()
     while (now := time.monotonic() - began) < seconds:
@@ -145,7 +148,7 @@ def main() -> None:
         sent = sum(load.counts)
     total = 0.0
     print(f"{sent} messages in {options.minutes:g} minutes, load {os.getloadavg()[0]:.1f}")
-    print(f"{'role':34}{'MB':>8}{'at end':>8}{'MB/h':>8}{'+-':>6}")
+    print(f"{'process':34}{'MB':>8}{'at end':>8}{'MB/h':>8}{'+-':>6}")
     for role, points in seen.items():
         line = fit([point for point in points if point[0] >= options.warm * 60])
         total += line.hourly
