@@ -25,6 +25,7 @@ from firstparty.control.sources import SourceRequest, add_source
 from firstparty.control.views import DomainView
 from firstparty.control.workspaces import add_workspace
 from firstparty.doctor.checks import Doctor
+from firstparty.model.domains import Mode
 from firstparty.model.observations import Observation
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, Source, SourceType, Workspace
@@ -77,12 +78,16 @@ class ConsoleWorld:
             now=datetime.now(UTC),
         ).source
 
-    def domain(self, workspace: Workspace, name: str, *sources: Source) -> DomainView:
+    def domain(
+        self, workspace: Workspace, name: str, *sources: Source, mode: Mode = Mode.DELEGATION
+    ) -> DomainView:
         return request_domain(
             self.store,
             SYSTEM,
             workspace_id=workspace.id,
-            asked=DomainRequest(name=name, source_ids=tuple(source.id for source in sources)),
+            asked=DomainRequest(
+                name=name, mode=mode, source_ids=tuple(source.id for source in sources)
+            ),
             rules=build_rules(self.settings),
             now=datetime.now(UTC),
         )

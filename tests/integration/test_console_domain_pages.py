@@ -4,12 +4,15 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 
 import pytest
 
+from firstparty.model.domains import Mode
 from firstparty.model.workspaces import Role
+from firstparty.store.zone_keys import add_zone_key
 from tests.console_forms import csrf_of, field_of, sign_in, text_of
 from tests.console_world import ConsoleWorld, running_console
 from tests.fakes.dns_server import DnsServer, listening
@@ -56,6 +59,47 @@ async def test_a_certificate_is_imported_and_a_private_key_is_never_sent_back(
     assert done.status_code == 303
     assert "current" in text_of(page)
     assert "imported" in text_of(page)
+
+
+async def test_the_key_of_a_signed_zone_is_replaced_from_the_page(world: ConsoleWorld) -> None:
+    path = a_domain(world)
+    domain_id = path.rpartition("/")[2]
+    async with world.browser() as browser:
+        await sign_in(browser)
+        unsigned = await browser.get(path)
+        csrf = {"csrf": csrf_of(unsigned)}
+        refused = await browser.post(f"{path}/key-roll", data=csrf)
+        with world.store.write() as connection:
+            add_zone_key(
+                connection,
+                domain_id,
+                dnskey=b"\x01\x01\x03\x0d" + bytes(64),
+                sealed_key=b"sealed",
+                now=datetime.now(UTC),
+            )
+        signed = await browser.get(path)
+        asked = await browser.post(f"{path}/key-roll", data=csrf)
+        rolling = await browser.get(path)
+
+    assert "Replace the key" not in unsigned.text
+    assert "no zone of ours that is signed" in text_of(refused)
+    assert "Replace the key" in signed.text
+    assert asked.status_code == 303
+    assert "The new key is being made." in text_of(rolling)
+    assert "Replace the key" not in rolling.text
+
+
+async def test_records_for_certificates_without_port_80_are_offered(world: ConsoleWorld) -> None:
+    shop = world.workspace()
+    world.person(shop)
+    view = world.domain(shop, "cdp.shop.test", world.source(shop), mode=Mode.CNAME)
+    async with world.browser() as browser:
+        await sign_in(browser)
+        page = await browser.get(f"/workspaces/{shop.id}/domains/{view.domain.id}")
+
+    assert len(view.optional_records) == 2
+    for one in view.optional_records:
+        assert one.record.value in page.text
 
 
 async def test_a_key_that_is_known_is_given_up_only_by_who_is_sure(world: ConsoleWorld) -> None:

@@ -12,8 +12,8 @@ from firstparty.console import domain_page
 from firstparty.console.pages import redirect, render_fragment, render_page, workspace_values
 from firstparty.console.snippet_cards import content_security_policy, snippet_cards
 from firstparty.console.visits import Visit
-from firstparty.console.words import WORD_SENTENCES
-from firstparty.control import domains
+from firstparty.console.words import ROLLS, WORD_SENTENCES
+from firstparty.control import domains, key_rolls
 from firstparty.control.callers import require_role
 from firstparty.control.certificates import list_tries
 from firstparty.control.views import DomainView
@@ -85,6 +85,11 @@ def resume_domain(visit: Visit) -> Response:
     return _act(visit, domains.resume_domain, flash="domain-resumed")
 
 
+def roll_key(visit: Visit) -> Response:
+    """Replace the key that its zone is signed with, step by step."""
+    return _act(visit, key_rolls.roll_key, flash="key-roll-asked")
+
+
 def remove_domain(visit: Visit) -> Response:
     """Remove it, after the page that says what happens."""
     at_once = visit.form.text("at_once") == "yes"
@@ -139,6 +144,8 @@ def _facts(visit: Visit, view: DomainView) -> dict[str, Any]:
         "steps": domain_page.steps_of(view),
         "stopwatch": domain_page.stopwatch_total(view, visit.now),
         "records": domain_page.record_lines(view.records),
+        "optional_records": domain_page.record_lines(view.optional_records),
+        "roll": ROLLS[view.roll.state] if view.roll else "",
         "found_count": found,
         "is_all_found": found == len(view.records),
         "parent": domain_page.relative_name(domain.name)[1],

@@ -27,6 +27,7 @@ FLASHES: Final = {
     "domain-added": "The domain is added. Now add its records at your DNS provider.",
     "domain-checked": "We are looking now.",
     "domain-paused": "The domain is paused.",
+    "key-roll-asked": "The key is being replaced. Change nothing until the DS record changes.",
     "domain-resumed": "The domain goes on. We are looking now.",
     "domain-removed": "The domain is being removed.",
     "link-revoked": "The link is revoked: it works no more.",

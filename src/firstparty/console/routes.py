@@ -65,6 +65,7 @@ PAGES: Final[tuple[Route, ...]] = (
     ("POST", f"{_DOMAIN}/check", domain.check_domain),
     ("POST", f"{_DOMAIN}/pause", domain.pause_domain),
     ("POST", f"{_DOMAIN}/resume", domain.resume_domain),
+    ("POST", f"{_DOMAIN}/key-roll", domain.roll_key),
     ("GET", f"{_DOMAIN}/dns-links", domain_dns.show_links),
     ("POST", f"{_DOMAIN}/dns-links", domain_dns.add_link),
     ("POST", f"{_DOMAIN}/dns-links/{{link_id}}/revoke", domain_dns.revoke_link),

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from firstparty.model.findings import Actor, Finding, Severity
+from firstparty.model.key_rolls import RollState
 from firstparty.model.observations import Step
 from firstparty.model.status import (
     CertificateStatus,
@@ -120,6 +121,17 @@ SOURCE_TYPES: Final[Mapping[SourceType, str]] = MappingProxyType(
         SourceType.MOBILE: "Mobile app",
         SourceType.PIXEL: "Pixel",
         SourceType.HTTP: "HTTP",
+    }
+)
+
+
+ROLLS: Final[Mapping[RollState, str]] = MappingProxyType(
+    {
+        RollState.ASKED: "The new key is being made.",
+        RollState.INTRODUCED: "Both keys are in the zone; in two hours the DS record is to change.",
+        RollState.ANNOUNCED: "Your turn: put the DS record above in place of the old one.",
+        RollState.RETIRING: "The old key stays for two days, for whoever remembers it.",
+        RollState.DONE: "It is done.",
     }
 )
 
