@@ -29,9 +29,8 @@ def show_domain_traffic(visit: Visit) -> Response:
     view = load_domain(visit)
     here = f"{values['base']}/domains/{view.domain.id}"
     facts = _facts(visit, domain_subject(view.domain.id), here, is_source=False)
-    title, back = view.domain.name, here
     return render_page(
-        visit, "traffic.html", **values, **facts, title=title, back=back, is_whole=True
+        visit, "domain_traffic.html", **values, **facts, view=view, tab="traffic", is_whole=True
     )
 
 
