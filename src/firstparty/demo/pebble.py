@@ -50,6 +50,7 @@ class Pebble:
     """A Pebble: its files are in ``folder``, the root it issues under goes to ``roots``.
 
     ``external_accounts``: HMAC keys, base64url, by their ids; with one, it wants accounts bound.
+    ``lifetime``: of the certificates that it issues; its own default is five years.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Pebble:
     ports: PebblePorts
     dns_server: Address
     external_accounts: Mapping[str, str] = field(default_factory=dict)
+    lifetime: timedelta | None = None
 
     @property
     def directory_url(self) -> str:
@@ -82,8 +84,12 @@ def find_pebble() -> Path | None:
 
 def build_config(pebble: Pebble) -> dict[str, Any]:
     """Its configuration file, as data."""
+    period: dict[str, int] = {}
+    if pebble.lifetime is not None:
+        period["certificateValidityPeriod"] = int(pebble.lifetime.total_seconds())
     return {
         "pebble": {
+            **period,
             "listenAddress": f"{HOST}:{pebble.ports.acme}",
             "managementListenAddress": f"{HOST}:{pebble.ports.management}",
             "certificate": str(pebble.ca_bundle),
