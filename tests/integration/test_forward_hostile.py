@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from firstparty.forward.forwarder import Limits, serve_forward
-from firstparty.forward.kinds import Places
+from firstparty.forward.forwarder import serve_forward
 from firstparty.store.reader import open_feed
 from tests.fakes.hostile_upstream import NO_ANSWER, Fault, HostileUpstream, says
-from tests.forwarding import Forwarding, first_sightings
+from tests.forwarding import LIMITS, Forwarding, first_sightings
 
 # One of each way: no bytes, wrong bytes, too many bytes, too slow bytes, half of the bytes.
 WAYS = (
@@ -44,7 +43,7 @@ async def deliver_through(forwarding: Forwarding, hostile: HostileUpstream, faul
                 feed=open_feed(str(forwarding.store.engine.url)),
                 snapshot=forwarding.folder / "forward.snapshot",
                 log_url=forwarding.nats.url,
-                limits=Limits(places=Places(allow_private=True)),
+                limits=LIMITS,
             )
         )
         for _ in range(20):
