@@ -20,7 +20,14 @@ from firstparty.config.addresses import Address
 from firstparty.edge.ads import serve_ads
 from firstparty.edge.bootstrap import EdgeLayout, build_bootstrap
 from firstparty.edge.envoy import build_command, find_envoy
-from firstparty.model.feed import EdgeCertificate, EdgeDomain, EdgeSource, HttpChallenge, Topic
+from firstparty.model.feed import (
+    EdgeCertificate,
+    EdgeDomain,
+    EdgeSource,
+    HostKind,
+    HttpChallenge,
+    Topic,
+)
 from firstparty.store import feed, tables
 from firstparty.store.engine import Store
 from firstparty.store.reader import open_feed
@@ -123,6 +130,7 @@ class Edge:
             await self.back_ends.enter_async_context(echoing(self.layout.cdn_socket, "cdn"))
         for path in self.layout.ingest_sockets:
             await self.back_ends.enter_async_context(echoing(path, "ingest"))
+        await self.back_ends.enter_async_context(echoing(self.layout.console_socket, "console"))
 
     async def stop_back_ends(self) -> None:
         await self.back_ends.aclose()
@@ -162,7 +170,9 @@ class Edge:
         name: str = DOMAIN,
         key: str = "dom_1",
         sources: tuple[EdgeSource, ...] = (),
+        console: str = "",
     ) -> None:
+        """``console`` is its host, where it is that which is published."""
         certificate = None
         if pair is not None:
             certificate = EdgeCertificate(
@@ -175,8 +185,9 @@ class Edge:
             id=key,
             workspace="wsp_1",
             name=name,
-            cdn_host=f"evs.{name}",
-            api_host=f"api.{name}",
+            cdn_host=console or f"evs.{name}",
+            api_host=console or f"api.{name}",
+            kind=HostKind.CONSOLE if console else HostKind.TENANT,
             sources=sources,
             certificate=certificate,
         )
@@ -188,6 +199,9 @@ class Edge:
         pair = self.authority.issue(f"evs.{name}", f"api.{name}")
         self.publish(pair, name=name, key=key, sources=sources)
         return pair
+
+    def publish_console(self, host: str) -> None:
+        self.publish(self.authority.issue(host), key="dom_console", console=host)
 
     def remove(self, key: str = "dom_1") -> None:
         self._publish(Topic.EDGE, key, None)

@@ -8,7 +8,7 @@ from firstparty.edge.protobuf import decode
 from firstparty.edge.resources import Resources, Unusable
 from firstparty.edge.routes import ROUTE_CONFIGURATION
 from firstparty.edge.xds import ROUTES_TYPE, SECRET, SECRET_TYPE, Resource
-from firstparty.model.feed import EdgeCertificate, FeedEntry, HttpChallenge, Topic
+from firstparty.model.feed import EdgeCertificate, FeedEntry, HostKind, HttpChallenge, Topic
 from firstparty.store.sealing import Sealer
 from tests.builders import an_edge_domain
 from tests.pairs import Pair, TestAuthority
@@ -86,6 +86,18 @@ def test_a_domain_that_would_break_the_routes_changes_nothing(cdn_host: str, api
         "cdn": [f"{API}|{CDN}", f"{CDN}|{CDN}"],
         "none": ["*"],
     }
+
+
+def test_a_host_under_the_same_name_with_another_certificate_is_elsewhere() -> None:
+    console = "console.cdp.shop.test"
+    built = resources(
+        an_entry(1),
+        an_entry(2, "dom_2", cdn_host=console, api_host=console, kind=HostKind.CONSOLE),
+        an_entry(3, "dom_3", cdn_host="evs.other.test", api_host="api.other.test"),
+    )
+
+    assert hosts_of(built)["console"] == [f"{console}|{console}"]
+    assert hosts_of(built)["elsewhere"] == [f"*|{API}", f"*|{console}", f"*|{CDN}"]
 
 
 def test_an_unreadable_entry_changes_nothing() -> None:

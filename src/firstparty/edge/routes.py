@@ -5,8 +5,10 @@ Over TLS each is listed together with a name that its connection may have been o
 finding a host is also the proof that it belongs there.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -90,13 +92,31 @@ def build_https_routes(
         ),
         # Its pages need their cookies, and have streams that last.
         _virtual_host("console", _pairs(console_hosts), [{"route": console}], keeps_cookies=True),
-        _virtual_host("none", ["*"], [_not_found()]),
+        _virtual_host(
+            "elsewhere",
+            _pairs(_find_neighbours(cdn_hosts, api_hosts, console_hosts)),
+            [_respond(HTTPStatus.MISDIRECTED_REQUEST)],
+        ),
+        _virtual_host("none", ["*"], [_respond(HTTPStatus.NOT_FOUND)]),
     ]
     return _route_configuration(HTTPS_ROUTES, hosts, {"vhost_header": ASKED})
 
 
 def _pairs(hosts: HostNames) -> list[str]:
     return [pair_asked(name, host) for host, names in hosts.items() for name in names]
+
+
+def _find_neighbours(*tables: HostNames) -> HostNames:
+    """Hosts under one name that do not share a certificate, each with the pattern for any name.
+
+    The gate takes them for hosts of one domain. Envoy looks at patterns after the pairs that are
+    good, so what it finds by one wants a connection of its own (RFC 9110 §15.5.20).
+    """
+    known = {host: names for table in tables for host, names in table.items()}
+    shared: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for host, names in known.items():
+        shared[host.partition(".")[2]].add(names)
+    return {host: ("*",) for host in known if len(shared[host.partition(".")[2]]) > 1}
 
 
 def _action(cluster: str) -> dict[str, Any]:
@@ -151,13 +171,13 @@ def build_http_routes(*, hosts: Iterable[str], https_port: int) -> Resource:
         HTTP_ROUTES,
         [
             _virtual_host("known", hosts, [challenge, {"redirect": redirect}]),
-            _virtual_host("none", ["*"], [challenge, _not_found()]),
+            _virtual_host("none", ["*"], [challenge, _respond(HTTPStatus.NOT_FOUND)]),
         ],
     )
 
 
-def _not_found() -> dict[str, Any]:
-    return {"direct_response": {"status": 404}}
+def _respond(status: HTTPStatus) -> dict[str, Any]:
+    return {"direct_response": {"status": status}}
 
 
 def _virtual_host(
