@@ -21,7 +21,7 @@ from firstparty.zones.contents import build_contents
 from firstparty.zones.packing import pack_contents
 from firstparty.zones.signing import ZoneSigner, make_private_key
 from tests.fakes.validating_resolver import validating_resolver
-from tests.integration.test_nameserver import has_answer, running
+from tests.nameserver_rig import has_answer, running
 
 pytestmark = pytest.mark.needs("unbound")
 

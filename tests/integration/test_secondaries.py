@@ -33,7 +33,7 @@ from firstparty.zones.packing import pack_contents
 from firstparty.zones.signing import ZoneSigner, make_private_key
 from tests.fakes.dns_server import bind_both
 from tests.fakes.secondaries import BIND, KNOT, running_secondary
-from tests.integration.test_nameserver import SHOP, Nameserver, has_answer
+from tests.nameserver_rig import SHOP, Nameserver, has_answer
 from tests.ports import free_port
 
 SECRET = base64.b64encode(b"s" * 32).decode()
