@@ -32,21 +32,21 @@ local also = {PUT = true, PATCH = true, DELETE = true}
 local function parent(name) return (name:lower():gsub("^[^.]*%.", "")) end
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local method, host = headers:get(":method"), headers:get(":authority"):lower()
+  local method, authority = headers:get(":method"), headers:get(":authority")
+  local host = authority:lower()
   if not allowed[method] and not (also[method] and host == CONSOLE) then
     handle:respond({[":status"] = "405", ["allow"] = "GET, HEAD, POST, OPTIONS"}, "")
     return
   end
-  local authority = headers:get(":authority")
-  if SECURE and parent(authority) ~= parent(handle:streamInfo():requestedServerName()) then
+  if SECURE and parent(host) ~= parent(handle:streamInfo():requestedServerName()) then
     handle:respond({[":status"] = "421"}, "")
     return
   end
-  if authority ~= authority:lower() then headers:replace(":authority", authority:lower()) end
+  if authority ~= host then headers:replace(":authority", host) end
   -- A check of a custom proxy names the host that it asked, and wants to know what arrives: behind
   -- us it is gone. Whoever asked our own host came without a proxy.
   local asked = headers:get("firstparty-check")
-  if asked and asked ~= authority then
+  if asked and asked ~= host then
     local function told(name, header) return headers:get(header) and name or "no-" .. name end
     local arrived = told("cookie", "cookie") .. ", " .. told("forwarded-for", CLAIMED)
     headers:replace("x-arrived", arrived)
