@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from firstparty.model.domains import Domain, Mode
+from firstparty.model.key_rolls import KeyRoll, RollState
 from firstparty.model.status import Word
 from firstparty.reconciler.case import Case
+from firstparty.store.key_rolls import add_key_roll
 from tests.fakes.reconciled import World
 
 
@@ -47,6 +49,20 @@ async def test_the_next_step_is_given_what_it_would_have_read(world: World, mode
         cases += await go_on(world, domain)
 
     assert len(cases) > 1
+    assert [given for given, _ in cases] == [stored for _, stored in cases]
+
+
+async def test_the_next_step_knows_how_far_a_key_s_replacement_is(world: World) -> None:
+    domain = ask_for(world)
+    await go_on(world, domain)
+    asked = KeyRoll(domain_id=domain.id, state=RollState.ASKED, since=world.outside.clock())
+    with world.store.write() as connection:
+        add_key_roll(connection, asked)
+    cases = await go_on(world, domain)
+    (roll, *_) = [given.roll for given, _ in cases]
+
+    assert roll is not None
+    assert roll.state is RollState.INTRODUCED
     assert [given for given, _ in cases] == [stored for _, stored in cases]
 
 

@@ -15,6 +15,7 @@ from firstparty.model.claims import ClaimState
 from firstparty.model.domains import Mode
 from firstparty.model.feed import Topic
 from firstparty.model.findings import Finding, needing_action
+from firstparty.model.key_rolls import KeyRoll
 from firstparty.model.moves import OPEN, TRANSITIONS, MoveState
 from firstparty.model.observations import Observation
 from firstparty.model.status import DnsStatus, EdgeStatus, Intent, Word, derive_word
@@ -81,17 +82,7 @@ def save_outcome(  # noqa: PLR0913 - what is stored, and what it is judged by
     outcome = _without_stale_move(stored, outcome)
     after = _apply(stored, outcome)
     publication = build_publication(after, service, serial=int(now.timestamp()))
-    if publication.zone is not None:
-        roll, is_other = go_on_rolling(connection, stored, outcome.parent_ds, signing, now=now)
-        zone = signing.sign(
-            connection,
-            after.domain.id,
-            publication.zone,
-            roll=roll,
-            has_other_keys=is_other,
-            now=now,
-        )
-        publication = replace(publication, zone=zone)
+    publication, roll = _sign(connection, stored, outcome, publication, signing, now=now)
     observation = after.observation
     if after.domain.mode is not Mode.PROXY:  # whose edge is its owner's
         observation = _with_edge(observation, publication)
@@ -111,8 +102,32 @@ def save_outcome(  # noqa: PLR0913 - what is stored, and what it is judged by
     _publish(connection, stored, publication)
     _tell_sources(connection, stored, after)
     word = _keep_history(connection, stored, after, observation, now=now)
-    onward = replace(after, observation=observation, zone=publication.zone)
+    onward = replace(after, observation=observation, zone=publication.zone, roll=roll)
     return Saved(word=word, onward=onward if goes_on else None)
+
+
+def _sign(
+    connection: Connection,
+    stored: Case,
+    outcome: Outcome,
+    publication: Publication,
+    signing: Signing,
+    *,
+    now: datetime,
+) -> tuple[Publication, KeyRoll | None]:
+    """The publication with its zone signed, and how far the replacement of its key is now."""
+    if publication.zone is None:
+        return publication, None
+    roll, is_other = go_on_rolling(connection, stored, outcome.parent_ds, signing, now=now)
+    zone = signing.sign(
+        connection,
+        stored.domain.id,
+        publication.zone,
+        roll=roll,
+        has_other_keys=is_other,
+        now=now,
+    )
+    return replace(publication, zone=zone), roll
 
 
 def _is_complete(stored: Case, outcome: Outcome) -> bool:
