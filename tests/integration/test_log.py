@@ -203,3 +203,19 @@ async def test_copies_go_in_with_their_record_and_leave_by_source(log: DurableLo
     assert last is not None
     assert last.sequence == second
     assert [record.data for record in await outcomes.read(after=0)] == [b"two"]
+
+
+async def test_a_connection_that_breaks_is_told_and_one_that_is_closed_is_not(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    await (await open_log(server.url, max_bytes=ROOM)).close()
+    of_closed = [one.message for one in caplog.records]
+    log = await open_log(server.url, max_bytes=ROOM)
+    await server.kill()
+    async with asyncio.timeout(30):
+        while "spool.disconnected" not in [one.message for one in caplog.records]:
+            await asyncio.sleep(0.05)
+    await log.close()
+
+    assert of_closed == []

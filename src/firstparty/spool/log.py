@@ -186,7 +186,8 @@ async def connect(url: str, *, on_lost: Callable[[], None]) -> Connection:
 
     async def on_disconnect() -> None:
         on_lost()
-        log.warning("spool.disconnected")
+        if not connection.is_closed:  # else it is us who close it
+            log.warning("spool.disconnected")
 
     async def on_reconnect() -> None:
         log.info("spool.reconnected")
