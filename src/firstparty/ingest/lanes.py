@@ -1,18 +1,9 @@
 """What becomes of requests, counted for charts: by host and source, without a look at the clock."""
 
-from bisect import bisect_left
 from typing import Final
 
 from firstparty.ingest.write_keys import ApiHost
-from firstparty.spool.traffic import (
-    ACKNOWLEDGED,
-    BOUNDS,
-    REFUSED,
-    Cells,
-    Traffic,
-    domain_subject,
-    source_subject,
-)
+from firstparty.spool.traffic import REFUSED, Cells, Traffic, domain_subject, source_subject
 
 
 class Lanes:
@@ -38,8 +29,3 @@ class Lanes:
         else:
             lane = self.find(host, source)
         lane[REFUSED + code] += 1
-
-
-def acknowledge(lane: Cells, seconds: float) -> None:
-    """A request was stored so long after it had arrived."""
-    lane[ACKNOWLEDGED[bisect_left(BOUNDS, seconds)]] += 1

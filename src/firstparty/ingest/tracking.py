@@ -25,7 +25,7 @@ from firstparty.ingest.cors import build_lines, build_preflight
 from firstparty.ingest.exchange import Exchange
 from firstparty.ingest.framing import Framer
 from firstparty.ingest.heads import Head, Heads
-from firstparty.ingest.lanes import Lanes, acknowledge
+from firstparty.ingest.lanes import Lanes
 from firstparty.ingest.pixel import parse_pixel
 from firstparty.ingest.rates import Rates
 from firstparty.ingest.routes import Kind, Route, find_route
@@ -34,7 +34,7 @@ from firstparty.ingest.write_keys import ApiHost, WriteKeys
 from firstparty.model.hosts import PROBE_AGENT
 from firstparty.model.messages import Encoding, Path
 from firstparty.spool.tally import Tally
-from firstparty.spool.traffic import REFUSED, Cells
+from firstparty.spool.traffic import ACKNOWLEDGED, REFUSED, Cells, count_latency
 
 # Who waits: an exchange, its answer once the message is on disk, the CORS lines of any other.
 # Then where it is counted, unless it is a probe of ours, and when it arrived.
@@ -172,7 +172,7 @@ class TrackingApi:
             now = time.monotonic()
             for exchange, answer, _, lane, began in waiting:
                 if lane is not None:
-                    acknowledge(lane, now - began)
+                    count_latency(lane, ACKNOWLEDGED, now - began)
                 exchange.reply(answer)
             return
         refusal = _not_stored(reason)

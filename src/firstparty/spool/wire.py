@@ -20,7 +20,6 @@ _BUFFER_BYTES: Final = 256 * 1024
 _KEPT_BYTES: Final = 4 * 1024 * 1024  # a larger buffer is given back when it is empty
 _MIN_FREE_BYTES: Final = 16 * 1024  # less is not worth a system call
 _MAX_LINE_BYTES: Final = 1024 * 1024  # the longest is INFO, which names every server of a cluster
-_MSG_WORDS: Final = 4  # MSG subject sid size; a reply subject stands before the sizes
 _CRLF: Final = b"\r\n"
 
 
