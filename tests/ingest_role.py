@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,21 @@ class Role:
             while (answer := await self.ask(request)).status != status:
                 await asyncio.sleep(0.05)
         return answer
+
+
+@asynccontextmanager
+async def running_role(folder: Path, log_url: str, **arguments: Any) -> AsyncIterator[Role]:
+    """The role with a store of its own, stopped at the end if it has not ended before."""
+    store = a_store(folder)
+    role = Role(folder, log_url, store, **arguments)
+    role.start()
+    try:
+        yield role
+    finally:
+        if role.task is not None and not role.task.done():
+            await role.stop()
+        role.listener.close()
+        store.close()
 
 
 class Client:

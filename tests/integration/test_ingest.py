@@ -11,7 +11,7 @@ import pytest
 
 from firstparty.store.engine import Store
 from tests.ingest_rig import HOST, a_request
-from tests.ingest_role import ROOM, Role, a_store, entries_of, eventually
+from tests.ingest_role import ROOM, Role, a_store, entries_of, eventually, running_role
 from tests.nats_server import NatsServer
 
 RECORDED = {
@@ -30,14 +30,8 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 @pytest.fixture
 async def role(tmp_path: Path, server: NatsServer) -> AsyncIterator[Role]:
-    store = a_store(tmp_path)
-    role = Role(tmp_path, server.url, store)
-    role.start()
-    yield role
-    if role.task is not None and not role.task.done():
-        await role.stop()
-    role.listener.close()
-    store.close()
+    async with running_role(tmp_path, server.url) as role:
+        yield role
 
 
 @pytest.mark.parametrize("sdk", RECORDED)
@@ -107,24 +101,19 @@ async def test_everything_acknowledged_is_in_the_log_after_kill_9_of_its_server(
 async def test_while_the_log_is_away_requests_get_503_and_then_200_again(
     tmp_path: Path,
 ) -> None:
-    server, store = NatsServer(tmp_path, max_bytes=ROOM), a_store(tmp_path)
-    role = Role(tmp_path, server.url, store)
-    role.start()
+    server = NatsServer(tmp_path, max_bytes=ROOM)
+    async with running_role(tmp_path, server.url) as role:
+        away = await role.until(a_request(), 503)
+        assert away.json["code"] == "not_stored"
+        assert int(away.headers["retry-after"]) >= 1
+        await server.start()
+        assert (await role.until(a_request(), 200)).body == b'{"success": true}'
+        await server.kill()
+        await role.until(a_request(), 503)
+        await server.start()
+        await role.until(a_request(), 200)
 
-    away = await role.until(a_request(), 503)
-    assert away.json["code"] == "not_stored"
-    assert int(away.headers["retry-after"]) >= 1
-    await server.start()
-    assert (await role.until(a_request(), 200)).body == b'{"success": true}'
-    await server.kill()
-    await role.until(a_request(), 503)
-    await server.start()
-    await role.until(a_request(), 200)
-
-    await role.stop()
     await server.stop()
-    role.listener.close()
-    store.close()
 
 
 async def test_with_the_database_dead_it_serves_from_its_snapshot(
@@ -174,22 +163,18 @@ async def test_when_stopped_it_answers_what_has_arrived_and_the_backlog_waits(
 
 
 async def test_a_role_whose_log_does_not_flush_ends_with_the_reason(tmp_path: Path) -> None:
-    server, store = NatsServer(tmp_path, max_bytes=ROOM), a_store(tmp_path)
+    server = NatsServer(tmp_path, max_bytes=ROOM)
     text = server.config.read_text().replace("sync_interval: always", "sync_interval: 2m")
     server.config.write_text(text)
     await server.start()
-    role = Role(tmp_path, server.url, store)
-    role.start()
-    assert role.task is not None
-
-    with pytest.raises(BaseExceptionGroup, match="TaskGroup") as raised:
-        async with asyncio.timeout(30):
-            await role.task
+    async with running_role(tmp_path, server.url) as role:
+        assert role.task is not None
+        with pytest.raises(BaseExceptionGroup, match="TaskGroup") as raised:
+            async with asyncio.timeout(30):
+                await role.task
+    await server.stop()
 
     assert "sync_interval: always" in str(raised.value.exceptions[0])
-    await server.stop()
-    role.listener.close()
-    store.close()
 
 
 def test_the_recordings_are_there() -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from firstparty.forward.expand import Message, expand
 from tests.ingest_rig import Answer, a_request, basic, parse_answers
-from tests.ingest_role import ROOM, Role, a_store, entries_of
+from tests.ingest_role import ROOM, entries_of, running_role
 from tests.nats_server import NatsServer
 
 SECRET = "hunter2-secret"
@@ -67,17 +67,12 @@ class Running:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         server = NatsServer(self._folder, max_bytes=ROOM)
         await server.start()
-        store = a_store(self._folder)
-        role = Role(self._folder, server.url, store)
-        role.start()
-        await role.until(a_request(), 200)
-        self.path, self.log_url = str(role.path), server.url
-        self._ready.set()
-        await self._over.wait()
-        await role.stop()
+        async with running_role(self._folder, server.url) as role:
+            await role.until(a_request(), 200)
+            self.path, self.log_url = str(role.path), server.url
+            self._ready.set()
+            await self._over.wait()
         await server.stop()
-        role.listener.close()
-        store.close()
 
     def __enter__(self) -> Self:
         self._thread.start()

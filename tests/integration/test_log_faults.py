@@ -14,7 +14,7 @@ import pytest
 from firstparty.spool.beside import OwnServer
 from tests.fakes.loop_disk import loop_disk
 from tests.ingest_rig import Answer, a_request
-from tests.ingest_role import ROOM, Role, a_store, entries_of, eventually
+from tests.ingest_role import ROOM, Role, entries_of, eventually, running_role
 from tests.nats_server import NatsServer
 
 KIB = 1024
@@ -32,19 +32,12 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 async def a_role(
     folder: Path, server: NatsServer, *, disk: Path, min_free_bytes: int
 ) -> AsyncIterator[tuple[Role, OwnServer]]:
-    store = a_store(folder)
     own_server = OwnServer(
         directory=disk, min_free_bytes=min_free_bytes, restart_request=folder / "restart-nats"
     )
-    role = Role(folder, server.url, store, own_server=own_server)
-    role.start()
-    try:
+    async with running_role(folder, server.url, own_server=own_server) as role:
         await role.until(a_request(), 200)
         yield role, own_server
-    finally:
-        await role.stop()
-        role.listener.close()
-        store.close()
 
 
 @contextlib.asynccontextmanager
