@@ -15,6 +15,7 @@ from firstparty.model.findings import Actor, DnsRecord, Finding, Severity
 from firstparty.model.observations import Observation, Step
 from firstparty.model.status import DnsStatus, EdgeStatus, ProbeStatus, Statuses, Word
 from firstparty.model.workspaces import SourceType, Workspace
+from firstparty.spool.reports import say
 from firstparty.spool.traffic import (
     ACCEPTED,
     ACKNOWLEDGED,
@@ -208,7 +209,7 @@ async def count_some(world: ConsoleWorld) -> None:
         cells.update({ACKNOWLEDGED[hours]: 9, "refused.invalid_json": hours, SENT[7]: 9})
         cells.update({ACCEPTED: 9, DELIVERED: 8, DEAD: 1, EXPIRED: 2})
         traffic.collect(now - timedelta(hours=hours))
-    await traffic.say(world.settings.spool.url, now=now, is_last=True)
+    await say(world.settings.spool.url, traffic, now=now, is_last=True)
 
 
 async def sign_in(context: BrowserContext, found: dict[str, object]) -> Page:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from firstparty.spool.reports import say
 from firstparty.spool.traffic import ACKNOWLEDGED, DELIVERED, Traffic, domain_subject
 from tests.console_forms import sign_in
 from tests.console_world import running_console
@@ -23,8 +24,7 @@ async def test_the_page_of_a_source_and_of_a_domain_draws_what_was_counted(tmp_p
         lane[ACKNOWLEDGED[3]] += 41
         lane["refused.unknown_write_key"] += 2
         traffic.cells("source-1")[DELIVERED] += 77
-        traffic.collect(datetime.now(UTC))
-        await traffic.say(server.url, now=datetime.now(UTC))
+        await say(server.url, traffic, now=datetime.now(UTC))
         await sign_in(browser)
         home = f"/workspaces/{shop.id}"
         of_source = (await browser.get(f"{home}/sources/{web.id}/traffic")).text

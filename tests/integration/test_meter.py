@@ -12,6 +12,7 @@ from firstparty.reconciler.traffic import HostsTraffic, TrafficAnswer
 from firstparty.spool.log import open_log
 from firstparty.spool.meter import Meters, Part
 from firstparty.spool.outcomes import open_outcomes
+from firstparty.spool.reports import say
 from tests.builders import NOW
 from tests.nats_server import NatsServer
 
@@ -40,9 +41,9 @@ async def test_totals_of_all_processes_are_added_up(nats: NatsServer) -> None:
     ask(second, 7)
     ask(second, 100, domain="dom_2")
     for meters in (cdn, first, second):
-        await meters.say(nats.url, now=NOW)
+        await say(nats.url, meters, now=NOW)
     ask(first, 1)
-    await first.say(nats.url, now=NOW + timedelta(minutes=1))
+    await say(nats.url, first, now=NOW + timedelta(minutes=1))
     answer = await SpoolTraffic(nats.url).ask_traffic("dom_1", [])
 
     assert answer.hosts == HostsTraffic(
@@ -60,8 +61,8 @@ async def test_totals_that_could_not_be_said_are_said_later(nats: NatsServer) ->
     meters = Meters(Part.API)
     ask(meters, 5)
     with pytest.raises(Unavailable):
-        await meters.say("nats://127.0.0.1:9", now=NOW)
-    await meters.say(nats.url, now=NOW)
+        await say("nats://127.0.0.1:9", meters, now=NOW)
+    await say(nats.url, meters, now=NOW)
     answer = await SpoolTraffic(nats.url).ask_traffic("dom_1", [])
 
     assert answer.hosts is not None

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from firstparty.spool.log import join_log
+from firstparty.spool.reports import say
 from firstparty.spool.tally import NotKept, Tally, read_tally
+from tests.builders import NOW
 from tests.ingest_rig import a_request, basic
-from tests.ingest_role import ROOM, Role, a_store
+from tests.ingest_role import ROOM, running_role
 from tests.nats_server import NatsServer
 
 
@@ -34,11 +36,11 @@ async def test_the_totals_of_all_processes_are_added_and_never_doubled(server: N
     first.count(1, refused=2)
     second.count(1, refused=1, privacy_dropped=5)
     second.count(2, privacy_dropped=1)
-    await first.say(server.url)
-    await second.say(server.url)
+    await say(server.url, first, now=NOW)
+    await say(server.url, second, now=NOW)
     first.count(1, refused=1)
-    await first.say(server.url)
-    await first.say(server.url)
+    await say(server.url, first, now=NOW)
+    await say(server.url, first, now=NOW)
 
     assert nobody == {1: NotKept()}
     assert await read(server, 1, 2) == {
@@ -50,14 +52,9 @@ async def test_the_totals_of_all_processes_are_added_and_never_doubled(server: N
 async def test_a_role_that_leaves_has_said_what_it_refused(
     tmp_path: Path, server: NatsServer
 ) -> None:
-    store = a_store(tmp_path)
-    role = Role(tmp_path, server.url, store)
-    role.start()
-    await role.until(a_request(), 200)
-    broken = await role.ask(a_request(body=b"{", Authorization=basic("WKWEB")))
-    await role.stop()
+    async with running_role(tmp_path, server.url) as role:
+        await role.until(a_request(), 200)
+        broken = await role.ask(a_request(body=b"{", Authorization=basic("WKWEB")))
 
     assert broken.status == 400
     assert await read(server, 6, 1) == {6: NotKept(refused=1), 1: NotKept()}
-    role.listener.close()
-    store.close()

@@ -23,6 +23,7 @@ from firstparty.cdn.directory import TOPICS, Directory
 from firstparty.cdn.host import CACHE_BYTES, CdnHost
 from firstparty.cdn.mirror import Clock, open_mirror
 from firstparty.counts import Counts
+from firstparty.spool.reports import report
 from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.store.snapshot import FeedSnapshot
@@ -81,7 +82,7 @@ async def serve_cdn(  # noqa: PLR0913 - what a role is given
                 bundles=len(library.bundles),
             )
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(directory.meters.report(log_url))
+                tasks.create_task(report(log_url, directory.meters))
                 tasks.create_task(_follow_library(state, library, cdn))
                 tasks.create_task(follow_feed(feed, TOPICS, snapshot, directory.apply, note=note))
 

@@ -18,8 +18,8 @@ from firstparty.forward.sending import Means
 from firstparty.spool.beside import OwnServer
 from firstparty.spool.log import join_log
 from firstparty.spool.outcomes import open_outcomes
+from firstparty.spool.reports import report
 from firstparty.spool.room import RoomNow, tell_room
-from firstparty.spool.traffic import Traffic
 from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
@@ -92,18 +92,11 @@ async def serve_forward(
         here = _Here(own_server=own_server, room=room or RoomNow())
         counts.read_by(here.read_counts)
         tasks.create_task(_forward_for_ever(log_url, means, limits, here))
-        tasks.create_task(_tell_traffic(means.traffic, log_url))
+        tasks.create_task(report(log_url, means.traffic))
 
 
 def _note_revision(counts: Counts, revision: int) -> None:
     counts.set("feed_revision", revision, "forward")
-
-
-async def _tell_traffic(traffic: Traffic, log_url: str) -> None:
-    try:
-        await traffic.report(log_url)
-    finally:
-        await traffic.leave(log_url)
 
 
 async def _forward_for_ever(url: str, means: Means, limits: Limits, here: _Here) -> None:

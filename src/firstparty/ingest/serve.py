@@ -21,6 +21,7 @@ from firstparty.ingest.visitors import Visitors
 from firstparty.ingest.write_keys import TOPICS, WriteKeys
 from firstparty.spool.beside import OwnServer
 from firstparty.spool.log import APPEND_TIMEOUT, DurableLog, open_log
+from firstparty.spool.reports import report
 from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
@@ -64,9 +65,8 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow_feed(feed, TOPICS, snapshot, write_keys.apply, note=note))
             tasks.create_task(_keep_time(connections, tracking, figures or Figures()))
-            tasks.create_task(write_keys.meters.report(log_url))
-            tasks.create_task(tracking.tally.report(log_url))
-            tasks.create_task(tracking.lanes.traffic.report(log_url))
+            counted = write_keys.meters, tracking.tally, tracking.lanes.traffic
+            tasks.create_task(report(log_url, *counted))
             # First ready, then open: meanwhile clients wait in the socket's backlog.
             log = await _open_log(log_url, max_bytes=log_max_bytes)
             with contextlib.suppress(TimeoutError):
@@ -83,9 +83,6 @@ async def serve_ingest(  # noqa: PLR0913 - each is something that it stands on
                 await _watch_log(log, own_server, committer)  # until cancelled
             finally:
                 await _finish(server, connections, committer)
-                with contextlib.suppress(Unavailable):
-                    await tracking.tally.say(log_url)
-                    await tracking.lanes.traffic.leave(log_url)
                 if log is not None:
                     await log.close()
     finally:

@@ -1,27 +1,33 @@
 """What ingest did not keep of each source, counted where it arrives, beside the ledger.
 
 Refused requests and messages that privacy rules dropped are not in the log, so no reading of the
-log tells of them. Each process counts for itself, in memory, and says its totals now and then: one
-message for each source and process, replaced by the next. What was not said yet is lost when its
-process is killed.
+log tells of them. Each process counts for itself, in memory, and says its totals (``reports.py``):
+one message for each source and process, replaced by the next.
 """
 
-import asyncio
-import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import msgspec
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
-from firstparty.errors import Unavailable
-from firstparty.spool.log import DurableLog, join_log, unavailable
+from firstparty.spool.log import DurableLog
+from firstparty.spool.reports import (
+    Total,
+    build_stream,
+    name_process,
+    open_streams,
+    read_totals,
+)
 
-STREAM: Final = "tally"
-REPORT_SECONDS: Final = 5.0
-_MAX_BYTES: Final = 64 * 1024**2  # some 400,000 totals
-_KEPT: Final = timedelta(days=365)
+_NAME: Final = "tally"
+_STREAM: Final = build_stream(
+    _NAME,
+    levels=2,
+    max_bytes=64 * 1024**2,  # some 400,000 totals
+    kept=timedelta(days=365),
+)
 
 
 class NotKept(msgspec.Struct, kw_only=True):
@@ -34,10 +40,12 @@ class NotKept(msgspec.Struct, kw_only=True):
 class Tally:
     """One process's totals, by source number."""
 
+    streams: Final = (_STREAM,)
+
     def __init__(self) -> None:
-        self._process = secrets.token_hex(8)
+        self._process = name_process()
         self._totals: dict[int, NotKept] = {}
-        self._changed: set[int] = set()
+        self._said: dict[int, bytes] = {}
 
     def count(self, source: int, *, refused: int = 0, privacy_dropped: int = 0) -> None:
         """Add to a source's totals."""
@@ -46,66 +54,30 @@ class Tally:
             total = self._totals[source] = NotKept()
         total.refused += refused
         total.privacy_dropped += privacy_dropped
-        self._changed.add(source)
 
-    async def report(self, log_url: str) -> None:
-        """Say every few seconds what has changed, until cancelled. Never raises for the log."""
-        while True:
-            await asyncio.sleep(REPORT_SECONDS)
-            try:
-                await self.say(log_url)
-            except Unavailable:
-                continue  # the totals are said as soon as the log is back
-
-    async def say(self, log_url: str) -> None:
-        """Say every total that has changed since it was last said. Raises Unavailable."""
-        if not self._changed:
-            return
-        log = await join_log(log_url)
-        try:
-            with unavailable("tally"):
-                await log.jetstream.add_stream(_STREAM_CONFIG)
-                while self._changed:
-                    source = self._changed.pop()
-                    try:
-                        await log.jetstream.publish(
-                            f"tally.{source}.{self._process}",
-                            msgspec.json.encode(self._totals[source]),
-                        )
-                    except BaseException:
-                        self._changed.add(source)
-                        raise
-        finally:
-            await log.close()
+    def find_due(self, now: datetime, *, is_last: bool) -> Sequence[Total]:
+        """Every total that has changed since it was last said."""
+        del now, is_last  # whatever has changed is said at once
+        totals = [(source, msgspec.json.encode(one)) for source, one in self._totals.items()]
+        return [
+            Total(
+                subject=f"{_NAME}.{source}.{self._process}",
+                data=data,
+                said=partial(self._said.__setitem__, source, data),
+            )
+            for source, data in totals
+            if data != self._said.get(source)
+        ]
 
 
 async def read_tally(log: DurableLog, sources: Sequence[int]) -> dict[int, NotKept]:
     """The totals of these sources, of all processes together. Raises Unavailable."""
+    await open_streams(log, (_STREAM,))
     totals: dict[int, NotKept] = {}
-    with unavailable("tally"):
-        await log.jetstream.add_stream(_STREAM_CONFIG)
-        for source in sources:
-            request: dict[str, int | str] = {"next_by_subj": f"tally.{source}.*", "batch": 500}
-            after = 0
-            total = totals[source] = NotKept()
-            while stored := await log.reads.read(STREAM, request | {"seq": after + 1}):
-                after = stored[-1].sequence
-                for one in stored:
-                    said = msgspec.json.decode(one.data, type=NotKept)
-                    total.refused += said.refused
-                    total.privacy_dropped += said.privacy_dropped
+    for source in sources:
+        total = totals[source] = NotKept()
+        for data in await read_totals(log, _NAME, f"{_NAME}.{source}.*"):
+            said = msgspec.json.decode(data, type=NotKept)
+            total.refused += said.refused
+            total.privacy_dropped += said.privacy_dropped
     return totals
-
-
-_STREAM_CONFIG: Final = StreamConfig(
-    name=STREAM,
-    subjects=["tally.*.*"],
-    storage=StorageType.FILE,
-    retention=RetentionPolicy.LIMITS,
-    discard=DiscardPolicy.OLD,
-    max_bytes=_MAX_BYTES,
-    max_age=_KEPT.total_seconds(),
-    max_msgs_per_subject=1,
-    num_replicas=1,
-    allow_direct=True,
-)

@@ -1,30 +1,31 @@
 """How much comes and goes of each source and host, counted where it happens, by minute and hour.
 
-Each process counts for itself, in memory, and says its counts every few seconds: one message for
+Each process counts for itself, in memory, and says its counts (``reports.py``): one message for
 each subject, hour and process (by minute, kept two days), and for each subject, day and process
-(by hour, kept 90 days), replaced as it grows. So a restart doubles nothing. What a process has not
-said yet is lost when it is killed: this is for charts; the ledger is exact.
+(by hour, kept 90 days), replaced as it grows. This is for charts; the ledger is exact.
 
 It costs the same however busy the installation is: so many messages a round, the others wait.
 """
 
-import asyncio
-import contextlib
-import secrets
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import msgspec
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
-from firstparty.errors import Unavailable
-from firstparty.spool.log import DurableLog, join_log, unavailable
+from firstparty.spool.log import DurableLog
+from firstparty.spool.reports import (
+    Total,
+    build_stream,
+    name_process,
+    open_streams,
+    read_totals,
+)
 
-REPORT_SECONDS: Final = 5.0
 _MOST_A_ROUND: Final = 100
 MAX_SUBJECTS: Final = 10_000  # of one process, in one hour: some 30 MB; others are not counted
 
@@ -88,6 +89,9 @@ HOURS: Final = Rung(
     said_every=timedelta(minutes=5),
 )
 RUNGS: Final = (MINUTES, HOURS)
+_STREAMS: Final = tuple(
+    build_stream(rung.stream, levels=3, max_bytes=rung.max_bytes, kept=rung.kept) for rung in RUNGS
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +101,10 @@ class _Grown:
     data: bytes
     said_at: datetime | None = None
     is_said: bool = False
+
+    def say(self, now: datetime) -> None:
+        """It lies in its stream, as it is."""
+        self.said_at, self.is_said = now, True
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -108,8 +116,10 @@ _Key = tuple[Rung, str, int]  # rung, subject, number of the block
 class Traffic:
     """One process's counts."""
 
+    streams: Final = _STREAMS
+
     def __init__(self) -> None:
-        self._process = secrets.token_hex(8)
+        self._process = name_process()
         self._cells: dict[tuple[str, ...], Cells] = {}
         self._blocks: dict[_Key, _Grown] = {}
 
@@ -149,45 +159,21 @@ class Traffic:
         rung, _, number = key
         return self._blocks[key].is_said and number != rung.place(now)[0]
 
-    async def report(self, log_url: str, *, clock: Callable[[], datetime] | None = None) -> None:
-        """Say every few seconds what has grown, until cancelled. Never raises for the log."""
-        while True:
-            await asyncio.sleep(REPORT_SECONDS)
-            now = (clock or _now)()
-            self.collect(now)
-            try:
-                await self.say(log_url, now=now)
-            except Unavailable:
-                continue  # it is all in the blocks, and said as soon as the log is back
-
-    async def say(self, log_url: str, *, now: datetime, is_last: bool = False) -> None:
-        """Say blocks that have grown, those first that wait longest. Raises Unavailable.
-
-        ``is_last``: all of them, for nobody will later.
-        """
+    def find_due(self, now: datetime, *, is_last: bool) -> Sequence[Total]:
+        """Blocks that have grown, those first that wait longest; so many, unless ``is_last``."""
+        self.collect(now)
         due = [key for key in self._blocks if self._is_due(key, now, is_last=is_last)]
         due.sort(key=lambda key: self._blocks[key].said_at or _NEVER)
-        if not due:
-            return
-        log = await join_log(log_url)
-        try:
-            with unavailable("traffic"):
-                await _open_streams(log)
-                for key in due if is_last else due[:_MOST_A_ROUND]:
-                    rung, subject, number = key
-                    block = self._blocks[key]
-                    place = f"{rung.stream}.{subject}.{number}.{self._process}"
-                    await log.jetstream.publish(place, block.data)
-                    block.said_at, block.is_said = now, True
-        finally:
-            await log.close()
+        return [self._total(key, now) for key in (due if is_last else due[:_MOST_A_ROUND])]
 
-    async def leave(self, log_url: str) -> None:
-        """Say everything, for nobody will later; what cannot be said is lost."""
-        now = _now()
-        self.collect(now)
-        with contextlib.suppress(Unavailable):
-            await self.say(log_url, now=now, is_last=True)
+    def _total(self, key: _Key, now: datetime) -> Total:
+        rung, subject, number = key
+        block = self._blocks[key]
+        return Total(
+            subject=f"{rung.stream}.{subject}.{number}.{self._process}",
+            data=block.data,
+            said=partial(block.say, now),
+        )
 
     def _is_due(self, key: _Key, now: datetime, *, is_last: bool) -> bool:
         rung, _, number = key
@@ -201,15 +187,9 @@ class Traffic:
 
 async def read_blocks(log: DurableLog, rung: Rung, subject: str) -> list[Block]:
     """All blocks of a subject at this resolution, of all processes. Raises Unavailable."""
-    found: list[Block] = []
-    request: dict[str, int | str] = {"next_by_subj": f"{rung.stream}.{subject}.*.*", "batch": 500}
-    after = 0
-    with unavailable("traffic"):
-        await _open_streams(log)
-        while stored := await log.reads.read(rung.stream, request | {"seq": after + 1}):
-            after = stored[-1].sequence
-            found += [decode_block(one.data) for one in stored]
-    return found
+    await open_streams(log, _STREAMS)
+    totals = await read_totals(log, rung.stream, f"{rung.stream}.{subject}.*.*")
+    return [decode_block(data) for data in totals]
 
 
 def decode_block(data: bytes) -> Block:
@@ -230,25 +210,3 @@ def source_subject(number: int) -> str:
 def domain_subject(domain_id: str) -> str:
     """The subject of a domain's API host."""
     return f"domain-{domain_id}"
-
-
-async def _open_streams(log: DurableLog) -> None:
-    for rung in RUNGS:
-        await log.jetstream.add_stream(
-            StreamConfig(
-                name=rung.stream,
-                subjects=[f"{rung.stream}.*.*.*"],
-                storage=StorageType.FILE,
-                retention=RetentionPolicy.LIMITS,
-                discard=DiscardPolicy.OLD,
-                max_bytes=rung.max_bytes,
-                max_age=rung.kept.total_seconds(),
-                max_msgs_per_subject=1,
-                num_replicas=1,
-                allow_direct=True,
-            )
-        )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
