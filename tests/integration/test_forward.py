@@ -1,67 +1,35 @@
 """From the log to the upstream: real nats-server, real HTTP, real forwarders."""
 
 import asyncio
-import random
-import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from firstparty.forward.forwarder import Limits, serve_forward
-from firstparty.forward.kinds import Places
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Outcomes, Shelf
-from firstparty.store.reader import open_feed
-from tests.forwarding import LIMITS, SEALER, Forwarding, OutsideUpstream, an_entry, first_sightings
-
-
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
+from tests.forward_rig import a_forwarding, an_upstream, running
+from tests.forwarding import LIMITS, Forwarding, OutsideUpstream, an_entry, first_sightings
 
 
 @pytest.fixture
 async def forwarding(tmp_path: Path) -> AsyncIterator[Forwarding]:
-    forwarding = Forwarding(tmp_path)
-    await forwarding.start()
-    yield forwarding
-    await forwarding.stop()
+    async with a_forwarding(tmp_path) as forwarding:
+        yield forwarding
 
 
 @pytest.fixture
-async def upstream(stack: AsyncExitStack, tmp_path: Path) -> OutsideUpstream:
-    upstream = OutsideUpstream(tmp_path / "a.ndjson")
-    await stack.enter_async_context(upstream.running())
-    return upstream
+async def upstream(tmp_path: Path) -> AsyncIterator[OutsideUpstream]:
+    async with an_upstream(tmp_path / "a.ndjson") as upstream:
+        yield upstream
 
 
 @pytest.fixture
-async def other_upstream(stack: AsyncExitStack, tmp_path: Path) -> OutsideUpstream:
-    upstream = OutsideUpstream(tmp_path / "b.ndjson")
-    await stack.enter_async_context(upstream.running())
-    return upstream
-
-
-@asynccontextmanager
-async def running(forwarding: Forwarding, limits: Limits = LIMITS) -> AsyncIterator[None]:
-    task = asyncio.create_task(
-        serve_forward(
-            feed=open_feed(str(forwarding.store.engine.url)),
-            snapshot=forwarding.folder / "forward.snapshot",
-            log_url=forwarding.nats.url,
-            limits=limits,
-        )
-    )
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+async def other_upstream(tmp_path: Path) -> AsyncIterator[OutsideUpstream]:
+    async with an_upstream(tmp_path / "b.ndjson") as upstream:
+        yield upstream
 
 
 async def test_every_message_arrives_once_in_order_under_its_own_key(
@@ -135,22 +103,21 @@ async def test_an_outage_loses_and_reorders_nothing(
 
 
 async def test_a_poison_message_dies_alone_with_the_reason(
-    forwarding: Forwarding, stack: AsyncExitStack, tmp_path: Path
+    forwarding: Forwarding, tmp_path: Path
 ) -> None:
-    picky = OutsideUpstream(tmp_path / "picky.ndjson", refuses="s1-000123")
-    await stack.enter_async_context(picky.running())
-    forwarding.publish(1, picky.url)
-    for _ in range(10):
-        await forwarding.append((1, 30))
-    await forwarding.log.append(encode_group([an_entry(1, b"not JSON")]))
-    await forwarding.append((1, 1))
-    async with running(forwarding):
-        async with asyncio.timeout(60):
-            while (account := (await forwarding.ledger()).account(1)).accepted < 302 or (
-                account.waiting
-            ):
-                await asyncio.sleep(0.05)
-        dead = await forwarding.dead(1)
+    async with an_upstream(tmp_path / "picky.ndjson", refuses="s1-000123") as picky:
+        forwarding.publish(1, picky.url)
+        for _ in range(10):
+            await forwarding.append((1, 30))
+        await forwarding.log.append(encode_group([an_entry(1, b"not JSON")]))
+        await forwarding.append((1, 1))
+        async with running(forwarding):
+            async with asyncio.timeout(60):
+                while (account := (await forwarding.ledger()).account(1)).accepted < 302 or (
+                    account.waiting
+                ):
+                    await asyncio.sleep(0.05)
+            dead = await forwarding.dead(1)
 
     assert picky.ids() == [i for i in forwarding.appended[1] if i != "s1-000123"]
     assert [letter.reason.partition(":")[0] for letter in dead] == [
@@ -182,166 +149,6 @@ async def test_a_source_whose_upstream_is_down_keeps_nobody_waiting(
     assert waiting == 30_000
     assert first_sightings(upstream.ids()) == forwarding.appended[1]
     assert ledger.account(1).accepted == ledger.account(1).delivered == 30_000
-
-
-async def test_messages_of_a_source_that_is_not_known_wait_for_it(
-    forwarding: Forwarding, upstream: OutsideUpstream
-) -> None:
-    forwarding.publish(2, upstream.url)
-    await forwarding.append((1, 3), (2, 3))
-    async with running(forwarding):
-        await forwarding.settled(2)
-        assert upstream.ids("WK1") == []
-        forwarding.publish(1, upstream.url)
-        await forwarding.settled(1)
-
-    assert upstream.ids("WK1") == forwarding.appended[1]
-
-
-async def test_a_parked_source_goes_on_as_soon_as_its_settings_are_right(
-    forwarding: Forwarding, upstream: OutsideUpstream
-) -> None:
-    forwarding.publish(1, f"{upstream.url}/nowhere")
-    await forwarding.append((1, 3))
-    async with running(forwarding):
-        async with asyncio.timeout(30):
-            while (await forwarding.ledger()).account(1).waiting != 3:
-                await asyncio.sleep(0.05)
-        forwarding.publish(1, upstream.url)
-        ledger = await forwarding.settled(1)
-
-    assert upstream.ids() == forwarding.appended[1]
-    assert ledger.account(1).dead == 0
-
-
-async def test_messages_that_wait_go_where_their_source_says_now(
-    forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
-) -> None:
-    await upstream.control(mode="down")
-    forwarding.publish(1, upstream.url)
-    await forwarding.append((1, 3))
-    async with running(forwarding):
-        async with asyncio.timeout(30):
-            while (await forwarding.ledger()).account(1).waiting != 3:
-                await asyncio.sleep(0.05)
-        forwarding.publish(1, other_upstream.url)
-        ledger = await forwarding.settled(1)
-
-    assert other_upstream.ids() == forwarding.appended[1]
-    assert upstream.ids() == []
-    assert ledger.account(1).delivered == 3
-
-
-async def test_forwarding_survives_a_killed_log(
-    forwarding: Forwarding, upstream: OutsideUpstream
-) -> None:
-    forwarding.publish(1, upstream.url)
-    async with running(forwarding):
-        await forwarding.append((1, 5))
-        await forwarding.settled(1)
-        await forwarding.nats.kill()
-        await forwarding.nats.start()
-        async with asyncio.timeout(30):
-            while not forwarding.log.connection.is_connected:
-                await asyncio.sleep(0.05)
-        await forwarding.append((1, 5))
-        ledger = await forwarding.settled(1)
-
-    assert first_sightings(upstream.ids()) == forwarding.appended[1]
-    assert ledger.account(1).delivered == 10
-
-
-async def test_forwarding_goes_on_after_the_log_was_away_for_long(
-    forwarding: Forwarding, upstream: OutsideUpstream
-) -> None:
-    forwarding.publish(1, upstream.url)
-    process = await forwarding.spawn()
-    for _ in range(2):
-        await forwarding.append((1, 5))
-        await forwarding.settled(1)
-        said = forwarding.log_file(0).read_text().count("forward.stopped")
-        await forwarding.nats.kill()
-        async with asyncio.timeout(60):
-            while forwarding.log_file(0).read_text().count("forward.stopped") == said:
-                await asyncio.sleep(0.05)
-        await forwarding.nats.start()
-        async with asyncio.timeout(30):
-            while not forwarding.log.connection.is_connected:
-                await asyncio.sleep(0.05)
-    await forwarding.append((1, 5))
-    ledger = await forwarding.settled(1)
-
-    assert process.returncode is None
-    assert first_sightings(upstream.ids()) == forwarding.appended[1]
-    assert ledger.account(1).delivered == 15
-
-
-async def test_kill_9_at_any_moment_loses_nothing_and_bends_no_number(
-    forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
-) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)
-    for number in (1, 2):
-        forwarding.publish(number, upstream.url)
-    forwarding.publish(3, other_upstream.url)
-    await other_upstream.control(mode="down")
-    load = asyncio.create_task(_load(forwarding, chance))
-    for _ in range(5):
-        process = await forwarding.spawn()
-        await asyncio.sleep(chance.uniform(0.6, 1.5))
-        await forwarding.kill(process)
-    await load
-    # With nothing running, what the records say waits is what lies in the log.
-    ledger, in_log = await forwarding.ledger(), await forwarding.waiting_in_log()
-    for number in (1, 2, 3):
-        account = ledger.account(number)
-        beyond = len(forwarding.appended[number]) - account.accepted
-        assert account.waiting + beyond == in_log[number]
-    assert in_log[3] == len(forwarding.appended[3])
-    await forwarding.spawn()
-    await other_upstream.control(mode="ok")
-    ledger = await forwarding.settled(1, 2, 3, seconds=90)
-
-    seen = {1: upstream.ids("WK1"), 2: upstream.ids("WK2"), 3: other_upstream.ids("WK3")}
-    for number, ids in seen.items():
-        assert first_sightings(ids) == forwarding.appended[number]
-        account = ledger.account(number)
-        assert account.accepted == account.delivered == len(forwarding.appended[number])
-        assert (account.dead, account.waiting) == (0, 0)
-
-
-async def _load(forwarding: Forwarding, chance: random.Random) -> None:
-    for _ in range(300):
-        await forwarding.append(*((source, chance.randrange(1, 40)) for source in (1, 2, 3)))
-        await asyncio.sleep(0.01)
-
-
-async def test_a_stale_forwarder_that_wakes_up_is_fenced_off(
-    forwarding: Forwarding, upstream: OutsideUpstream
-) -> None:
-    forwarding.publish(1, upstream.url)
-    stale = await forwarding.spawn()
-    await forwarding.append((1, 10))
-    await forwarding.settled(1)
-    stale.send_signal(signal.SIGSTOP)
-    fresh = await forwarding.spawn()
-    await forwarding.append((1, 10))
-    await forwarding.settled(1)
-    stale.send_signal(signal.SIGCONT)
-    for _ in range(20):
-        await forwarding.append((1, 10))
-        await asyncio.sleep(0.05)
-    ledger = await forwarding.settled(1)
-    async with asyncio.timeout(30):
-        while "another forwarder runs" not in forwarding.log_file(0).read_text():
-            await asyncio.sleep(0.05)
-
-    assert fresh.returncode is None
-    assert "forward.stopped" not in forwarding.log_file(1).read_text()
-    assert first_sightings(upstream.ids()) == forwarding.appended[1]
-    account = ledger.account(1)
-    assert account.accepted == account.delivered == len(forwarding.appended[1])
 
 
 async def test_a_dead_upstream_keeps_nobodys_messages_in_the_log(
@@ -392,37 +199,3 @@ async def test_what_is_older_than_the_limit_is_given_up_while_its_upstream_is_aw
 
     assert (account.accepted, account.expired, account.waiting, account.dead) == (9, 7, 0, 0)
     assert upstream.ids() == forwarding.appended[1][7:]
-
-
-async def test_a_source_of_one_region_never_goes_to_the_upstream_of_another(
-    forwarding: Forwarding, upstream: OutsideUpstream, other_upstream: OutsideUpstream
-) -> None:
-    regions = {"us": upstream.url, "eu": other_upstream.url}
-    places = Places(regions=regions, sealer=SEALER)
-    forwarding.publish(1, upstream.url, region="eu")
-    forwarding.publish(2, upstream.url, region="us")
-    await forwarding.append((1, 3), (2, 3))
-    async with running(forwarding, replace(LIMITS, places=places)):
-        ledger = await forwarding.settled(2)
-        assert upstream.ids("WK1") == []
-        assert ledger.account(1).delivered == 0
-        forwarding.publish(1, other_upstream.url, region="eu")
-        await forwarding.settled(1)
-
-    assert other_upstream.ids("WK1") == forwarding.appended[1]
-
-
-async def test_an_upstream_that_a_user_named_is_not_reached_at_a_private_address(
-    forwarding: Forwarding, upstream: OutsideUpstream
-) -> None:
-    port = upstream.url.rpartition(":")[2]
-    forwarding.publish(1, upstream.url)
-    forwarding.publish(2, f"http://localhost:{port}")
-    await forwarding.append((1, 1), (2, 1))
-    async with running(forwarding, replace(LIMITS, places=Places(sealer=SEALER))):
-        async with asyncio.timeout(30):
-            while (await forwarding.ledger()).account(2).waiting < 1:
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(0.5)  # time to deliver, were it allowed
-
-    assert upstream.ids() == []

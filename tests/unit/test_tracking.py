@@ -1,19 +1,17 @@
 """What the tracking API answers to what, as SDKs and browsers need it."""
 
-import base64
 import gzip
 import json
 from ipaddress import ip_address
 
 import pytest
-from msgspec.structs import replace
 
 from firstparty.ingest.figures import Figures
 from firstparty.model.hosts import PROBE_AGENT
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
 from firstparty.serve.metrics.ingest import collect_ingest
 from firstparty.spool.traffic import ACKNOWLEDGED, REFUSED
-from tests.ingest_rig import HOST, Rig, a_feed_entry, a_request, an_edge_domain, basic
+from tests.ingest_rig import HOST, Rig, a_request, basic
 
 WEB = b'{"writeKey":"WKWEB"}'
 BATCH = b'{"writeKey":"WKWEB","batch":[{"type":"track"}]}'
@@ -211,212 +209,6 @@ async def test_before_the_log_is_open_requests_get_503() -> None:
     answer = await rig.ask_once(a_request())
 
     assert (answer.status, answer.json["code"]) == (503, "not_stored")
-
-
-async def test_a_pixel_becomes_the_message_that_an_sdk_would_send() -> None:
-    rig = Rig()
-    target = "/v1/pixel/track?writeKey=WKWEB&event=Email%20Opened&userId=u+1&properties.subject=Hi"
-
-    answer = await rig.ask_once(a_request("GET", target, body=None, User_Agent="Mail/1"))
-
-    assert answer.status == 200
-    assert answer.headers["content-type"] == "image/gif"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.body[:6] == b"GIF89a"
-    (entry,) = rig.appender.entries
-    assert (entry.path, entry.source) == (Path.TRACK, 6)
-    assert json.loads(entry.body) == {
-        "writeKey": "WKWEB",
-        "event": "Email Opened",
-        "userId": "u 1",
-        "properties": {"subject": "Hi"},
-        "context": {"userAgent": "Mail/1"},
-    }
-
-
-@pytest.mark.parametrize("padding", ["", "=="])
-@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-async def test_pixel_data_is_base64_of_either_alphabet_padded_or_not(
-    padding: str, encode: object
-) -> None:
-    assert callable(encode)
-    message = {"writeKey": "WKWEB", "event": "ü??>>~~", "context": {"userAgent": "own"}}
-    data = encode(json.dumps(message, ensure_ascii=False).encode()).decode().rstrip("=") + padding
-    rig = Rig()
-
-    await rig.ask(a_request("GET", f"/v1/pixel/page?data={data}", body=None, User_Agent="Mail/1"))
-
-    (entry,) = rig.appender.entries
-    assert json.loads(entry.body) == message
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/v1/pixel/track",
-        "/v1/pixel/nonsense?writeKey=WKWEB",
-        "/v1/pixel/track?data=%%%",
-        "/v1/pixel/track?data=bm90IGpzb24",
-        "/v1/pixel/track?writeKey=WKOTHER",
-        "/v1/pixel/track?writeKey=WKWEB&a=1&a.b=2",
-        "/v1/pixel/track?writeKey=WKWEB&a=" + "x" * 33_000,
-    ],
-)
-async def test_a_bad_pixel_still_gets_its_image_and_is_counted(target: str) -> None:
-    rig = Rig()
-
-    answer = await rig.ask_once(a_request("GET", target, body=None))
-
-    assert (answer.status, answer.body[:6]) == (200, b"GIF89a")
-    assert rig.appender.entries == []
-    assert sum(rig.tracking.counts.values()) == 1
-
-
-async def test_a_pixel_that_cannot_be_stored_gets_503_with_the_image() -> None:
-    rig = Rig()
-    rig.appender.is_down = True
-
-    answer = await rig.ask_once(
-        a_request("GET", "/v1/pixel/track?writeKey=WKWEB&event=x", body=None)
-    )
-
-    assert (answer.status, answer.body[:6]) == (503, b"GIF89a")
-    assert answer.headers["retry-after"] == "2"
-
-
-async def test_an_origin_on_the_domains_list_may_use_credentials_and_none_near_it() -> None:
-    rig = Rig()
-    listed = replace(an_edge_domain(), credential_origins=("https://www.shop.other",))
-    rig.write_keys.apply([a_feed_entry(listed, revision=2)])
-    origins = ["https://www.shop.other", "http://www.shop.other", "https://shop.other"]
-
-    answers = [await rig.ask_once(a_request(Origin=origin)) for origin in origins]
-
-    allowed = ["access-control-allow-credentials" in answer.headers for answer in answers]
-    assert allowed == [True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("origin", "has_credentials"),
-    [
-        ("https://www.example.test", True),
-        ("https://example.test:8443", True),
-        ("https://badexample.test", False),
-        ("https://other.test", False),
-        ("null", False),
-    ],
-)
-async def test_every_origin_is_echoed_but_only_the_sites_own_may_use_credentials(
-    origin: str, *, has_credentials: bool
-) -> None:
-    rig = Rig()
-
-    good, bad = await rig.ask(a_request(Origin=origin), a_request(body=b"x", Origin=origin))
-
-    for answer in (good, bad):
-        assert answer.headers["access-control-allow-origin"] == origin
-        assert ("access-control-allow-credentials" in answer.headers) is has_credentials
-        assert answer.headers["vary"] == "Origin"
-        assert answer.headers["access-control-expose-headers"] == "Retry-After"
-        assert len(answer.names) == len(set(answer.names))
-
-
-async def test_a_preflight_allows_what_the_browser_wants_to_send() -> None:
-    rig = Rig()
-    request = a_request(
-        "OPTIONS",
-        "/v1/t",
-        body=None,
-        Origin="https://www.example.test",
-        Access_Control_Request_Method="POST",
-        Access_Control_Request_Headers="authorization,x-retry-count",
-    )
-
-    answer = await rig.ask_once(request)
-
-    assert answer.status == 204
-    assert "content-length" not in answer.headers
-    assert answer.headers["access-control-allow-headers"] == "authorization,x-retry-count"
-    assert "POST" in answer.headers["access-control-allow-methods"]
-    assert answer.headers["access-control-max-age"] == "86400"
-    assert answer.headers["access-control-allow-origin"] == "https://www.example.test"
-
-
-@pytest.mark.parametrize(
-    ("target", "arrived"), [("/v1/pixel/track?a=1", "query"), ("/v1/pixel/track", "no-query")]
-)
-async def test_a_check_of_a_proxy_is_told_whether_its_query_arrived(
-    target: str, arrived: str
-) -> None:
-    rig = Rig()
-    told = await rig.ask_once(a_request("OPTIONS", target, body=None, Firstparty_Check="1"))
-    untold = await rig.ask_once(a_request("OPTIONS", target, body=None))
-
-    assert told.headers["firstparty-arrived"] == arrived
-    assert "firstparty-arrived" not in untold.headers
-
-
-async def test_the_feed_moves_adds_and_removes_hosts() -> None:
-    rig = Rig()
-    moved = an_edge_domain(api_host="api.new.test", keys={"WKNEW": 9})
-    rig.write_keys.apply([a_feed_entry(moved, revision=2)])
-
-    old = await rig.ask_once(a_request())
-    new = await rig.ask_once(a_request(host="api.new.test", body=b'{"writeKey":"WKNEW"}'))
-    foreign = await rig.ask_once(a_request(host="api.new.test"))
-
-    assert (old.status, new.status, foreign.status) == (404, 200, 401)
-
-
-async def test_a_head_that_was_taken_before_is_refused_once_its_write_key_is_gone() -> None:
-    rig = Rig()
-    request = a_request(body=b"{}", Authorization=basic("WKWEB"))
-    before = [await rig.ask_once(request) for _ in range(2)]
-    rig.write_keys.apply([a_feed_entry(an_edge_domain(keys={"WKNEW": 9}), revision=2)])
-
-    after = await rig.ask_once(request)
-
-    assert [answer.status for answer in before] == [200, 200]
-    assert after.status == 401
-
-
-async def test_a_remembered_head_answers_each_origin_with_its_own_lines() -> None:
-    rig = Rig()
-    origins = ["https://a.test", "https://b.test", "https://a.test"]
-
-    answers = [await rig.ask_once(a_request(Origin=origin)) for origin in origins]
-
-    assert [answer.headers["access-control-allow-origin"] for answer in answers] == origins
-
-
-async def test_removing_a_domain_does_not_take_its_name_from_the_next_owner() -> None:
-    rig = Rig()
-    second = an_edge_domain(keys={"WKNEW": 9}, identifier="dom_2")
-    entry = a_feed_entry(second, revision=2)
-    gone = type(entry)(revision=3, topic=entry.topic, key="dom_1", body=None)
-
-    rig.write_keys.apply([entry, gone])
-
-    assert (await rig.ask_once(a_request(body=b'{"writeKey":"WKNEW"}'))).status == 200
-
-
-async def test_before_the_feed_is_known_an_unknown_host_is_told_to_come_back() -> None:
-    rig = Rig()
-    rig.write_keys.loaded.clear()
-
-    answer = await rig.ask_once(a_request(host="api.other.test"))
-
-    assert (answer.status, answer.json["code"]) == (503, "starting")
-    assert "retry-after" in answer.headers
-
-
-async def test_an_unreadable_entry_of_the_feed_changes_nothing() -> None:
-    rig = Rig()
-    entry = a_feed_entry(an_edge_domain())
-
-    rig.write_keys.apply([type(entry)(revision=2, topic=entry.topic, key="dom_1", body=b"{}")])
-
-    assert (await rig.ask_once(a_request())).status == 200
 
 
 async def test_what_became_of_requests_is_told_to_prometheus() -> None:
