@@ -1,14 +1,14 @@
 """``firstparty alerts``."""
 
-import sys
 import time
 from typing import Annotated, Any, Final
 
 import typer
 
 from firstparty.cli.client import Client
+from firstparty.cli.confirmation import confirm
 from firstparty.cli.errors import CommandFailed, ExitCode
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, Yes
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.model.alerts import AlertState, ChannelKind
 
@@ -139,12 +139,11 @@ def log(
 def remove(
     channel_id: ChannelId,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Forget a channel, and what was sent through it."""
-    if not yes and sys.stdin.isatty():
-        typer.confirm("The channel and the log of what it told are gone. Remove?", abort=True)
+    confirm("The channel and the log of what it told are gone. Remove?", yes=yes)
     removed = Client.of_environment().delete("channels", channel_id)
     if as_json:
         print_json(removed)

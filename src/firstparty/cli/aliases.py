@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from firstparty.cli.client import Client
-from firstparty.cli.options import AsJson
+from firstparty.cli.options import AsJson, SourceId
 from firstparty.cli.output import print_json, print_line
 
 
 def alias(
-    source_id: Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")],
+    source_id: SourceId,
     *,
     rotate: Annotated[
         bool, typer.Option("--rotate", help="Give it a new one; the old one is served too.")

@@ -1,16 +1,15 @@
 """``firstparty domains certificates``, ``import-certificate`` and ``revoke-certificates``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from firstparty.cli.client import Client
+from firstparty.cli.confirmation import confirm
 from firstparty.cli.domain_find import find_domain
-from firstparty.cli.domains import Which
 from firstparty.cli.errors import CommandFailed
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, Which, Yes
 from firstparty.cli.output import print_json, print_line, print_table
 
 
@@ -63,16 +62,14 @@ def import_certificate(
 def revoke_certificates(
     which: Which,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
     """The private key is known to others: replace the certificate, then revoke those before."""
     client = Client.of_environment()
     domain = find_domain(client, which, workspace)
-    if not yes and sys.stdin.isatty():
-        question = f"The certificates of {domain['name']} are replaced and revoked. Do it?"
-        typer.confirm(question, abort=True)
+    confirm(f"The certificates of {domain['name']} are replaced and revoked. Do it?", yes=yes)
     tries = client.post("domains", domain["id"], "certificates", "revoke", body={})["items"]
     if as_json:
         print_json(tries)

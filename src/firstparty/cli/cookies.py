@@ -6,14 +6,12 @@ import typer
 
 from firstparty.cli.client import Client
 from firstparty.cli.domain_find import find_domain
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, Which
 from firstparty.cli.output import print_json, print_line
 
 
 def cookies(
-    which: Annotated[
-        str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")
-    ],
+    which: Which,
     *,
     site: Annotated[
         str | None, typer.Option(metavar="HOST", help="Of the site's pages; www.… if unsaid.")

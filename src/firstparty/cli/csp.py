@@ -6,12 +6,12 @@ import typer
 
 from firstparty.cli.client import Client
 from firstparty.cli.errors import ExitCode
-from firstparty.cli.options import AsJson
+from firstparty.cli.options import AsJson, SourceId
 from firstparty.cli.output import print_json, print_line, print_table
 
 
 def csp(  # noqa: PLR0913 - one parameter for each option
-    source_id: Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")],
+    source_id: SourceId,
     *,
     policy: Annotated[
         str, typer.Option(metavar="TEXT", help="The page's Content-Security-Policy.")

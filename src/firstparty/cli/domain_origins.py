@@ -6,12 +6,12 @@ import typer
 
 from firstparty.cli.client import Client
 from firstparty.cli.domain_find import find_domain
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, Which
 from firstparty.cli.output import print_json, print_line
 
 
 def origins(
-    which: Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id.")],
+    which: Which,
     *,
     allow: Annotated[
         list[str] | None,

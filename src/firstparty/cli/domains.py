@@ -1,18 +1,19 @@
 """``firstparty domains``."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
+from firstparty.cli.certificates import certificates, import_certificate, revoke_certificates
 from firstparty.cli.client import Client
+from firstparty.cli.confirmation import confirm
 from firstparty.cli.cookies import cookies
+from firstparty.cli.dns_links import dns_link
 from firstparty.cli.domain_find import find_domain
 from firstparty.cli.domain_origins import origins
 from firstparty.cli.domain_text import exit_code_of, print_domain
 from firstparty.cli.errors import CommandFailed, ExitCode
-from firstparty.cli.key_rolls import roll_key
-from firstparty.cli.options import AsJson, InWorkspace, Watch
+from firstparty.cli.options import AsJson, InWorkspace, Watch, Which, Yes
 from firstparty.cli.output import print_json, print_line, print_table
 from firstparty.cli.propagation import propagation
 from firstparty.cli.traffic import domain_traffic
@@ -21,12 +22,14 @@ from firstparty.model.domains import Mode
 from firstparty.model.status import Word
 
 app = typer.Typer(help="Customers' subdomains.", no_args_is_help=True)
-Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
 app.command()(cookies)
 app.command()(propagation)
 app.command("traffic")(domain_traffic)
-app.command("roll-key")(roll_key)
 app.command()(origins)
+app.command("dns-link")(dns_link)
+app.command()(certificates)
+app.command("import-certificate")(import_certificate)
+app.command("revoke-certificates")(revoke_certificates)
 
 
 @app.command()
@@ -184,6 +187,12 @@ def resume(which: Which, *, workspace: InWorkspace = None, as_json: AsJson = Fal
     return _act("resume", which, workspace, as_json=as_json)
 
 
+@app.command("roll-key")
+def roll_key(which: Which, *, workspace: InWorkspace = None, as_json: AsJson = False) -> None:
+    """Replace the key that the domain's zone is signed with; `show` says how far that is."""
+    _act("key-roll", which, workspace, as_json=as_json)
+
+
 @app.command()
 def move(  # noqa: PLR0913 - one parameter for each option
     which: Which,
@@ -208,49 +217,6 @@ def move(  # noqa: PLR0913 - one parameter for each option
     return _show(client, domain, watch=watch, as_json=as_json)
 
 
-@app.command("dns-link")
-def dns_link(
-    which: Which,
-    *,
-    days: Annotated[int, typer.Option(help="How long it works.")] = 14,
-    list_all: Annotated[bool, typer.Option("--list", help="Show the links that there are.")] = (
-        False
-    ),
-    revoke: Annotated[str | None, typer.Option(metavar="ID", help="End this link.")] = None,
-    workspace: InWorkspace = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make a read-only page of the records for whoever adds them; shown once."""
-    client = Client.of_environment()
-    path = ("domains", find_domain(client, which, workspace)["id"], "dns-links")
-    if list_all:
-        links = client.get(*path)
-        if as_json:
-            print_json(links)
-            return
-        print_table(
-            ("ID", "MADE", "WORKS UNTIL", "OPEN"),
-            (
-                (
-                    one["id"],
-                    one["created_at"][:16],
-                    one["expires_at"][:16],
-                    "yes" if one["is_open"] else "no",
-                )
-                for one in links
-            ),
-            empty="There is no link yet.",
-        )
-        return
-    link = client.delete(*path, revoke) if revoke else client.post(*path, body={"days": days})
-    if as_json:
-        print_json(link)
-    elif revoke:
-        print_line(f"{link['id']} works no more.")
-    else:
-        print_line(link["url"])
-
-
 @app.command()
 def remove(
     which: Which,
@@ -258,17 +224,15 @@ def remove(
     at_once: Annotated[
         bool, typer.Option("--at-once", help="Do not wait until nobody asks its hosts any more.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve it until nobody asks its hosts any more, then never again. Its records go last."""
     client = Client.of_environment()
     domain = find_domain(client, which, workspace)
-    if not yes and sys.stdin.isatty():
-        when = "at once" if at_once else "once nobody asks its hosts any more"
-        question = f"{domain['name']} stops being served {when}, for good. Remove it?"
-        typer.confirm(question, abort=True)
+    when = "at once" if at_once else "once nobody asks its hosts any more"
+    confirm(f"{domain['name']} stops being served {when}, for good. Remove it?", yes=yes)
     removed = client.delete("domains", domain["id"], at_once="true" if at_once else None)
     if as_json:
         print_json(removed)

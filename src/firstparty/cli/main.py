@@ -13,7 +13,6 @@ import firstparty
 from firstparty.cli import (
     alerts,
     audit,
-    certificates,
     completion,
     doctor,
     domains,
@@ -45,9 +44,6 @@ app = typer.Typer(
 )
 app.command()(serving.serve)
 app.command()(serving.demo)
-domains.app.command()(certificates.certificates)
-domains.app.command("import-certificate")(certificates.import_certificate)
-domains.app.command("revoke-certificates")(certificates.revoke_certificates)
 app.add_typer(domains.app, name="domains")
 app.add_typer(sources.app, name="sources")
 app.add_typer(proxy.app, name="proxy")

@@ -1,9 +1,11 @@
-"""Options that several commands have."""
+"""Arguments and options that several commands have."""
 
 from typing import Annotated
 
 import typer
 
+Which = Annotated[str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")]
+SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 InWorkspace = Annotated[
     str | None,
@@ -20,3 +22,4 @@ Watch = Annotated[
         "--watch", "--wait", help="Go on showing what changes, until it is live or failing."
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

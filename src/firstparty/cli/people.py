@@ -1,13 +1,13 @@
 """``firstparty people``."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from firstparty.cli.client import Client
+from firstparty.cli.confirmation import confirm
 from firstparty.cli.errors import CommandFailed
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, Yes
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.model.workspaces import Role
 
@@ -16,7 +16,6 @@ Whom = Annotated[str, typer.Argument(metavar="EMAIL|ID", help="The address, or t
 Everywhere = Annotated[
     bool, typer.Option("--everywhere", help="Of the whole installation; for operators.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("list")
@@ -126,9 +125,8 @@ def remove(
     client = Client.of_environment()
     query = _query(client, workspace, everywhere=everywhere)
     person = _find(client, whom, query)
-    if not yes and sys.stdin.isatty():
-        what = "their account is gone" if everywhere else "they lose their role here"
-        typer.confirm(f"{person['email']} is signed out and {what}. Remove?", abort=True)
+    what = "their account is gone" if everywhere else "they lose their role here"
+    confirm(f"{person['email']} is signed out and {what}. Remove?", yes=yes)
     removed = client.delete("people", person["id"], **query)
     if as_json:
         print_json(removed)

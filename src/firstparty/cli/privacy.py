@@ -5,13 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from firstparty.cli.client import Client
-from firstparty.cli.options import AsJson
+from firstparty.cli.options import AsJson, SourceId
 from firstparty.cli.output import print_facts, print_json
 from firstparty.model.privacy import IpRule
 
 
 def privacy(  # noqa: PLR0913 - one parameter for each option
-    source_id: Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")],
+    source_id: SourceId,
     *,
     ip: Annotated[IpRule | None, typer.Option(help="The visitor's address.")] = None,
     gpc: Annotated[

@@ -1,19 +1,13 @@
 """``firstparty domains propagation``."""
 
-from typing import Annotated
-
-import typer
-
 from firstparty.cli.client import Client
 from firstparty.cli.domain_find import find_domain
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, Which
 from firstparty.cli.output import print_json, print_table
 
 
 def propagation(
-    which: Annotated[
-        str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")
-    ],
+    which: Which,
     *,
     workspace: InWorkspace = None,
     as_json: AsJson = False,

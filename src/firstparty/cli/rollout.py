@@ -6,10 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from firstparty.cli.client import Client
-from firstparty.cli.options import AsJson
+from firstparty.cli.options import AsJson, SourceId
 from firstparty.cli.output import print_json, print_line
-
-SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 
 def restore(

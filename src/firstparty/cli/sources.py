@@ -9,7 +9,7 @@ import typer
 from firstparty.cli.aliases import alias
 from firstparty.cli.client import Client
 from firstparty.cli.csp import csp
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, SourceId
 from firstparty.cli.output import print_facts, print_json, print_line, print_table
 from firstparty.cli.privacy import privacy
 from firstparty.cli.rollout import restore, rollout
@@ -28,7 +28,6 @@ app.command()(restore)
 app.command()(rollout)
 app.command()(secret)
 app.command("traffic")(source_traffic)
-SourceId = Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")]
 
 
 @app.command()
@@ -70,7 +69,6 @@ def add(  # noqa: PLR0913 - one parameter for each option
         },
     )
     _print_source(source, as_json=as_json)
-    print_secret(source, as_json=as_json)
 
 
 @app.command()
@@ -116,7 +114,6 @@ def edit(  # noqa: PLR0913 - one parameter for each option
         )
     source = Client.of_environment().patch("sources", source_id, body=body)
     _print_source(source, as_json=as_json)
-    print_secret(source, as_json=as_json)
 
 
 @app.command("list")
@@ -220,3 +217,4 @@ def _print_source(source: dict[str, Any], *, as_json: bool) -> None:
         print_line(f"settings: {warning['path']}: {warning['sentence']}", style="yellow")
     if source["domain"]:
         print_line(f"\nThe code to paste: firstparty sources snippet {source['id']}")
+    print_secret(source)

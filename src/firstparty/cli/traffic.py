@@ -6,7 +6,7 @@ import typer
 
 from firstparty.cli.client import Client
 from firstparty.cli.domain_find import find_domain
-from firstparty.cli.options import AsJson, InWorkspace
+from firstparty.cli.options import AsJson, InWorkspace, SourceId, Which
 from firstparty.cli.output import print_json, print_table
 
 Period = Literal["hour", "day", "week", "quarter"]
@@ -14,20 +14,18 @@ OfPeriod = Annotated[Period, typer.Option(help="How far back.")]
 
 
 def source_traffic(
-    which: Annotated[str, typer.Argument(metavar="ID", help="The source: src_…")],
+    source_id: SourceId,
     *,
     period: OfPeriod = "day",
     as_json: AsJson = False,
 ) -> None:
     """How much came of it, what became of that, and how long it took."""
-    found = Client.of_environment().get("sources", which, "traffic", period=period)
+    found = Client.of_environment().get("sources", source_id, "traffic", period=period)
     _print(found, ("accepted", "delivered", "dead", "expired"), as_json=as_json)
 
 
 def domain_traffic(
-    which: Annotated[
-        str, typer.Argument(metavar="NAME|ID", help="The subdomain, or its id: dom_…")
-    ],
+    which: Which,
     *,
     period: OfPeriod = "day",
     workspace: InWorkspace = None,

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from firstparty.cli.client import Client
-from firstparty.cli.options import AsJson
+from firstparty.cli.options import AsJson, SourceId
 from firstparty.cli.output import print_json, print_line
 
 
 def secret(
-    source_id: Annotated[str, typer.Argument(metavar="ID", help="The source's id: src_…")],
+    source_id: SourceId,
     *,
     rotate: Annotated[
         bool, typer.Option("--rotate", help="Make a new one; the old one goes on signing too.")
@@ -31,11 +31,11 @@ def secret(
     elif drop:
         print_line("Requests are signed with the present secret alone.")
     else:
-        print_secret(source, as_json=False)
+        print_secret(source)
         print_line("The one before signs too, until --drop-old.")
 
 
-def print_secret(source: dict[str, Any], *, as_json: bool) -> None:
-    """Tell people a secret that was just made."""
-    if source.get("webhook_secret") and not as_json:
+def print_secret(source: dict[str, Any]) -> None:
+    """Tell people the secret, where one was just made."""
+    if source.get("webhook_secret"):
         print_line(f"Check signatures with {source['webhook_secret']} (shown this once).")
