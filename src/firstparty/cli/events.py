@@ -46,13 +46,12 @@ def ledger(
     """How many messages were accepted, and what became of them."""
     client = Client.of_environment()
     where = workspace or client.workspace
-    if written is not None:
-        rows = list(client.list_all("events", "ledger", workspace=where, source=source))
-        sys.stdout.writelines(render_rows(rows, written))
-        return
     shown: list[dict[str, Any]] | None = None
     while True:
         accounts = list(client.list_all("events", "ledger", workspace=where, source=source))
+        if written is not None:
+            sys.stdout.writelines(render_rows(accounts, written))
+            return
         if accounts != shown:
             _print_ledger(accounts, as_json=as_json, is_one_of_many=watch)
         if not watch:
