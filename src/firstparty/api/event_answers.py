@@ -7,11 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from firstparty.events.dead import StoredLetter
-from firstparty.events.export import build_row
-from firstparty.events.ledger import LedgerNow
 from firstparty.forward.letters import open_request
-from firstparty.model.workspaces import Source
-from firstparty.spool.tally import NotKept
 
 _SOURCE_ID = Field(examples=["src_8Qm2xT4nB7vK1cD5sW9e"])
 
@@ -36,11 +32,6 @@ class AccountAnswer(BaseModel):
     uncounted_groups: Annotated[
         int, Field(description="0: exact. Otherwise so many requests' groups are not counted yet")
     ]
-
-    @classmethod
-    def of(cls, source: Source, now: LedgerNow, not_kept: NotKept) -> Self:
-        """The account of this source."""
-        return cls(**build_row(source, now, not_kept))
 
 
 class LetterAnswer(BaseModel):

@@ -1,7 +1,8 @@
 """The operations of /api/v1/events: what became of messages."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -60,15 +61,9 @@ async def show_ledger(
     """How many messages were accepted, and what became of them, source by source."""
     sources = await asyncio.to_thread(choose_sources, here, workspace, source_id)
     start = next((at for at, one in enumerate(sources, start=1) if one.id == after), 0)
-    async with open_spool(here.log_url) as spool:
-        now = await read_ledger(spool.log, spool.outcomes)
-        shown = sources[start : start + limit + 1]
-        not_kept = await read_tally(spool.log, [source.number for source in shown])
+    rows = await _read_rows(here, sources[start : start + limit + 1])
     return build_page(
-        shown,
-        limit,
-        build=lambda source: AccountAnswer.of(source, now, not_kept[source.number]),
-        cursor=lambda source: source.id,
+        rows, limit, build=AccountAnswer.model_validate, cursor=lambda row: str(row["source_id"])
     )
 
 
@@ -90,10 +85,7 @@ async def export_ledger(
 ) -> StreamingResponse:
     """The ledger of all sources, as of one moment, as a file."""
     sources = await asyncio.to_thread(choose_sources, here, workspace, source_id)
-    async with open_spool(here.log_url) as spool:
-        now = await read_ledger(spool.log, spool.outcomes)
-        not_kept = await read_tally(spool.log, [source.number for source in sources])
-    rows = (build_row(source, now, not_kept[source.number]) for source in sources)
+    rows = await _read_rows(here, sources)
     return StreamingResponse(
         render_rows(rows, written),
         media_type=MEDIA_TYPES[written],
@@ -138,6 +130,14 @@ async def replay_one(here: Here, letter_id: str) -> ReplayAnswer:
         await replay_letter(spool, await find_letter(spool.outcomes, source, sequence))
     done = Replayed(replayed=1, kept=0, is_more=False)
     return await _tell(here, source, done, subject=letter_id)
+
+
+async def _read_rows(here: Context, sources: Sequence[Source]) -> list[dict[str, Any]]:
+    """Their accounts as of one moment, by the names of COLUMNS."""
+    async with open_spool(here.log_url) as spool:
+        now = await read_ledger(spool.log, spool.outcomes)
+        not_kept = await read_tally(spool.log, [source.number for source in sources])
+    return [build_row(source, now, not_kept[source.number]) for source in sources]
 
 
 async def _tell(here: Context, source: Source, done: Replayed, *, subject: str) -> ReplayAnswer:

@@ -23,13 +23,7 @@ _BY_FORMAT: Final = {
     "date": "2026-11-22",
     "time": "22:00:00",
 }
-_BY_TYPE: Final[Mapping[str, Any]] = {
-    "integer": 1,
-    "number": 0.5,
-    "boolean": True,
-    "null": None,
-    "string": "text",
-}
+_BY_TYPE: Final[Mapping[str, Any]] = {"number": 0.5, "boolean": True, "null": None}
 
 
 def build_example(schema: Schema, schemas: Mapping[str, Schema], *, name: str = "") -> Any:
