@@ -1,19 +1,15 @@
-"""The real command line as a process of its own, against the API on a real socket."""
+"""Commands for domains, and what all commands do: exit codes, sentences, completion."""
 
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import httpx
 import pytest
 
 from firstparty.model.status import (
@@ -23,9 +19,10 @@ from firstparty.model.status import (
     ProbeStatus,
     Statuses,
 )
-from firstparty.store import work
-from tests.served import Served, serve_api
+from tests import shells
+from tests.shells import Shell
 
+shell, source = shells.shell, shells.source
 LIVE = Statuses(
     dns=DnsStatus.SERVING,
     certificate=CertificateStatus.VALID,
@@ -33,69 +30,6 @@ LIVE = Statuses(
     probe=ProbeStatus.PASSED,
     has_been_live=True,
 )
-
-
-@dataclass(frozen=True)
-class Shell:
-    served: Served
-    environment: dict[str, str]
-
-    def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
-        """Standard output of a command that must leave with ``code``; stderr where it fails."""
-        process = self.start(*arguments, **environment)
-        output, errors = process.communicate(timeout=60)
-
-        assert process.returncode == code, output + errors
-        assert "Traceback" not in output + errors
-        return output if code in {0, 2} else output + errors
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self.run(*arguments, "--json", code=code))
-
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "firstparty", *arguments],
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def observe(self, domain_id: str, statuses: Statuses) -> None:
-        """Write what a reconciler would have seen."""
-        now = datetime.now(UTC)
-        with self.served.store.write() as connection:
-            work.wake(connection, domain_id, now=now)
-            [lease] = work.lease_due(connection, now=now, lease=timedelta(minutes=1), limit=1)
-            seen = work.load_observation(connection, domain_id)
-            work.save_observation(connection, lease, replace(seen, statuses=statuses), due_at=None)
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    with serve_api(tmp_path) as served:
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("FIRSTPARTY_") and name != "COLUMNS"
-        }
-        yield Shell(
-            served,
-            environment
-            | {
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                "XDG_CONFIG_HOME": str(tmp_path),
-                "FIRSTPARTY_URL": served.url,
-                "FIRSTPARTY_TOKEN": served.bearer,
-            },
-        )
-
-
-@pytest.fixture
-def source(shell: Shell) -> str:
-    shell.run("workspaces", "add", "Shop")
-    return str(shell.json("sources", "add", "Web shop", "--type", "javascript")["id"])
 
 
 def test_a_domain_from_asking_to_removal(shell: Shell, source: str) -> None:
@@ -149,120 +83,6 @@ def test_watching_ends_when_the_domain_is_live(shell: Shell, source: str) -> Non
 
     assert [one["status"] for one in (first, second, last)] == ["waiting", "issuing", "live"]
     assert (rest, errors, watching.returncode) == ("", "", 0)
-
-
-def test_a_snippet_is_printed_byte_for_byte(shell: Shell, source: str) -> None:
-    assert "add a domain" in shell.run("sources", "snippet", source, code=1)
-    shell.run("domains", "add", "cdp.shop.com", "--source", source)
-    alias = shell.json("sources", "show", source)["alias_url"]
-    write_key = shell.json("sources", "show", source)["write_key"]
-    html = shell.run("sources", "snippet", source)
-    standard = shell.run("sources", "snippet", source, "--standard", "--global", "shopdata")
-
-    assert html.startswith("<script>")
-    assert alias in html
-    assert f"/analytics.js/v1/{write_key}/analytics.min.js" in standard
-    assert '"shopdata"' in standard
-    assert html.rstrip("\n") == shell.json("sources", "snippet", source)["code"].rstrip("\n")
-    assert "api.cdp.shop.com" in shell.run("sources", "snippet", source, "--format", "python")
-
-
-def test_a_policy_is_checked_on_the_command_line(shell: Shell, source: str) -> None:
-    shell.run("domains", "add", "cdp.shop.com", "--source", source)
-    wanted = shell.run("sources", "csp", source)
-    blocked = shell.run("sources", "csp", source, "--policy", "connect-src 'none'", code=1)
-    given = ("--policy", wanted.strip().replace("\n", "; "))
-    allowed = shell.json("sources", "csp", source, *given)
-
-    assert "connect-src https://evs.cdp.shop.com" in wanted
-    assert "no event is sent at all" in blocked
-    assert "connect-src https://evs.cdp.shop.com" in blocked
-    assert allowed["is_allowed"] is True
-
-
-def test_a_source_is_restored_rolled_out_and_brought_back(shell: Shell, source: str) -> None:
-    shell.run("domains", "add", "cdp.shop.com", "--source", source)
-    restored = shell.run("sources", "restore", source)
-    part = shell.json("sources", "rollout", source, "25")
-    asked = shell.json("sources", "rollout", source)
-    shown = shell.run("sources", "show", source)
-    undone = shell.json("sources", "restore", source, "--undo")
-
-    assert "0 % of visitors are on the domain" in restored
-    assert "cdn.segment.com" in restored
-    assert (part["share"], asked["share"], undone["share"]) == (25, 25, 100)
-    assert "25 % of visitors" in shown
-    shell.run("sources", "rollout", source, "101", code=64)
-
-
-def test_a_source_takes_its_settings_and_write_key_along(shell: Shell, tmp_path: Path) -> None:
-    shell.run("workspaces", "add", "Shop")
-    file = tmp_path / "settings.json"
-    file.write_text('{"integrations": {"Segment.io": {}}}')
-    added = shell.json(
-        *("sources", "add", "Web [red]", "--type", "javascript", "--region", "eu"),
-        *("--write-key", "KEY_AT_SEGMENT", "--settings", str(file)),
-    )
-
-    assert added["settings"] == {"integrations": {"Segment.io": {}}}
-    assert (added["write_key"], added["region"]) == ("KEY_AT_SEGMENT", "eu")
-    assert "Web [red]" in shell.run("sources", "list")
-    file.write_text("{")
-    broken = shell.run("sources", "add", "b", "--type", "node", "--settings", str(file), code=64)
-    assert "settings.json" in broken
-    assert "line 1, column 2" in " ".join(broken.split())
-
-
-def test_settings_and_origin_of_a_source_are_edited(shell: Shell, tmp_path: Path) -> None:
-    shell.run("workspaces", "add", "Shop")
-    source = shell.json("sources", "add", "Web", "--type", "javascript", "--origin", "mirror")
-    file = tmp_path / "settings.json"
-    file.write_text('{"metrics": {"host": "api.segment.io/v1"}}')
-    edited = shell.json("sources", "edit", source["id"], "--settings", str(file))
-    printed = shell.run("sources", "edit", source["id"], "--origin", "self-hosted")
-    limited = shell.run("sources", "edit", source["id"], "--limit", "100")
-    unsaid = shell.run("sources", "edit", source["id"], code=64)
-    file.write_text('{"metrics":\n {,}}')
-    broken = shell.run("sources", "edit", source["id"], "--settings", str(file), code=64)
-    kept = shell.json("sources", "show", source["id"])
-
-    assert (source["origin"], edited["origin"]) == ("mirror", "mirror")
-    assert edited["settings"] == {"metrics": {"host": "api.segment.io/v1"}}
-    assert "self-hosted" in printed
-    assert "metrics.host: Replaced" in printed
-    assert "100 messages a second" in limited
-    assert "say what to change" in unsaid
-    assert "line 2, column 3" in " ".join(broken.split())
-    assert kept["settings"] == edited["settings"]
-
-
-def test_a_token_is_shown_once_works_and_is_revoked(shell: Shell) -> None:
-    shell.run("workspaces", "add", "Shop")
-    printed = shell.run("tokens", "add", "ci", "--role", "viewer", "--days", "7")
-    found = re.search(r"fp_\w+", printed)
-    assert found is not None
-    bearer = found[0]
-    [token] = shell.json("tokens", "list")
-
-    assert token["expires_at"] is not None
-    assert bearer not in shell.run("tokens", "list")
-    assert "Shop" in shell.run("workspaces", "list", FIRSTPARTY_TOKEN=bearer)
-    refused = shell.run("workspaces", "add", "X", code=1, FIRSTPARTY_TOKEN=bearer)
-    assert "operator" in refused
-    assert "revoked" in shell.run("tokens", "revoke", token["id"])
-    assert "revoked" in shell.run("workspaces", "list", code=1, FIRSTPARTY_TOKEN=bearer)
-
-
-def test_the_workspace_is_chosen_by_option_or_environment(shell: Shell) -> None:
-    one = shell.json("workspaces", "add", "One")["id"]
-    two = shell.json("workspaces", "add", "Two")["id"]
-    unsaid = shell.run("sources", "add", "a", "--type", "node", code=1)
-    shell.run("sources", "add", "a", "--type", "node", FIRSTPARTY_WORKSPACE=one)
-    shell.run("sources", "add", "b", "--type", "node", "--workspace", two)
-
-    assert "several workspaces" in unsaid
-    assert [source["name"] for source in shell.json("sources", "list", "--workspace", one)] == ["a"]
-    assert [source["name"] for source in shell.json("sources", "list", "--workspace", two)] == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -345,83 +165,6 @@ def test_output_that_nobody_reads_any_more_ends_quietly(shell: Shell) -> None:
     assert errors == ""
 
 
-def test_privacy_rules_are_shown_changed_in_part_and_reset(shell: Shell) -> None:
-    shell.run("workspaces", "add", "Shop")
-    source = shell.json("sources", "add", "Web", "--type", "javascript")["id"]
-
-    shell.run("sources", "privacy", source, "--ip", "truncate", "--gpc", "--drop", "userId")
-    changed = shell.json("sources", "privacy", source, "--ip", "drop", "--consent", "ads")
-    printed = shell.run("sources", "privacy", source)
-    reset = shell.json("sources", "privacy", source, "--reset")
-    refused = shell.run("sources", "privacy", source, "--drop", "messageId", code=1)
-
-    assert changed == {
-        "ip": "drop",
-        "honour_gpc": True,
-        "honour_dnt": False,
-        "consent": ["ads"],
-        "drop_fields": ["userId"],
-    }
-    assert "userId" in printed
-    assert reset["drop_fields"] == []
-    assert "messageId cannot be dropped" in " ".join(refused.split())
-
-
-def test_people_are_invited_promoted_and_removed(shell: Shell, source: str) -> None:
-    del source  # it made the workspace
-    made = shell.json("people", "invite", "Ann@Shop.test", "--role", "viewer")
-    listed = shell.json("people", "invitations")
-    accepted = httpx.post(
-        f"{shell.served.url}/api/v1/invitations/accept",
-        json={"secret": made["url"].rpartition("/")[2], "password": "four random words"},
-        trust_env=False,
-    )
-    promoted = shell.json("people", "role", "ann@shop.test", "admin")
-    told = shell.run("audit", "--action", "member")
-
-    assert [one["email"] for one in listed] == ["ann@shop.test"]
-    assert accepted.status_code == 200
-    assert promoted["role"] == "admin"
-    assert "member.changed" in told
-    assert "before: viewer" in told
-    assert "last owner" not in shell.run("people", "list")
-    assert "is removed" in shell.run("people", "remove", "ann@shop.test", "--yes")
-    assert "people invite" in shell.run("people", "list")
-    assert "nobody 'ann@shop.test'" in shell.run("people", "role", "ann@shop.test", "owner", code=1)
-
-
-def test_a_profile_speaks_to_a_product_elsewhere(shell: Shell, tmp_path: Path) -> None:
-    elsewhere = {"FIRSTPARTY_URL": "", "FIRSTPARTY_TOKEN": ""}
-    shell.run("workspaces", "add", "Shop")
-
-    def add(token: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "firstparty", "profiles", "add", "prod", shell.served.url],
-            env=shell.environment | elsewhere,
-            input=f"{token}\n",
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    wrong, right = add("fp_wrong"), add(shell.served.bearer)
-    listed = shell.run("profiles", "list", "--json", **elsewhere)
-    file = tmp_path / "firstparty" / "profiles" / "prod.json"
-    mode = file.stat().st_mode & 0o777
-
-    assert (wrong.returncode, right.returncode) == (1, 0)
-    assert json.loads(listed) == [{"name": "prod", "url": shell.served.url}]
-    assert mode == 0o600
-    assert "Shop" in shell.run("--profile", "prod", "workspaces", "list", **elsewhere)
-    chosen = elsewhere | {"FIRSTPARTY_PROFILE": "prod"}
-    assert "Shop" in shell.run("workspaces", "list", **chosen)
-    assert "no profile 'dev'" in shell.run("--profile", "dev", "domains", "list", code=1)
-    assert "letters, digits" in shell.run("profiles", "remove", "../prod", code=1)
-    shell.run("profiles", "remove", "prod")
-    assert not file.exists()
-
-
 @pytest.mark.parametrize(
     ("shell_name", "mark"),
     [
@@ -447,21 +190,3 @@ def test_what_a_shell_was_taught_completes(shell: Shell) -> None:
 
 def test_a_shell_that_nobody_knows_is_refused_by_name(shell: Shell) -> None:
     assert "'tcsh' is not one of" in shell.run("completion", "tcsh", code=64)
-
-
-def test_where_messages_go_is_changed_and_a_webhooks_secret_rotated(
-    shell: Shell, source: str
-) -> None:
-    hook = "webhook+https://hooks.shop.com/in"
-    edited = shell.run("sources", "edit", source, "--upstream", hook)
-    rotated = shell.run("sources", "secret", source, "--rotate")
-    has_both = shell.json("sources", "show", source)["has_old_secret"]
-    shell.run("sources", "secret", source, "--drop-old")
-    after = shell.json("sources", "edit", source, "--region", "eu", "--upstream", "")
-
-    assert "whsec_" in edited
-    assert "whsec_" in rotated
-    assert has_both
-    assert not after["has_old_secret"]
-    assert after["region"] == "eu"
-    assert "no webhook" in shell.run("sources", "secret", source, "--rotate", code=1)
