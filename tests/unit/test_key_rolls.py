@@ -30,7 +30,7 @@ from firstparty.model.key_rolls import (
     next_state,
 )
 from firstparty.model.status import Intent, Word
-from firstparty.store.key_rolls import load_key_roll
+from firstparty.store.key_rolls import add_key_roll, load_key_roll
 from firstparty.store.zone_keys import load_dnskeys
 from firstparty.zones.contents import Contents, RecordType, Rrset
 from firstparty.zones.packing import unpack_contents
@@ -195,6 +195,29 @@ async def test_until_the_owner_changes_the_ds_both_keys_stay_and_it_is_said(worl
     (wanted,) = finding.records
     assert wanted.value == ds_texts(domain.name, signed_of(world, domain)[1].dnskey)[0]
     assert {wanted.value}.isdisjoint(old)
+
+
+async def test_a_zone_that_lacks_the_new_key_is_signed_again_at_the_next_look(
+    world: World,
+) -> None:
+    domain = await a_live_one(world)
+    now = world.outside.clock()
+    dnskey, sealed = world.reconciler().signing.make_key(domain.id)
+    roll = KeyRoll(
+        domain_id=domain.id,
+        state=RollState.INTRODUCED,
+        since=now,
+        dnskey=dnskey,
+        sealed_key=sealed,
+    )
+    before = signed_of(world, domain)[1].other_dnskey
+    with world.store.write() as connection:
+        add_key_roll(connection, roll)
+    world.wake(domain)
+    await world.step()
+
+    assert before == b""
+    assert signed_of(world, domain)[1].other_dnskey == dnskey
 
 
 async def test_an_old_ds_that_is_put_back_keeps_its_key(world: World) -> None:

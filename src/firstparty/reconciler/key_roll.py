@@ -51,24 +51,23 @@ def go_on_rolling(
     signing: Signing,
     *,
     now: datetime,
-) -> tuple[KeyRoll | None, bool]:
-    """Take and store the next step; the roll after it, and whether the zone has other keys."""
+) -> KeyRoll | None:
+    """Take and store the next step; the roll after it."""
     roll = case.roll
     if roll is None or case.zone is None or case.zone.signed is None:
-        return roll, False
+        return roll
     state = next_state(roll, parent, now=now)
     if state is roll.state:
-        return roll, False
+        return roll
     moved = replace(roll, state=state, since=now)
     if state is RollState.DONE:
         finish_key_roll(connection, moved)
-        return None, True
+        return None
     if state is RollState.INTRODUCED:
         dnskey, sealed_key = signing.make_key(roll.domain_id)
         moved = replace(moved, dnskey=dnskey, sealed_key=sealed_key)
     save_key_roll(connection, moved)
-    # From announced to retiring and back the zone keeps its keys, and the one that signs.
-    return moved, not {roll.state, state} <= ANNOUNCED
+    return moved
 
 
 def _find_old(case: Case, judgement: Judgement) -> tuple[DnsRecord, ...]:

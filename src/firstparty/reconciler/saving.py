@@ -118,15 +118,8 @@ def _sign(
     """The publication with its zone signed, and how far the replacement of its key is now."""
     if publication.zone is None:
         return publication, None
-    roll, is_other = go_on_rolling(connection, stored, outcome.parent_ds, signing, now=now)
-    zone = signing.sign(
-        connection,
-        stored.domain.id,
-        publication.zone,
-        roll=roll,
-        has_other_keys=is_other,
-        now=now,
-    )
+    roll = go_on_rolling(connection, stored, outcome.parent_ds, signing, now=now)
+    zone = signing.sign(connection, stored.domain.id, publication.zone, roll=roll, now=now)
     return replace(publication, zone=zone), roll
 
 

@@ -44,17 +44,15 @@ class Signing:
         zone: Zone,
         *,
         roll: KeyRoll | None = None,
-        has_other_keys: bool = False,
         now: datetime,
     ) -> Zone:
         """The zone with its signatures; itself while those that it has are good for long.
 
         Signed again it has a new serial, so that secondaries take it. ``roll`` is the replacement
-        of its key that is under way; ``has_other_keys``: since it was signed, which keys it has,
-        or which of them signs, has changed.
+        of its key that is under way.
         """
         due_at = sign_again_at(zone)
-        if due_at is not None and now < due_at and not has_other_keys:
+        if due_at is not None and now < due_at and _has_right_keys(zone, roll):
             return zone
         if due_at is not None:
             zone = replace(zone, serial=max(int(now.timestamp()), zone.serial + 1))
@@ -92,6 +90,17 @@ class Signing:
             dnskey, sealed = self.make_key(domain_id)
             zone_keys.add_zone_key(connection, domain_id, dnskey=dnskey, sealed_key=sealed, now=now)
         return ZoneSigner(self._sealer.open(sealed, context=_context(domain_id)))
+
+
+def _has_right_keys(zone: Zone, roll: KeyRoll | None) -> bool:
+    """Whether a signed zone has the keys, and the signer, that this state of the roll wants."""
+    signed = zone.signed
+    if signed is None:
+        return False
+    if roll is None or not roll.sealed_key:
+        return not signed.other_dnskey
+    there = signed.other_dnskey if roll.state is RollState.INTRODUCED else signed.dnskey
+    return there == roll.dnskey
 
 
 def _context(domain_id: str) -> str:
