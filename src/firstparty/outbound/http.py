@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
@@ -19,12 +19,11 @@ from typing import Final
 import h11
 
 from firstparty.outbound.addresses import is_public, parse_host
+from firstparty.outbound.streams import Stream, begin_exchange
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 _HTTPS_PORT: Final = 443
 _HTTP_PORT: Final = 80
-READ_BYTES: Final = 64 * 1024
-MAX_HEAD_BYTES: Final = 32 * 1024
 _MAX_ADDRESSES: Final = 4  # tried of one host
 
 Resolve = Callable[[str], Awaitable[tuple[str, ...]]]
@@ -124,13 +123,18 @@ class SafeClient:
         """The answer to one request, or why there is none in that time."""
         try:
             async with asyncio.timeout(within.total_seconds()):
-                addresses = await self.find_addresses(request.host)
-                if isinstance(addresses, Unreached):
-                    return addresses
-                return await self._ask(request, addresses)
+                stream = await self._begin(request)
+                return stream if isinstance(stream, Unreached) else await _read_whole(stream)
         except TimeoutError:
-            seconds = within.total_seconds()
-            return Unreached(failure=Failure.TIMEOUT, detail=f"no answer in {seconds:.1f} s")
+            return _too_late(within)
+
+    async def open(self, request: Request, *, within: timedelta) -> Stream | Unreached:
+        """The head of the answer, or why there is none in that time. The stream is to be closed."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                return await self._begin(request)
+        except TimeoutError:
+            return _too_late(within)
 
     async def find_addresses(self, host: str) -> tuple[str, ...] | Unreached:
         """The addresses that requests for ``host`` go to, resolved and checked once."""
@@ -160,6 +164,19 @@ class SafeClient:
             return Unreached(failure=Failure.NOT_PUBLIC, detail=detail)
         return found[:_MAX_ADDRESSES]
 
+    async def _begin(self, request: Request) -> Stream | Unreached:
+        addresses = await self.find_addresses(request.host)
+        if isinstance(addresses, Unreached):
+            return addresses
+        try:
+            head = _build_head(request)
+            connected = await self.connect(request, addresses)
+            if isinstance(connected, Unreached):
+                return connected
+            return await begin_exchange(head, request.body, *connected)
+        except (h11.LocalProtocolError, EOFError) as error:
+            return Unreached(failure=Failure.BROKEN, detail=str(error))
+
     async def connect(
         self, request: Request, addresses: tuple[str, ...]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | Unreached:
@@ -185,18 +202,6 @@ class SafeClient:
                 refused = Unreached(failure=Failure.NO_CONNECTION, detail=detail)
         return refused
 
-    async def _ask(self, request: Request, addresses: tuple[str, ...]) -> Response | Unreached:
-        connected = await self.connect(request, addresses)
-        if isinstance(connected, Unreached):
-            return connected
-        reader, writer = connected
-        try:
-            return await _exchange(request, reader, writer)
-        except (h11.ProtocolError, OSError, EOFError) as error:
-            return Unreached(failure=Failure.BROKEN, detail=str(error) or type(error).__name__)
-        finally:
-            writer.transport.abort()
-
 
 def build_authority(host: str, port: int, *, standard: int = _HTTPS_PORT) -> str:
     """Host and port as URLs have them (RFC 3986 §3.2), the port left out where it is standard."""
@@ -211,49 +216,30 @@ async def resolve_by_system(host: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
-async def _exchange(
-    request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> Response:
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-    writer.write(build_message(connection, request))
-    head: h11.Response | None = None
+async def _read_whole(stream: Stream) -> Response | Unreached:
     body = bytearray()
-    while len(body) < MAX_BODY_BYTES:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(READ_BYTES))
-        elif isinstance(event, h11.Response):
-            head = event
-        elif isinstance(event, h11.Data):
-            body += event.data
-        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            break
-    if head is None:
-        raise EOFError("the connection was closed before the answer")
-    return Response(
-        status=head.status_code,
-        headers=tuple((k.decode("ascii"), v.decode("latin-1")) for k, v in head.headers),
-        body=bytes(body[:MAX_BODY_BYTES]),
-        valid_from=_certificate_time(writer, "notBefore"),
-        expires_at=_certificate_time(writer, "notAfter"),
-    )
+    try:
+        while len(body) < MAX_BODY_BYTES and (piece := await stream.read()):
+            body += piece
+        return Response(
+            status=stream.status,
+            headers=stream.headers,
+            body=bytes(body[:MAX_BODY_BYTES]),
+            valid_from=stream.valid_from,
+            expires_at=stream.expires_at,
+        )
+    except EOFError as error:
+        return Unreached(failure=Failure.BROKEN, detail=str(error))
+    finally:
+        stream.close()
 
 
-def build_message(connection: h11.Connection, request: Request) -> bytes:
-    """The bytes of a request that is the only one of its connection."""
+def _build_head(request: Request) -> h11.Request:
     headers = [("Host", request.authority), ("Connection", "close"), *request.headers]
     if request.body or request.method == "POST":
         headers.append(("Content-Length", str(len(request.body))))
-    head = h11.Request(method=request.method, target=request.target, headers=headers)
-    parts = [connection.send(head)]
-    if request.body:
-        parts.append(connection.send(h11.Data(data=request.body)))
-    parts.append(connection.send(h11.EndOfMessage()))
-    return b"".join(part for part in parts if part)
+    return h11.Request(method=request.method, target=request.target, headers=headers)
 
 
-def _certificate_time(writer: asyncio.StreamWriter, field: str) -> datetime | None:
-    certificate = writer.get_extra_info("peercert")
-    if certificate is None:
-        return None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate[field]), UTC)
+def _too_late(within: timedelta) -> Unreached:
+    return Unreached(failure=Failure.TIMEOUT, detail=f"no answer in {within.total_seconds():.1f} s")

@@ -1,19 +1,14 @@
-"""One request to a place that a user named, its answer handed on piece by piece as it comes."""
+"""One HTTP/1.1 request on a connection of its own, its answer piece by piece as it comes."""
 
 import asyncio
-from datetime import timedelta
+import ssl
+from datetime import UTC, datetime
+from typing import Final
 
 import h11
 
-from firstparty.outbound.http import (
-    MAX_HEAD_BYTES,
-    READ_BYTES,
-    Failure,
-    Request,
-    SafeClient,
-    Unreached,
-    build_message,
-)
+READ_BYTES: Final = 64 * 1024
+_MAX_HEAD_BYTES: Final = 32 * 1024
 
 
 class Stream:
@@ -32,6 +27,16 @@ class Stream:
         self.status = head.status_code
         self.headers = tuple((k.decode("ascii"), v.decode("latin-1")) for k, v in head.headers)
 
+    @property
+    def valid_from(self) -> datetime | None:
+        """Since when the server's certificate is good; None without TLS."""
+        return self._certificate_time("notBefore")
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when the server's certificate is good; None without TLS."""
+        return self._certificate_time("notAfter")
+
     async def read(self) -> bytes:
         """The next piece of the body; empty at its end. Raises EOFError where it is cut off."""
         try:
@@ -44,32 +49,27 @@ class Stream:
         """Give up the connection, whatever was read."""
         self._writer.transport.abort()
 
-
-async def open_stream(
-    client: SafeClient, request: Request, *, within: timedelta
-) -> Stream | Unreached:
-    """The head of the answer, or why there is none in that time. The stream is to be closed."""
-    try:
-        async with asyncio.timeout(within.total_seconds()):
-            addresses = await client.find_addresses(request.host)
-            if isinstance(addresses, Unreached):
-                return addresses
-            connected = await client.connect(request, addresses)
-            if isinstance(connected, Unreached):
-                return connected
-            return await _begin(request, *connected)
-    except TimeoutError:
-        seconds = within.total_seconds()
-        return Unreached(failure=Failure.TIMEOUT, detail=f"no answer in {seconds:.1f} s")
+    def _certificate_time(self, field: str) -> datetime | None:
+        certificate = self._writer.get_extra_info("peercert")
+        if certificate is None:
+            return None
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate[field]), UTC)
 
 
-async def _begin(
-    request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> Stream | Unreached:
+async def begin_exchange(
+    head: h11.Request,
+    body: bytes,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> Stream:
+    """Send a request; its answer, once the head is there. Raises EOFError where none comes.
+
+    Unless there is a stream to be closed, the connection is given up.
+    """
     stream: Stream | None = None
     try:
-        connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-        writer.write(build_message(connection, request))
+        connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        writer.write(_write_message(connection, head, body))
         event = await _next_event(connection, reader)
         while isinstance(event, h11.InformationalResponse):
             event = await _next_event(connection, reader)
@@ -77,11 +77,19 @@ async def _begin(
             stream = Stream(connection, reader, writer, event)
             return stream
     except (h11.ProtocolError, OSError) as error:
-        return Unreached(failure=Failure.BROKEN, detail=str(error) or type(error).__name__)
+        raise EOFError(str(error) or type(error).__name__) from error
     finally:
         if stream is None:
             writer.transport.abort()
-    return Unreached(failure=Failure.BROKEN, detail="the connection was closed before the answer")
+    raise EOFError("the connection was closed before the answer")
+
+
+def _write_message(connection: h11.Connection, head: h11.Request, body: bytes) -> bytes:
+    parts = [connection.send(head)]
+    if body:
+        parts.append(connection.send(h11.Data(data=body)))
+    parts.append(connection.send(h11.EndOfMessage()))
+    return b"".join(part for part in parts if part)
 
 
 async def _next_event(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Event:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from firstparty.outbound.http import READ_BYTES
+from firstparty.outbound.streams import READ_BYTES
 from firstparty.sitecheck.tracking import Asked
 
 

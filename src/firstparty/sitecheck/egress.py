@@ -15,7 +15,7 @@ import h11
 
 from firstparty.outbound.addresses import parse_host
 from firstparty.outbound.http import Failure, Request, SafeClient, Unreached
-from firstparty.outbound.streams import Stream, open_stream
+from firstparty.outbound.streams import Stream
 from firstparty.sitecheck.browser_side import BrowserSide
 from firstparty.sitecheck.observed import Bounds, Exchange
 from firstparty.sitecheck.tracking import Asked, LocalAnswer
@@ -213,7 +213,7 @@ class Egress:
             )
         except ValueError as error:
             return Unreached(failure=Failure.NO_SUCH_NAME, detail=str(error))
-        return await open_stream(self._client, request, within=self._bounds.request)
+        return await self._client.open(request, within=self._bounds.request)
 
     def _note(
         self,
