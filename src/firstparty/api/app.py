@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
@@ -59,6 +59,7 @@ again for a day: it gets the same answer and does nothing twice. What is not a s
 document (RFC 9457) whose `code` is stable and whose `detail` says what to do.
 """
 
+_PREFIX: Final = "/api/v1"
 _IDEMPOTENCY_KEY: Final = {
     "name": HEADER,
     "in": "header",
@@ -111,7 +112,6 @@ def build_app(
         machine=machine,
         sealer=sealer,
     )
-    api = APIRouter(prefix="/api/v1")
     nouns = (
         workspaces,
         sources,
@@ -137,14 +137,16 @@ def build_app(
         channels,
         operator,
     )
-    api.include_router(invitations.open_router)
-    api.include_router(proxy_checks.live_router)
-    api.include_router(traffic.source_router)
-    api.include_router(traffic.domain_router)
-    for noun in nouns:
-        api.include_router(noun.router)
-    api.add_api_route("/{path:path}", _nothing_here, include_in_schema=False)
-    app.include_router(api)
+    routers = (
+        invitations.open_router,
+        proxy_checks.live_router,
+        traffic.source_router,
+        traffic.domain_router,
+        *(noun.router for noun in nouns),
+    )
+    for router in routers:  # at once: a router in a router has each route built twice
+        app.include_router(router, prefix=_PREFIX)
+    app.add_api_route(f"{_PREFIX}/{{path:path}}", _nothing_here, include_in_schema=False)
     app.include_router(health.router)
     add_problems(app)
     app.add_middleware(Limits)
