@@ -9,7 +9,7 @@ from datetime import datetime
 
 from firstparty.control.callers import Caller
 from firstparty.control.rules import Rules
-from firstparty.control.source_editing import load_to_edit
+from firstparty.control.source_editing import load_to_edit, save_edited
 from firstparty.control.sources import SourceView, build_source_view, require_facts
 from firstparty.errors import Refused
 from firstparty.model.default_hosts import DefaultHosts
@@ -17,9 +17,7 @@ from firstparty.model.domains import Mode
 from firstparty.model.workspaces import EVERYBODY, SourceType
 from firstparty.snippets.catalogue import build_snippet, list_forms_for
 from firstparty.snippets.facts import SnippetFacts
-from firstparty.store import work, workspaces
 from firstparty.store.engine import Store
-from firstparty.store.people import add_audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +84,15 @@ def set_share(
             )
         require_facts(view)
         if changed != source:
-            workspaces.save_source(connection, changed)
-            add_audit(
+            save_edited(
                 connection,
-                at=now,
-                workspace_id=source.workspace_id,
-                actor=caller.actor,
+                caller,
+                changed,
+                domain,
                 action="source.restored" if share == 0 else "source.rolled-out",
-                subject=source.id,
                 detail={"name": source.name, "share": share, "share_before": source.share},
+                now=now,
             )
-            assert domain is not None  # it has facts
-            work.wake(connection, domain.id, now=now)
     return view
 
 

@@ -12,15 +12,13 @@ from firstparty.control.privacy import check_privacy
 from firstparty.control.revisions import Revision, require_revision
 from firstparty.control.rules import Rules
 from firstparty.control.settings_json import parse_settings
-from firstparty.control.source_editing import load_to_edit
+from firstparty.control.source_editing import load_to_edit, save_edited
 from firstparty.control.source_rules import parse_route, parse_script_version
 from firstparty.control.sources import SourceView, build_source_view
 from firstparty.control.webhook_secrets import is_webhook, new_secret
 from firstparty.model.privacy import PrivacyRules
 from firstparty.model.workspaces import Origin, Source
-from firstparty.store import work, workspaces
 from firstparty.store.engine import Store
-from firstparty.store.people import add_audit
 
 MAX_RATE: Final = 1_000_000  # messages a second
 
@@ -63,14 +61,12 @@ def change_source(
         changed = apply_change(source, change, rules)
         changed, secret = _with_secret(changed, source, rules)
         if changed != source:
-            workspaces.save_source(connection, changed)
-            add_audit(
+            save_edited(
                 connection,
-                at=now,
-                workspace_id=source.workspace_id,
-                actor=caller.actor,
+                caller,
+                changed,
+                domain,
                 action="source.changed",
-                subject=source.id,
                 detail={
                     "name": changed.name,
                     "name_before": source.name,
@@ -85,9 +81,8 @@ def change_source(
                     "messages_per_second": changed.messages_per_second,
                     "script_version": changed.script_version,
                 },
+                now=now,
             )
-            if domain is not None:
-                work.wake(connection, domain.id, now=now)
     return replace(build_source_view(changed, workspace, domain, rules), new_secret=secret)
 
 

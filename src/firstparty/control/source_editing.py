@@ -1,7 +1,8 @@
-"""How every change of a source begins: the source, and what stands around it."""
+"""How every change of a source begins and ends: what stands around it, and who learns of it."""
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -44,16 +45,38 @@ def edit_source(
     with store.write() as connection:
         source, workspace, domain = load_to_edit(connection, caller, source_id)
         changed = apply(source)
-        workspaces.save_source(connection, changed)
-        add_audit(
+        save_edited(
             connection,
-            at=now,
-            workspace_id=source.workspace_id,
-            actor=caller.actor,
+            caller,
+            changed,
+            domain,
             action=action,
-            subject=source.id,
             detail={"name": source.name},
+            now=now,
         )
-        if domain is not None:
-            work.wake(connection, domain.id, now=now)
     return build_source_view(changed, workspace, domain, rules)
+
+
+def save_edited(
+    connection: Connection,
+    caller: Caller,
+    changed: Source,
+    domain: Domain | None,
+    *,
+    action: str,
+    detail: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Store a source as it is now, note who did ``action``, and have the reconciler publish it."""
+    workspaces.save_source(connection, changed)
+    add_audit(
+        connection,
+        at=now,
+        workspace_id=changed.workspace_id,
+        actor=caller.actor,
+        action=action,
+        subject=changed.id,
+        detail=detail,
+    )
+    if domain is not None:
+        work.wake(connection, domain.id, now=now)
