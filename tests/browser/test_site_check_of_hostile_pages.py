@@ -128,14 +128,15 @@ async def test_redirects_without_end_are_ended(lab: SiteLab, tmp_path: Path) -> 
     [
         ("<script>while (true) alert('again')</script>", "dialogs"),
         ("<script>while (true) {}</script>", "time"),
-        ("<script>setInterval(() => fetch('/' + Math.random()), 1)</script>", "requests"),
+        ("<script>setInterval(() => fetch('/again?' + Math.random()), 1)</script>", "requests"),
     ],
 )
 async def test_a_page_that_never_ends_is_ended(
     lab: SiteLab, tmp_path: Path, script: str, stopped: str
 ) -> None:
     bounds = replace(BRIEF if stopped == "time" else PATIENT, max_requests=100)
-    seen = await visit(lab, tmp_path, script, bounds=bounds)
+    held = lab.hold("www.shop.test/again", times=100)
+    seen = await visit(lab, tmp_path, script + held, bounds=bounds)
 
     assert seen.stopped == stopped
     assert f"page-stopped-{stopped}" in codes_of(seen)
