@@ -4,7 +4,6 @@ A role's modules are imported when it starts, so that a process loads its own ro
 """
 
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,12 +23,12 @@ from firstparty.serve.metrics.text import Sample
 from firstparty.serve.own_server import describe_own_server
 from firstparty.serve.processes import Role
 from firstparty.store.reader import FeedReader, open_feed
-from firstparty.store.sealing import Sealer, load_sealer
 
 if TYPE_CHECKING:  # most roles never load it
     from firstparty.ingest.figures import Figures
     from firstparty.spool.room import RoomNow
     from firstparty.store.engine import Store
+    from firstparty.store.sealing import Sealer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +82,16 @@ class Surroundings:
         """This role's own copy of the feed."""
         return self.settings.state_directory / "snapshots" / f"{name}.feed"
 
-    def edge_sealer(self) -> Sealer:
+    def edge_sealer(self) -> "Sealer":
         """Opens certificate keys and secrets of webhooks; edges have it."""
+        from firstparty.store.sealing import load_sealer
+
         return load_sealer(self.settings.state_directory / "keys" / "edge.key")
 
-    def control_sealer(self) -> Sealer:
+    def control_sealer(self) -> "Sealer":
         """Opens account and CA keys; never on an edge."""
+        from firstparty.store.sealing import load_sealer
+
         return load_sealer(self.settings.state_directory / "keys" / "control.key")
 
 
@@ -108,8 +111,6 @@ async def _ads(here: Surroundings) -> None:
 
 
 async def _ingest(here: Surroundings) -> None:
-    # nats-py loads it for WebSockets, which this role never speaks: 12 MB in each of its processes.
-    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
     from firstparty.ingest.rates import Rates
     from firstparty.ingest.serve import serve_ingest
     from firstparty.ingest.visitors import Visitors
