@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
-
-import aiohttp
 
 from firstparty.config.addresses import Address
 from firstparty.model.certificates import Challenge, DnsChallenge, HttpChallenge
+from firstparty.reconciler.edge_client import ask_edge
 from firstparty.reconciler.public_dns import PublicDns
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=4, connect=2)
+_WITHIN: Final = timedelta(seconds=4)
 
 
 class OwnChallenges:
@@ -30,25 +30,21 @@ class OwnChallenges:
     async def _are_at_edges(self, tokens: Sequence[HttpChallenge]) -> bool:
         if not tokens:
             return True
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT) as http,
-            asyncio.TaskGroup() as group,
-        ):
+        async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_is_served(http, edge, token))
+                group.create_task(_is_served(edge, token))
                 for edge in self._edges
                 for token in tokens
             ]
         return bool(tasks) and all(task.result() for task in tasks)
 
 
-async def _is_served(http: aiohttp.ClientSession, edge: Address, wanted: HttpChallenge) -> bool:
+async def _is_served(edge: Address, wanted: HttpChallenge) -> bool:
     """Whether the edge answers exactly as the CA will ask (RFC 8555 §8.3)."""
-    url = f"http://{edge}/.well-known/acme-challenge/{wanted.token}"
-    expected = wanted.key_authorization.encode()
+    path = f"/.well-known/acme-challenge/{wanted.token}"
     try:
-        async with http.get(url, headers={"Host": wanted.host}, allow_redirects=False) as answer:
-            body = await answer.content.read(len(expected) + 1)
-            return answer.status == 200 and body == expected  # noqa: PLR2004 - RFC 9110 §15.3.1
-    except (aiohttp.ClientError, TimeoutError, OSError):
+        answer = await ask_edge(edge, wanted.host, "GET", path, tls=None, within=_WITHIN)
+    except (OSError, EOFError):
         return False
+    is_there = answer.status == 200  # noqa: PLR2004 - RFC 9110 §15.3.1
+    return is_there and answer.body == wanted.key_authorization.encode()

@@ -4,15 +4,17 @@ Certificates are verified, redirects are not followed, bodies are bounded.
 """
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
-import aiohttp
 import msgspec
 
 from firstparty.config.addresses import Address
 from firstparty.model.hosts import PROBE_AGENT
+from firstparty.reconciler.edge_client import EdgeAnswer, ask_edge
 from firstparty.reconciler.probed import (
     ON_API_HOST,
     Check,
@@ -22,9 +24,7 @@ from firstparty.reconciler.probed import (
 )
 from firstparty.reconciler.trust import Trust
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=8, connect=3)
-_MAX_SETTINGS_BYTES: Final = 2 * 1024 * 1024
-_MAX_HEALTH_BYTES: Final = 64 * 1024
+_WITHIN: Final = timedelta(seconds=8)
 _JSON: Final = frozenset({Check.SETTINGS, Check.MESSAGE})
 
 
@@ -43,13 +43,9 @@ class HttpsEdgeProbe:
     async def ask_hosts(self, target: ProbeTarget) -> HostsAnswer:
         """See EdgeProbe."""
         context = await asyncio.to_thread(self._trust.context)
-        connector = aiohttp.TCPConnector(ssl=context, force_close=True)
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT) as http,
-            asyncio.TaskGroup() as group,
-        ):
+        async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_ask(http, address, check, target))
+                group.create_task(_ask(context, address, check, target))
                 for address in self._addresses
                 for check in _checks(target)
             ]
@@ -67,29 +63,31 @@ def _checks(target: ProbeTarget) -> tuple[Check, ...]:
 
 
 async def _ask(
-    http: aiohttp.ClientSession, address: Address, check: Check, target: ProbeTarget
+    tls: ssl.SSLContext, address: Address, check: Check, target: ProbeTarget
 ) -> HostAnswer:
     host = target.api_host if check in ON_API_HOST else target.cdn_host
     method, path, headers = _request(check, target)
     answer = HostAnswer(check=check, host=host, address=str(address))
     try:
-        async with http.request(
+        told = await ask_edge(
+            address,
+            host,
             method,
-            f"https://{address}{path}",
-            headers={"Host": host, "User-Agent": PROBE_AGENT, **headers},
-            data=build_message(target.write_key) if check is Check.MESSAGE else None,
-            server_hostname=host,
-            allow_redirects=False,
-        ) as response:
-            return replace(
-                answer,
-                status=response.status,
-                content_type=response.headers.get("Content-Type", "")[:80],
-                is_well_formed=check not in _JSON or await _is_json(response),
-                refused=await _read_refused(response) if check is Check.LIBRARY else (),
-            )
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            path,
+            headers={"User-Agent": PROBE_AGENT, **headers},
+            body=build_message(target.write_key) if check is Check.MESSAGE else b"",
+            tls=tls,
+            within=_WITHIN,
+        )
+    except (OSError, EOFError) as error:
         return replace(answer, trouble=_describe(error))
+    return replace(
+        answer,
+        status=told.status,
+        content_type=told.content_type[:80],
+        is_well_formed=check not in _JSON or _is_json(told),
+        refused=_read_refused(told) if check is Check.LIBRARY else (),
+    )
 
 
 def _request(check: Check, target: ProbeTarget) -> tuple[str, str, dict[str, str]]:
@@ -122,31 +120,31 @@ def build_message(write_key: str | None) -> bytes:
     return msgspec.json.encode({"writeKey": write_key, "batch": []})
 
 
-async def _is_json(response: aiohttp.ClientResponse) -> bool:
-    body = await response.content.read(_MAX_SETTINGS_BYTES)
+def _is_json(answer: EdgeAnswer) -> bool:
     try:
-        msgspec.json.decode(body)
+        msgspec.json.decode(answer.body)
     except msgspec.DecodeError:
         return False
     return True
 
 
-async def _read_refused(response: aiohttp.ClientResponse) -> tuple[str, ...]:
-    body = await response.content.read(_MAX_HEALTH_BYTES)
+def _read_refused(answer: EdgeAnswer) -> tuple[str, ...]:
     try:
-        return msgspec.json.decode(body, type=_Health).refused
+        return msgspec.json.decode(answer.body, type=_Health).refused
     except msgspec.DecodeError:
         return ()
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: OSError | EOFError) -> str:
     """Why there was no answer, for a person; never more of the error than its kind."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not one to trust for this name"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, ConnectionRefusedError):
+    match error:
+        case ssl.SSLCertVerificationError():
+            return "its certificate is not one to trust for this name"
+        case TimeoutError():
+            return "no answer in time"
+        case ConnectionRefusedError():
             return "nobody listens there"
-        return "the TLS handshake was refused"
-    return f"the connection broke off ({type(error).__name__})"
+        case OSError():
+            return "the TLS handshake was refused"
+        case EOFError():
+            return "the connection broke off"

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import aiohttp
+import msgspec
 
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import Settings
@@ -19,6 +19,7 @@ from firstparty.model.claims import cname_targets
 from firstparty.model.domains import Mode
 from firstparty.model.status import Word, derive_word
 from firstparty.reconciler.case import Case, load_case
+from firstparty.reconciler.edge_client import ask_edge
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
 from firstparty.reconciler.public_dns import build_public_dns
 from firstparty.reconciler.serve import build_service, build_trust
@@ -187,21 +188,20 @@ class InstalledDoctor:
         }
         host = case.domain.api_host
         try:
-            async with (
-                aiohttp.ClientSession() as http,
-                http.post(
-                    f"https://{self._edges[0]}/v1/t",
-                    json=body,
-                    headers={"Host": host},
-                    server_hostname=host,
-                    ssl=context,
-                ) as answer,
-            ):
-                status = answer.status
-        except (aiohttp.ClientError, OSError, IndexError) as error:
+            answer = await ask_edge(
+                self._edges[0],
+                host,
+                "POST",
+                "/v1/t",
+                headers={"Content-Type": "application/json"},
+                body=msgspec.json.encode(body),
+                tls=context,
+                within=_SLOW,
+            )
+        except (OSError, EOFError, IndexError) as error:
             return (_refused_message(host, f"it does not answer ({type(error).__name__})"),)
-        if status != 200:  # noqa: PLR2004 - RFC 9110 §15.3.1
-            return (_refused_message(host, f"it answers {status}"),)
+        if answer.status != 200:  # noqa: PLR2004 - RFC 9110 §15.3.1
+            return (_refused_message(host, f"it answers {answer.status}"),)
         told = f"{host} took a test message; it is on disk and goes upstream."
         return (Found(verdict=Verdict.PASS, sentence=told),)
 
