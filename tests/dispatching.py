@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -63,7 +63,10 @@ class PickyUpstream:
         self.taken: list[str] = []
         self.strangers: set[str] = set()  # write keys that are not known
 
-    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+    async def send(
+        self, source: EdgeSource, texts: Sequence[bytes], *, sent_at: datetime
+    ) -> Answer:
+        assert sent_at.tzinfo is UTC
         self._fate.step()
         if source.write_key in self.strangers:
             return Answer(status=401)

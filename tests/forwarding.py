@@ -8,7 +8,7 @@ import signal
 import sys
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path as File
@@ -41,7 +41,7 @@ SEALER = Sealer(bytes(32))
 LIMITS = Limits(places=Places(allow_private=True, sealer=SEALER))
 ROOM = 256 * 1024**2
 _RUN = (
-    "import sys, uvloop; from pathlib import Path; "
+    "import sys, uvloop; from datetime import timedelta; from pathlib import Path; "
     "from firstparty.forward.forwarder import Limits, serve_forward; "
     "from firstparty.forward.kinds import Places; "
     "from firstparty.store.reader import open_feed; "
@@ -49,14 +49,17 @@ _RUN = (
     "from firstparty.telemetry import configure_logs; configure_logs('forward'); "
     "uvloop.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
     "log_url=sys.argv[3], "
-    "limits=Limits(places=Places(allow_private=True, sealer=Sealer(bytes(32))))))"
+    "limits=Limits(expire_after=timedelta(days=int(sys.argv[4])) or None, "
+    "places=Places(allow_private=True, sealer=Sealer(bytes(32))))))"
 )
 
 
-def an_entry(source: int, body: Any, *, path: Path = Path.BATCH) -> Entry:
+def an_entry(
+    source: int, body: Any, *, path: Path = Path.BATCH, received_at: datetime | None = None
+) -> Entry:
     return Entry(
         id=uuid.uuid4().bytes,
-        received_at=datetime.now(UTC),
+        received_at=received_at or datetime.now(UTC),
         source=source,
         path=path,
         encoding=Encoding.IDENTITY,
@@ -183,7 +186,9 @@ class Forwarding:
             self.appended[source] += new
         await self.log.append(encode_group(entries))
 
-    async def spawn(self) -> asyncio.subprocess.Process:
+    async def spawn(
+        self, *, expire_after_days: int = 0, environment: Mapping[str, str] | None = None
+    ) -> asyncio.subprocess.Process:
         """A forwarder as a process of its own."""
         with self.log_file(len(self._processes)).open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
@@ -193,7 +198,12 @@ class Forwarding:
                 self.store_url,
                 str(self.folder / "forward.snapshot"),
                 self.nats.url,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                str(expire_after_days),
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                    **(environment or {}),
+                },
                 stderr=stderr,
             )
         self._processes.append(process)

@@ -16,7 +16,7 @@ wanted="node:nodejs npm:npm
   pebble:pebble chromium:chromium dig:bind9-dnsutils nsupdate:bind9-dnsutils curl:curl
   caddy:caddy haproxy:haproxy apache2:apache2 ruby:ruby php:php-cli
   strace:strace mkfs.ext4:e2fsprogs nginx:nginx-light wrk:wrk h2load:nghttp2-client
-  knotd:knot dnsperf:dnsperf pg_createcluster:postgresql"
+  knotd:knot dnsperf:dnsperf pg_createcluster:postgresql faketime:faketime"
 
 install_system_packages() {
   local missing="" each tool

@@ -8,6 +8,7 @@ import pytest
 from firstparty.forward.delivery import Answer
 from firstparty.forward.upstream import HttpPoster, TrackingUpstream
 from firstparty.model.feed import EdgeSource
+from tests.builders import NOW
 from tests.fakes.hostile_upstream import NO_ANSWER, TAKEN, HostileUpstream, says
 
 SOON = timedelta(seconds=2)
@@ -27,7 +28,7 @@ async def send(hostile: HostileUpstream, times: int = 1) -> list[Answer]:
             id="src_1", number=1, type="python", write_key="WK1", alias="a/b", upstream=url
         )
         return [
-            await upstream.send(source, [b'{"messageId":"m%d"}' % number])
+            await upstream.send(source, [b'{"messageId":"m%d"}' % number], sent_at=NOW)
             for number in range(times)
         ]
 

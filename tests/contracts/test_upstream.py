@@ -3,7 +3,8 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from firstparty.forward.webhook import WebhookUpstream
 from firstparty.model.feed import EdgeSource
 from firstparty.model.upstreams import secret_context
 from firstparty.store.sealing import Sealer
+from tests.builders import NOW
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -61,7 +63,7 @@ class Place:
         self._read = read
 
     async def send(self, *texts: bytes) -> Answer:
-        return await self._upstream.send(self._source, texts)
+        return await self._upstream.send(self._source, texts, sent_at=NOW)
 
     async def arrived(self) -> list[dict[str, Any]]:
         if isinstance(self._upstream, FileUpstream):
@@ -76,15 +78,20 @@ class Receiver:
         self.secrets = secrets or (SECRET,)
         self.messages: list[dict[str, Any]] = []
         self.ids: list[str] = []
+        self.refuses = 0  # a status
+        self.clock_is_wrong_by = timedelta()
 
     async def take(self, request: web.Request) -> web.Response:
         body = await request.text()
+        date = format_datetime(datetime.now(UTC) + self.clock_is_wrong_by, usegmt=True)
+        if self.refuses:
+            return web.Response(status=self.refuses, headers={"date": date})
         if "webhook-signature" in request.headers:
             for secret in self.secrets:
                 Webhook(secret).verify(body, dict(request.headers))
             self.ids.append(request.headers["webhook-id"])
         self.messages += json.loads(body)["batch"]
-        return web.Response()
+        return web.Response(headers={"date": date})
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -146,7 +153,7 @@ async def test_a_webhook_request_has_the_same_id_at_every_try() -> None:
     async with receiver.serving() as url, aiohttp.ClientSession() as session:
         upstream = WebhookUpstream(HttpPoster(session), SEALER)
         for text in (b'{"messageId":"m1"}', b'{"messageId":"m1"}', b'{"messageId":"m2"}'):
-            await upstream.send(a_source(f"webhook+{url}/"), [text])
+            await upstream.send(a_source(f"webhook+{url}/"), [text], sent_at=NOW)
 
     assert receiver.ids[0] == receiver.ids[1] != receiver.ids[2]
 
@@ -155,20 +162,44 @@ async def test_two_secrets_sign_while_one_takes_the_place_of_the_other() -> None
     receiver = Receiver(SECRET, OLD_SECRET)
     async with receiver.serving() as url, aiohttp.ClientSession() as session:
         upstream = WebhookUpstream(HttpPoster(session), SEALER)
-        both = await upstream.send(a_source(f"webhook+{url}/", old=OLD_SECRET), [b"{}"])
-        one = await upstream.send(a_source(f"webhook+{url}/"), [b"{}"])
+        both = await upstream.send(
+            a_source(f"webhook+{url}/", old=OLD_SECRET), [b"{}"], sent_at=NOW
+        )
+        one = await upstream.send(a_source(f"webhook+{url}/"), [b"{}"], sent_at=NOW)
 
     assert both.status == 200
     assert one.status == 500  # the receiver, which checks with both, misses the old one's
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=3), timedelta(hours=-3)])
+async def test_what_a_webhook_refuses_while_clocks_differ_is_no_message_s_fault(
+    wrong: timedelta,
+) -> None:
+    receiver = Receiver()
+    async with receiver.serving() as url, aiohttp.ClientSession() as session:
+        upstream = WebhookUpstream(HttpPoster(session), SEALER)
+        source = a_source(f"webhook+{url}/")
+        receiver.refuses, receiver.clock_is_wrong_by = 400, wrong
+        apart = await upstream.send(source, [b"{}"], sent_at=NOW)
+        receiver.clock_is_wrong_by = timedelta()
+        together = await upstream.send(source, [b"{}"], sent_at=NOW)
+        receiver.refuses, receiver.clock_is_wrong_by = 0, wrong
+        taken = await upstream.send(source, [b"{}"], sent_at=NOW)
+
+    assert "our clock is" in apart.refusal
+    assert together.status == 400
+    assert taken.status == 200
 
 
 async def test_what_a_webhook_cannot_sign_waits_with_the_reason() -> None:
     source = a_source("webhook+http://127.0.0.1:1/")
     async with aiohttp.ClientSession() as session:
         poster = HttpPoster(session)
-        other_key = await WebhookUpstream(poster, Sealer(bytes(31) + b"1")).send(source, [b"{}"])
+        other_key = await WebhookUpstream(poster, Sealer(bytes(31) + b"1")).send(
+            source, [b"{}"], sent_at=NOW
+        )
         unsigned = msgspec.structs.replace(source, sealed_secret=b"")
-        no_secret = await WebhookUpstream(poster, SEALER).send(unsigned, [b"{}"])
+        no_secret = await WebhookUpstream(poster, SEALER).send(unsigned, [b"{}"], sent_at=NOW)
 
     assert "cannot be opened" in other_key.refusal
     assert "no secret yet" in no_secret.refusal
@@ -176,13 +207,13 @@ async def test_what_a_webhook_cannot_sign_waits_with_the_reason() -> None:
 
 async def test_nothing_that_goes_wrong_is_raised(tmp_path: Path) -> None:
     (tmp_path / "src_1").write_text("a file where the directory belongs")
-    files = await FileUpstream(tmp_path).send(a_source("files:ndjson"), [b"{}"])
-    nowhere = await FileUpstream(None).send(a_source("files:ndjson"), [b"{}"])
+    files = await FileUpstream(tmp_path).send(a_source("files:ndjson"), [b"{}"], sent_at=NOW)
+    nowhere = await FileUpstream(None).send(a_source("files:ndjson"), [b"{}"], sent_at=NOW)
     async with aiohttp.ClientSession() as session:
         hook = WebhookUpstream(HttpPoster(session), SEALER)
-        closed = await hook.send(a_source("webhook+http://127.0.0.1:1/"), [b"{}"])
+        closed = await hook.send(a_source("webhook+http://127.0.0.1:1/"), [b"{}"], sent_at=NOW)
         guarded = TrackingUpstream(HttpPoster(session, trusted=()))
-        private = await guarded.send(a_source("http://127.0.0.1:1"), [b"{}"])
+        private = await guarded.send(a_source("http://127.0.0.1:1"), [b"{}"], sent_at=NOW)
 
     assert files.error
     assert nowhere.refusal
@@ -196,11 +227,11 @@ async def test_what_a_crash_left_is_ended_at_the_next_start_without_its_torn_lin
 ) -> None:
     need_parquet(kind)
     killed = FileUpstream(tmp_path)
-    await killed.send(a_source(kind), [b'{"messageId":"m1"}'])
+    await killed.send(a_source(kind), [b'{"messageId":"m1"}'], sent_at=NOW)
     (part,) = (tmp_path / "src_1").iterdir()
     part.write_bytes(part.read_bytes() + b'{"messageId":"to')
     started = FileUpstream(tmp_path)
-    await started.send(a_source(kind), [b'{"messageId":"m2"}'])
+    await started.send(a_source(kind), [b'{"messageId":"m2"}'], sent_at=NOW)
     await started.close()
     await killed.close()
 
@@ -212,7 +243,9 @@ async def test_files_end_when_they_are_large_or_old(tmp_path: Path) -> None:
     old = FileUpstream(tmp_path / "old", max_age=timedelta(0))
     for upstream in (large, old):
         for number in range(3):
-            await upstream.send(a_source("files:ndjson"), [b'{"messageId":"m%d"}' % number])
+            await upstream.send(
+                a_source("files:ndjson"), [b'{"messageId":"m%d"}' % number], sent_at=NOW
+            )
             await upstream.end_old()
 
     for name in ("large", "old"):

@@ -10,11 +10,13 @@ import pytest
 
 from firstparty.forward.files import FileUpstream
 from firstparty.model.feed import EdgeSource
+from tests.builders import NOW
 
 KILLS = 8
 # Says each message's id once it was acknowledged. Files are small, so that many are ended.
 _WRITER = """
 import asyncio, sys
+from datetime import UTC, datetime
 from pathlib import Path
 from firstparty.forward.files import FileUpstream
 from firstparty.model.feed import EdgeSource
@@ -28,7 +30,7 @@ async def main(folder, kind, start):
     while True:
         ids = [f"{number + place}" for place in range(5)]
         texts = [b'{"messageId":"%b","filler":"%b"}' % (i.encode(), b"x" * 100) for i in ids]
-        answer = await files.send(source, texts)
+        answer = await files.send(source, texts, sent_at=datetime.now(UTC))
         assert answer.status == 200, answer
         print(*ids, sep="\\n", flush=True)
         number += 5
@@ -78,7 +80,7 @@ async def end_parts(folder: Path, kind: str) -> None:
     source = EdgeSource(
         id="src_1", number=1, type="python", write_key="WK", alias="a/b", upstream=kind
     )
-    await files.send(source, [b'{"messageId":"the last"}'])
+    await files.send(source, [b'{"messageId":"the last"}'], sent_at=NOW)
     await files.close()
 
 

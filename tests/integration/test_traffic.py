@@ -15,7 +15,15 @@ from firstparty.errors import Unavailable
 from firstparty.events.charts import Period, Series, read_series
 from firstparty.spool.log import join_log
 from firstparty.spool.reports import say
-from firstparty.spool.traffic import ACCEPTED, ACKNOWLEDGED, DELIVERED, HOURS, Traffic, read_blocks
+from firstparty.spool.traffic import (
+    ACCEPTED,
+    ACKNOWLEDGED,
+    DELIVERED,
+    HOURS,
+    MINUTES,
+    Traffic,
+    read_blocks,
+)
 from tests.ingest_rig import a_request, basic
 from tests.ingest_role import ROOM, running_role
 from tests.nats_server import NatsServer
@@ -156,3 +164,18 @@ async def test_a_role_that_leaves_has_said_what_it_took_and_what_it_refused(
     assert list(source.total.refused.values()) == [1]
     assert source.total.acknowledged_in is not None
     assert domain.total.acknowledged == 1
+
+
+async def test_a_clock_that_is_set_back_into_an_hour_that_is_over_takes_nothing_from_its_chart(
+    server: NatsServer,
+) -> None:
+    traffic = Traffic()
+    for now in (NOW, NOW + timedelta(hours=2), NOW, NOW + timedelta(hours=2)):
+        traffic.cells("source-1")[ACCEPTED] += 3
+        await say(server.url, traffic, now=now)
+        await say(server.url, traffic, now=now)  # what is over and said is forgotten
+    log = await join_log(server.url)
+    blocks = await read_blocks(log, MINUTES, "source-1")
+    await log.close()
+
+    assert sum(row[ACCEPTED] for block in blocks for row in block.rows.values()) == 12

@@ -90,6 +90,26 @@ def test_a_retry_after_of_nothing_is_no_hot_loop(text: str) -> None:
     assert wait.after >= BACK_OFF[0]
 
 
+@pytest.mark.parametrize("wrong", [timedelta(hours=5), timedelta(hours=-5), timedelta(days=3650)])
+def test_a_date_in_retry_after_is_read_by_the_clock_of_who_said_it(wrong: timedelta) -> None:
+    there = NOW + wrong
+    headers = {
+        "date": format_datetime(there, usegmt=True),
+        "retry-after": format_datetime(there + timedelta(seconds=7), usegmt=True),
+    }
+    answer = Answer(status=429, headers=headers)
+
+    assert outcome(answer) == Retry(after=timedelta(seconds=7), reason=str(answer))
+
+
+@pytest.mark.parametrize("text", ["0", "Sat, 01 Jan 2000 00:00:00 GMT"])
+def test_a_retry_after_of_nothing_is_tried_again_ever_more_slowly(text: str) -> None:
+    answer = Answer(status=429, headers={"retry-after": text})
+    waits = [outcome(answer, failures=n) for n in range(len(BACK_OFF))]
+
+    assert [wait.after for wait in waits if isinstance(wait, Retry)] == list(BACK_OFF)
+
+
 @given(st.integers(100, 599), st.text(), st.integers(1, 2500), st.floats(0, 1))
 def test_every_answer_has_an_outcome(status: int, text: str, messages: int, jitter: float) -> None:
     answer = Answer(status=status, headers={"retry-after": text}, text=text)

@@ -103,11 +103,13 @@ def judge(answer: Answer, *, messages: int, failures: int, jitter: float, now: d
         return Split() if messages > 1 else Dead(reason=_reason(answer))
     if status in _JUDGES_SOURCE or 300 <= status < 400:  # noqa: PLR2004 - never followed
         return Park(after=PARKED_FOR, reason=str(answer))
+    # A date is one of the upstream's clock, and so is that of its answer: ours may be wrong.
+    now = read_date(answer) or now
     wanted = parse_retry_after(answer.headers.get("retry-after", ""), now=now)
-    if wanted is None:
-        return Retry(after=back_off(failures, jitter=jitter), reason=str(answer))
-    # "Retry-After: 0" for ever must not make a hot loop.
-    after = max(min(wanted, MAX_RETRY_AFTER), BACK_OFF[0])
+    after = back_off(failures, jitter=jitter)
+    if wanted is not None:
+        # "Retry-After: 0", or a date in the past, for ever must not make a hot loop.
+        after = min(wanted, MAX_RETRY_AFTER) or max(after, BACK_OFF[0])
     return Retry(after=after, reason=str(answer))
 
 
@@ -128,13 +130,22 @@ def parse_retry_after(text: str, *, now: datetime) -> timedelta | None:
     if text.isascii() and text.isdigit():
         # Digits beyond any sense are no reason to fail: the caller caps.
         return timedelta(seconds=min(int(text[:12]), 10**9))
+    at = _parse_date(text)
+    return None if at is None else max(at - now, timedelta(0))
+
+
+def read_date(answer: Answer) -> datetime | None:
+    """When the answer was made, by the upstream's clock; None where it does not say."""
+    return _parse_date(answer.headers.get("date", ""))
+
+
+def _parse_date(text: str) -> datetime | None:
+    """An HTTP-date (RFC 9110 §5.6.7)."""
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(at - now, timedelta(0))
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _reason(answer: Answer) -> str:

@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -31,6 +31,8 @@ from firstparty.telemetry import Log
 MAX_FILE_BYTES: Final = 64 * 1024**2
 MAX_FILE_AGE: Final = timedelta(minutes=15)
 _PART: Final = ".ndjson.part"
+_STAMP: Final = "%Y%m%dT%H%M%S%fZ"
+_STAMP_LENGTH: Final = 22
 _SAFE_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,80}")
 _MESSAGES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _COLUMNS: Final = ("messageId", "type", "event", "userId", "anonymousId", "timestamp")
@@ -70,8 +72,11 @@ class FileUpstream:
         # A part is written and ended in threads, and one may outlast whoever waited for it.
         self._places: defaultdict[str, _Place] = defaultdict(_Place)
 
-    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+    async def send(
+        self, source: EdgeSource, texts: Sequence[bytes], *, sent_at: datetime
+    ) -> Answer:
         """Append the messages; 200 once they are on disk. Never raises for what the disk does."""
+        del sent_at  # in a file, every message stands for itself
         if self._directory is None:
             return Answer(refusal="no directory for files: set forward.files")
         try:
@@ -119,11 +124,28 @@ class FileUpstream:
         for left in folder.glob(f"*{_PART}"):
             _mend(left)
             _end(left, kind)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        names = (file.name for file in folder.iterdir())
+        stamp = next_stamp(names, now=datetime.now(UTC))
         path = folder / f"{stamp}-{secrets.token_hex(4)}{_PART}"
         file = path.open("xb")
         _flush_folder(folder)
         return _Part(file=file, path=path, kind=kind, opened_at=time.monotonic())
+
+
+def next_stamp(names: Iterable[str], *, now: datetime) -> str:
+    """What a new file's name begins with: the time, but never before that of a file there.
+
+    So names are in the order in which files were written, even if the clock was set back.
+    """
+    taken = [stamp for name in names if (stamp := _read_stamp(name))]
+    return max([now, *(stamp + timedelta(microseconds=1) for stamp in taken)]).strftime(_STAMP)
+
+
+def _read_stamp(name: str) -> datetime | None:
+    try:
+        return datetime.strptime(name[:_STAMP_LENGTH], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _drop(place: _Place) -> None:

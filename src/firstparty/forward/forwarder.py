@@ -9,6 +9,7 @@ from typing import Final
 
 from firstparty.counts import Counts, Key
 from firstparty.errors import Refused, Unavailable
+from firstparty.forward.clock import Expiry
 from firstparty.forward.directory import TOPICS, SourceDirectory
 from firstparty.forward.dispatch import HOLD_AFTER, Dispatcher
 from firstparty.forward.journal import Journal
@@ -86,7 +87,7 @@ async def serve_forward(
         means = Means(
             directory=directory,
             upstream=upstream,
-            expire_after=limits.expire_after,
+            expiry=None if limits.expire_after is None else Expiry(limits.expire_after),
             counts=counts,
         )
         here = _Here(own_server=own_server, room=room or RoomNow())

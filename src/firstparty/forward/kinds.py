@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -47,11 +48,13 @@ class AnyUpstream:
         self._kinds = kinds
         self._regions = regions
 
-    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+    async def send(
+        self, source: EdgeSource, texts: Sequence[bytes], *, sent_at: datetime
+    ) -> Answer:
         """Deliver, unless the source's region forbids it."""
         if is_foreign(source, self._regions):
             return Answer(refusal=f"{source.upstream} is not of the region {source.region}")
-        return await self._kinds[find_kind(source.upstream)].send(source, texts)
+        return await self._kinds[find_kind(source.upstream)].send(source, texts, sent_at=sent_at)
 
 
 def is_foreign(source: EdgeSource, regions: Mapping[str, str]) -> bool:

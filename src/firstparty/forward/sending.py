@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from firstparty.counts import Counts
-from firstparty.forward.batch import Pack, Prepared, count_messages
+from firstparty.forward.batch import Item, Pack, Prepared, count_messages
 from firstparty.forward.breaker import Breakers, is_up
+from firstparty.forward.clock import Expiry, SendingClock, is_ahead
 from firstparty.forward.delivery import (
     PARKED_FOR,
     Answer,
@@ -23,17 +24,23 @@ from firstparty.forward.delivery import (
     judge,
 )
 from firstparty.forward.directory import SourceDirectory
+from firstparty.forward.expand import BadMessage
 from firstparty.model.feed import EdgeSource
 from firstparty.spool.traffic import Traffic
 from firstparty.telemetry import Log
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Upstream(Protocol):
     """Where batches go."""
 
-    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+    async def send(
+        self, source: EdgeSource, texts: Sequence[bytes], *, sent_at: datetime
+    ) -> Answer:
         """Deliver the messages in ``texts``, JSON objects with commas between them, in order.
 
+        ``sent_at`` is the time to be told, on the clock that the messages were received by.
         MUST NOT raise for what the other side, the network or the disk does.
         """
         ...
@@ -41,7 +48,7 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What all sources deliver with. Messages older than ``expire_after`` are given up.
+    """What all sources deliver with. ``expiry``: when messages are given up; None: never.
 
     In ``traffic`` is counted what comes and goes, for charts; in ``counts`` what is asked upstream.
     """
@@ -49,7 +56,7 @@ class Means:
     directory: SourceDirectory
     upstream: Upstream
     breakers: Breakers = field(default_factory=Breakers)
-    expire_after: timedelta | None = None
+    expiry: Expiry | None = None
     traffic: Traffic = field(default_factory=Traffic)
     counts: Counts = field(default_factory=Counts)
 
@@ -61,6 +68,7 @@ class Sender:
         self.is_failing = False
         self._number = number
         self._means = means
+        self._newest = _LONG_AGO  # of what was to be sent so far: when it came
         self._log: Final = Log("forward")
 
     async def settings(self) -> EdgeSource:
@@ -78,10 +86,15 @@ class Sender:
         """Send these as one request, again and again, until there is an outcome."""
         texts = [item.text for item in items]
         messages = count_messages(items)
+        received = received_at(items[-1])
+        # Nothing is older than what came before it, whatever the clock said.
+        self._newest = max(self._newest, received)
+        steady = asyncio.get_running_loop().time()
+        clock = SendingClock(received, wall=datetime.now(UTC), steady=steady)
         failures = 0
         while True:
             source = await self.settings()
-            answer = await self._try(source, texts)
+            answer = await self._try(source, texts, clock)
             if answer is None:  # kept from asking, for the upstream is known to be down
                 if self._is_too_old(items):
                     return Expired()
@@ -103,33 +116,38 @@ class Sender:
                 # A corrected write key or upstream is tried at once.
                 await self._wait(source, outcome.after)
 
-    async def _try(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer | None:
+    async def _try(
+        self, source: EdgeSource, texts: Sequence[bytes], clock: SendingClock
+    ) -> Answer | None:
         breakers, origin = self._means.breakers, source.upstream
-        clock = asyncio.get_running_loop().time
-        kept = breakers.admit(origin, now=clock())
+        steady = asyncio.get_running_loop().time
+        kept = breakers.admit(origin, now=steady())
         if kept is not None:
             self.is_failing = True
             await self._wait(source, kept)
             return None
-        began = clock()
+        began = steady()
         try:
-            answer = await self._means.upstream.send(source, texts)
+            answer = await self._means.upstream.send(
+                source, texts, sent_at=clock.read(steady=began)
+            )
         except BaseException:
             breakers.withdraw(origin)
             raise
-        self._means.counts.add("forward_request_seconds_total", by=clock() - began)
+        self._means.counts.add("forward_request_seconds_total", by=steady() - began)
         jitter = random.random()  # noqa: S311 - spreads probes
-        breakers.report(origin, is_up=is_up(answer), now=clock(), jitter=jitter)
+        breakers.report(origin, is_up=is_up(answer), now=steady(), jitter=jitter)
         return answer
 
     async def _wait(self, source: EdgeSource, within: timedelta) -> None:
         await self._means.directory.wait_until_other(self._number, source, within=within)
 
     def _is_too_old(self, items: Sequence[Prepared | Pack]) -> bool:
-        limit = self._means.expire_after
-        if limit is None or is_replayed(items):
+        expiry = self._means.expiry
+        if expiry is None or is_replayed(items):
             return False
-        return datetime.now(UTC) - received_at(items[-1]) > limit
+        steady = asyncio.get_running_loop().time()
+        return expiry.is_over(self._newest, wall=datetime.now(UTC), steady=steady)
 
 
 def _judge(answer: Answer, *, messages: int, failures: int) -> Outcome:
@@ -149,6 +167,22 @@ def received_at(item: Prepared | Pack) -> datetime:
     if isinstance(item, Pack):
         return item.frames[-1][1].received_at
     return item.message.origin.entry.received_at
+
+
+def count_of_one_clock(items: Iterable[Item], *, wall: datetime) -> int:
+    """How many of these, from the first on, may say one time of sending.
+
+    What came while the clock was wrongly ahead goes by itself: no one time is right for both.
+    """
+    count, first = 0, None
+    for item in items:
+        if not isinstance(item, BadMessage):
+            ahead = is_ahead(received_at(item), wall=wall)
+            if first is not None and ahead != first:
+                break
+            first = ahead
+        count += 1
+    return count
 
 
 def is_replayed(items: Sequence[Prepared | Pack]) -> bool:

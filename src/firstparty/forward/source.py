@@ -10,6 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final, Protocol
 
 from firstparty.forward.batch import (
@@ -29,7 +30,13 @@ from firstparty.forward.journal import Journal
 from firstparty.forward.ledger import build_dead_letter
 from firstparty.forward.letters import DeadLetter
 from firstparty.forward.packing import unpack
-from firstparty.forward.sending import Means, Sender, is_replayed, received_at
+from firstparty.forward.sending import (
+    Means,
+    Sender,
+    count_of_one_clock,
+    is_replayed,
+    received_at,
+)
 from firstparty.spool.outcomes import MAX_COPIES
 from firstparty.spool.traffic import DEAD, DELIVERED, EXPIRED, SENT, count_latency, source_subject
 from firstparty.telemetry import Log
@@ -180,7 +187,9 @@ class SourceQueue:
         self._read_through = None if is_level else reached
 
     def _next_request(self) -> list[Item]:
-        items = [self._queue.popleft() for _ in range(count_fitting(self._queue))]
+        fitting = islice(self._queue, count_fitting(self._queue))
+        count = count_of_one_clock(fitting, wall=datetime.now(UTC))
+        items = [self._queue.popleft() for _ in range(count)]
         self._resize(-sum(map(measure, items)))
         return items
 

@@ -7,7 +7,7 @@ import asyncio
 import socket
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import aiohttp
@@ -122,9 +122,11 @@ class TrackingUpstream:
     def __init__(self, poster: HttpPoster) -> None:
         self._poster = poster
 
-    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+    async def send(
+        self, source: EdgeSource, texts: Sequence[bytes], *, sent_at: datetime
+    ) -> Answer:
         """POST to ``<origin>/v1/batch`` with the source's write key."""
-        body = build_batch(texts, sent_at=datetime.now(UTC), write_key=source.write_key)
+        body = build_batch(texts, sent_at=sent_at, write_key=source.write_key)
         answer = await self._poster.post(
             f"{source.upstream.rstrip('/')}/v1/batch",
             body,

@@ -6,16 +6,21 @@ The receiver sees the batch that a tracking API would see, without the write key
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from standardwebhooks import Webhook
 
 from firstparty.forward.batch import build_batch
-from firstparty.forward.delivery import Answer
+from firstparty.forward.delivery import Answer, read_date
 from firstparty.forward.upstream import HttpPoster
 from firstparty.model.feed import EdgeSource
 from firstparty.model.upstreams import WEBHOOK_PREFIX, secret_context
 from firstparty.store.sealing import SealBroken, Sealer
+
+# Receivers refuse what was signed longer ago, or later, than five minutes (Standard Webhooks).
+_GOOD_FOR: Final = timedelta(minutes=5)
+_CLOSE: Final = timedelta(seconds=60)  # what a request may take on its way
 
 
 class WebhookUpstream:
@@ -26,7 +31,9 @@ class WebhookUpstream:
         self._poster = poster
         self._sealer = sealer
 
-    async def send(self, source: EdgeSource, texts: Sequence[bytes]) -> Answer:
+    async def send(
+        self, source: EdgeSource, texts: Sequence[bytes], *, sent_at: datetime
+    ) -> Answer:
         """POST the messages, signed with the source's own secret, and the one before it."""
         try:
             secrets = self._open_secrets(source)
@@ -35,11 +42,11 @@ class WebhookUpstream:
         if not secrets:
             return Answer(refusal="the webhook has no secret yet: make one")
         now = datetime.now(UTC)
-        body = build_batch(texts, sent_at=now, write_key=None)
+        body = build_batch(texts, sent_at=sent_at, write_key=None)
         identifier = "msg_" + hashlib.sha256(b",".join(texts)).hexdigest()[:32]
         text = body.decode()
         signatures = (Webhook(secret).sign(identifier, now, text) for secret in secrets)
-        return await self._poster.post(
+        answer = await self._poster.post(
             source.upstream.removeprefix(WEBHOOK_PREFIX),
             body,
             headers={
@@ -48,8 +55,23 @@ class WebhookUpstream:
                 "webhook-signature": " ".join(signatures),
             },
         )
+        return _blame_clocks(answer, now=now)
 
     def _open_secrets(self, source: EdgeSource) -> list[str]:
         context = secret_context(source.id)
         sealed = (source.sealed_secret, source.sealed_old_secret)
         return [self._sealer.open(one, context=context).decode() for one in sealed if one]
+
+
+def _blame_clocks(answer: Answer, *, now: datetime) -> Answer:
+    """What a receiver refuses whose clock, or ours, is wrong says nothing about the messages."""
+    there = read_date(answer)
+    if answer.status is None or not 400 <= answer.status < 500 or there is None:  # noqa: PLR2004 - RFC 9110 §15.5
+        return answer
+    ahead = now - there
+    if abs(ahead) < _GOOD_FOR - _CLOSE:
+        return answer
+    return Answer(
+        refusal=f"{answer}, and our clock is {ahead.total_seconds():+.0f} s from the webhook's: "
+        "signatures are good for five minutes"
+    )

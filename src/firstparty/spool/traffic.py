@@ -10,7 +10,7 @@ It costs the same however busy the installation is: so many messages a round, th
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -96,8 +96,13 @@ _STREAMS: Final = tuple(
 
 @dataclass(slots=True, kw_only=True)
 class _Grown:
-    """A block as it grows: encoded, since it is small so."""
+    """A block as it grows: encoded, since it is small so.
 
+    ``name`` tells it from those of other processes, and from one of this process that was said and
+    forgotten before the clock was set back.
+    """
+
+    name: str = field(default_factory=name_process)
     data: bytes
     said_at: datetime | None = None
     is_said: bool = False
@@ -119,7 +124,6 @@ class Traffic:
     streams: Final = _STREAMS
 
     def __init__(self) -> None:
-        self._process = name_process()
         self._cells: dict[tuple[str, ...], Cells] = {}
         self._blocks: dict[_Key, _Grown] = {}
 
@@ -170,7 +174,7 @@ class Traffic:
         rung, subject, number = key
         block = self._blocks[key]
         return Total(
-            subject=f"{rung.stream}.{subject}.{number}.{self._process}",
+            subject=f"{rung.stream}.{subject}.{number}.{block.name}",
             data=block.data,
             said=partial(block.say, now),
         )
