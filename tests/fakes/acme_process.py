@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from firstparty.certs.acme import AcmeAuthority, AcmeServer
 from firstparty.model.claims import nameserver_names
-from firstparty.reconciler.authorities import StoredAccount
+from firstparty.reconciler.acme_authorities import StoredAccount
 from firstparty.reconciler.choice import Choice
 from firstparty.reconciler.loop import Loop
 from firstparty.store.engine import Store

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from firstparty.model.claims import nameserver_names
-from firstparty.reconciler.authorities import load_local_authority
 from firstparty.reconciler.choice import Choice
+from firstparty.reconciler.local_root import load_local_authority
 from firstparty.reconciler.loop import Loop
 from firstparty.reconciler.ports import Ports
 from firstparty.resolver.observed import ParentAnswer

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 from firstparty.certs.keys import new_private_key
-from firstparty.reconciler.authorities import StoredAccount, load_local_authority
+from firstparty.reconciler.acme_authorities import StoredAccount
+from firstparty.reconciler.local_root import load_local_authority
 from firstparty.store import tables
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer

@@ -51,6 +51,11 @@ class CertificateAuthority(Protocol):
         """Revoke a chain's leaf; ``key_pem`` is its key if we can open it. May be said twice."""
 
 
+def staging_of(name: str) -> str:
+    """The name that an authority's staging is known by: none in the settings is written so."""
+    return f"{name} (staging)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """An authority that may be chosen for an order, and what it lets us do.

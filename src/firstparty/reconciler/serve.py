@@ -8,10 +8,11 @@ from pathlib import Path
 from firstparty.config.addresses import parse_address
 from firstparty.config.settings import LOCAL, Settings
 from firstparty.counts import Counts
-from firstparty.reconciler.authorities import build_chosen, build_issuers, local_root_file
+from firstparty.reconciler.authorities import build_chosen, build_issuers
 from firstparty.reconciler.challenge_probe import OwnChallenges
 from firstparty.reconciler.drain import DrainLimits
 from firstparty.reconciler.edge_probe import HttpsEdgeProbe
+from firstparty.reconciler.local_root import local_root_file
 from firstparty.reconciler.loop import Loop
 from firstparty.reconciler.ports import Ports, TrafficProbe
 from firstparty.reconciler.proxy_probe import PublicProxies
