@@ -152,7 +152,13 @@ class Forwarding:
         self.store.close()
 
     def publish(
-        self, number: int, upstream: str, *, source_type: str = "python", region: str = ""
+        self,
+        number: int,
+        upstream: str,
+        *,
+        source_type: str = "python",
+        region: str = "",
+        messages_per_second: int = 0,
     ) -> None:
         """Make a source known, or change it."""
         self.sources[number] = EdgeSource(
@@ -163,6 +169,7 @@ class Forwarding:
             alias="a/b",
             upstream=upstream,
             region=region,
+            messages_per_second=messages_per_second,
         )
         domain = EdgeDomain(
             id="dom_1",
