@@ -6,15 +6,20 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Set by .ci/run, where every tool is installed: what is skipped there would never be tested.
 _SKIP_NOTHING = "FIRSTPARTY_TESTS_SKIP_NOTHING"
 
-# A landing must not depend on luck: CI tries the same examples each time, people try new ones.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# A landing must not depend on luck: CI tries the same examples each time, people try new ones. Nor
+# on speed: how long examples take says something of the machine, and of what else runs on it.
+settings.register_profile(
+    "ours",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ours")
 
 
 # Debian keeps the programs of PostgreSQL, of which it has several versions, off the PATH.

@@ -1,3 +1,6 @@
+import asyncio
+import json
+import ssl
 from collections.abc import AsyncIterator
 
 import pytest
@@ -155,6 +158,20 @@ async def test_cookies_of_a_back_end_are_dropped_and_its_cors_headers_left_alone
     assert answer.headers["access-control-allow-origin"] == "https://from.backend"
 
 
+async def test_http_1_0_as_proxies_speak_it_is_understood(edge: Edge) -> None:
+    trusted = ssl.create_default_context(cadata=edge.authority.pem)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", edge.https_port, ssl=trusted, server_hostname=API
+    )
+    writer.write(f"POST /v1/t HTTP/1.0\r\nHost: {API}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+    async with asyncio.timeout(30):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+
+    assert head.startswith(b"HTTP/1.0 200 ")
+    assert json.loads(body)["body_bytes"] == 2
+
+
 async def test_double_slashes_are_merged_without_a_redirect(edge: Edge) -> None:
     answer = await edge.request(API, "//v1/batch?a=%2F", method="POST", body=b"{}")
 
@@ -184,6 +201,7 @@ async def test_a_body_of_512_kib_reaches_ingest_and_one_of_700_kib_does_not(edge
         ({"X_Underscore": "1"}, 400),
         ({"Content-Length": "1", "Transfer-Encoding": "chunked"}, 400),
         ({"Content-Length": "nine"}, 400),
+        ({"Transfer-Encoding": "gzip, chunked"}, 501),
         ({"X-Long": "x" * 40_000}, 431),
         ({f"X-{number}": "1" for number in range(120)}, 431),
     ],

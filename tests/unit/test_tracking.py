@@ -3,12 +3,14 @@
 import gzip
 import json
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
 from firstparty.ingest.figures import Figures
 from firstparty.model.hosts import PROBE_AGENT
 from firstparty.model.messages import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Encoding, Path
+from firstparty.model.privacy import PrivacyRules
 from firstparty.serve.metrics.ingest import collect_ingest
 from firstparty.spool.traffic import ACKNOWLEDGED, REFUSED
 from tests.ingest_rig import HOST, Rig, a_request, basic
@@ -244,3 +246,24 @@ async def test_what_becomes_of_requests_is_counted_by_host_and_source_but_not_ou
     assert sum(both[name] for name in ACKNOWLEDGED) == 1
     assert [name for name in both if name.startswith(REFUSED)] == ["refused.invalid_json"]
     assert dict(host) == {"refused.unknown_write_key": 1}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"messages_per_second": 100},
+        {"privacy": PrivacyRules(honour_gpc=True)},
+        {"privacy": PrivacyRules(drop_fields=("properties.email",))},
+    ],
+)
+@pytest.mark.parametrize("depth", [500, 990, 1_015, 100_000])
+async def test_a_body_nested_however_deeply_is_answered(parts: dict[str, Any], depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+    body = b'{"writeKey":"WKWEB","batch":[{},{"p":%b}],"x":"%b"}' % (nested, b"x" * 9_000)
+    rig = Rig(**parts)
+
+    answer = await rig.ask_once(a_request(target="/v1/batch", body=body, Sec_GPC="1"))
+
+    assert answer.status == 200 or answer.json["code"] == "invalid_json"
+    assert answer.status == 200 or rig.appender.entries == []
+    assert (await rig.ask_once(a_request(target="/v1/batch", body=BATCH))).status == 200

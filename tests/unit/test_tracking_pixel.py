@@ -51,6 +51,8 @@ async def test_pixel_data_is_base64_of_either_alphabet_padded_or_not(
     [
         "/v1/pixel/track",
         "/v1/pixel/nonsense?writeKey=WKWEB",
+        "/v1/pixel/?writeKey=WKWEB",
+        "/v1/pixel",
         "/v1/pixel/track?data=%%%",
         "/v1/pixel/track?data=bm90IGpzb24",
         "/v1/pixel/track?writeKey=WKOTHER",
@@ -78,3 +80,16 @@ async def test_a_pixel_that_cannot_be_stored_gets_503_with_the_image() -> None:
 
     assert (answer.status, answer.body[:6]) == (503, b"GIF89a")
     assert answer.headers["retry-after"] == "2"
+
+
+async def test_a_pixel_asked_for_by_head_is_answered_and_nothing_stored() -> None:
+    rig = Rig()
+
+    answer = await rig.ask_once(
+        a_request("HEAD", "/v1/pixel/track?writeKey=WKWEB&event=x", body=None)
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/gif"
+    assert answer.body == b""
+    assert rig.appender.entries == []

@@ -30,6 +30,7 @@ from firstparty.cli import (
 from firstparty.cli.errors import CommandFailed, ExitCode
 from firstparty.config.addresses import ConfigError
 from firstparty.errors import FirstpartyError
+from firstparty.model.json_text import read_deeper_than_ingest
 
 PROGRAM: Final = "firstparty"
 _CLICK_USAGE: Final = 2  # what the parser calls a usage error
@@ -88,6 +89,7 @@ def _options(
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    read_deeper_than_ingest()  # the events commands show messages
     sys.exit(run(sys.argv[1:]))
 
 

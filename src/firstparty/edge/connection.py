@@ -141,6 +141,8 @@ _LIMITS: Final = {
         "headers_with_underscores_action": "REJECT_REQUEST",
         "max_requests_per_connection": 10_000,
     },
+    # nginx asks what it proxies by HTTP/1.0, unless told otherwise; an SDK drops what gets a 426.
+    "http_protocol_options": {"accept_http_10": True},
     "http2_protocol_options": {
         "max_concurrent_streams": 100,
         "initial_stream_window_size": 65_536,

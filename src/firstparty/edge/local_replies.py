@@ -15,6 +15,8 @@ _TEXTS: Final = {
     421: "This connection is for another host; open a new one.",
     429: "Too many requests; slow down.",
     431: "The request headers are too large.",
+    501: "Only chunked is understood as Transfer-Encoding.",
+    502: "The service cannot answer at the moment; try again.",
     503: "The service cannot answer at the moment; try again.",
     504: "The service took too long to answer; try again.",
 }
@@ -31,6 +33,8 @@ _CODES: Final = {
     421: "misdirected_request",
     429: "too_many_requests",
     431: "headers_too_large",
+    501: "not_implemented",
+    502: "bad_gateway",
     503: "unavailable",
     504: "timeout",
 }
@@ -46,7 +50,7 @@ _UNCHANGED: Final = {
         }
     }
 }
-_RETRY_AFTER_SECONDS: Final = {429: 5, 503: 5, 504: 5}
+_RETRY_AFTER_SECONDS: Final = {429: 5, 502: 5, 503: 5, 504: 5}
 
 
 def build_local_replies() -> dict[str, Any]:

@@ -79,7 +79,7 @@ def build_refusal(refusal: Refusal, *, cors: bytes, is_last: bool = False) -> by
     )
     headers = _retry_after(refusal.retry_after)
     if refusal.allow:
-        headers += b"allow: %s, OPTIONS\r\n" % refusal.allow
+        headers += b"allow: %s\r\n" % refusal.allow
     return build_answer(refusal.status, body, cors=cors, headers=headers, is_last=is_last)
 
 
@@ -94,6 +94,12 @@ def build_pixel(*, cors: bytes, unavailable: Refusal | None = None, is_last: boo
         + _retry_after(unavailable.retry_after if unavailable else None),
         is_last=is_last,
     )
+
+
+def without_body(answer: bytes) -> bytes:
+    """The answer to the same request by HEAD (RFC 9110 §9.3.2)."""
+    head, end, _ = answer.partition(b"\r\n\r\n")
+    return head + end
 
 
 def _retry_after(delay: timedelta | None) -> bytes:

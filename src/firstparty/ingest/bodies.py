@@ -21,6 +21,11 @@ _GZIP_WINDOW: Final = 31  # zlib: a gzip header and trailer, the largest window
 _GZIP_NAMES: Final = frozenset({b"gzip", b"x-gzip"})  # RFC 9110 §8.4.1.3
 
 
+# A long batch may be read by a parser that goes a little deeper than what looks into it later.
+TOO_DEEP: Final = Refusal(
+    status=HTTPStatus.BAD_REQUEST, code="invalid_json", message="The body is nested too deeply."
+)
+
 # How a body that may be stored is encoded, and the "writeKey" in it, which may be no text at all.
 # A bare tuple: one is made for each request, and a frozen dataclass would take 1.5 us more.
 Body = tuple[Encoding, object]
@@ -88,7 +93,10 @@ def _decode(data: bytes, content_encoding: bytes) -> tuple[Encoding, bytes] | Re
 
 
 def count_messages(text: bytes, path: Path) -> int:
-    """How many messages are in a body that ``parse_body`` has taken."""
+    """How many messages are in a body that ``parse_body`` has taken.
+
+    Raises RecursionError where it is nested too deeply.
+    """
     if path is not _BATCH_PATH:
         return 1
     return len(msgspec.json.decode(decode_json(_BATCH, text).batch, type=list[msgspec.Raw]))
@@ -147,7 +155,7 @@ def _explain(error: Exception, text: bytes) -> Refusal:
     if isinstance(error, UnicodeDecodeError):
         reason = f"The body is not UTF-8 at byte {error.start}."
     elif isinstance(error, RecursionError):
-        reason = "The body is nested too deeply."
+        return TOO_DEEP
     else:
         reason = f"The body is not JSON: {error}."
     return _bad_body("invalid_json", reason)

@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
             pass  # refused already, where the headers were complete
         except httptools.HttpParserCallbackError as error:
             Log("ingest").error("ingest.bug", error=repr(error.__context__ or error))
-            self._refuse_and_end(BAD_REQUEST)
+            self.abort()  # nobody knows what may still be answered here: Envoy says 503
         except httptools.HttpParserError:
             self._refuse_and_end(BAD_REQUEST)
         if self._arriving is not None:

@@ -68,7 +68,10 @@ class Cleaner:
         self.keeps_user_agent: Final = not {"context", "context.userAgent"} & set(rules.drop_fields)
 
     def apply(self, headers: Mapping[bytes, bytes], text: bytes, path: Path) -> Cleaned:
-        """What may be kept of a request: of its decoded body, which ``parse_body`` has taken."""
+        """What may be kept of a request: of its decoded body, which ``parse_body`` has taken.
+
+        Raises RecursionError where the body is nested too deeply to be looked into.
+        """
         if not self._is_opted_out(headers):
             return self._clean(text, path)
         if path is not Path.BATCH:
@@ -93,13 +96,10 @@ class Cleaner:
                 return _NO_ADDRESS
 
     def _clean(self, text: bytes, path: Path) -> Cleaned:
-        try:
-            fields = decode_json(_FIELDS, text)
-            if path is Path.BATCH:
-                return self._clean_batch(fields)
-            kept = self._clean_message(fields, _NULL)
-        except (msgspec.DecodeError, RecursionError):
-            return Cleaned(None, 1)
+        fields = decode_json(_FIELDS, text)
+        if path is Path.BATCH:
+            return self._clean_batch(fields)
+        kept = self._clean_inside(fields, _NULL)
         return Cleaned(None, 1) if kept is None else Cleaned(bytes(kept), 0)
 
     def _clean_batch(self, fields: _Fields) -> Cleaned:
@@ -110,7 +110,7 @@ class Cleaner:
             # What is no object has no field: it goes on, to end as a dead letter.
             found = raw
             if _is(raw, b"{"):
-                cleaned = self._clean_inside(raw, shared)
+                cleaned = self._clean_inside(decode_json(_FIELDS, raw), shared)
                 if cleaned is None:
                     continue
                 found = cleaned
@@ -127,17 +127,14 @@ class Cleaner:
         }
         return Cleaned(msgspec.json.encode(envelope | {"batch": kept}), dropped)
 
-    def _clean_inside(self, raw: msgspec.Raw, shared: msgspec.Raw) -> msgspec.Raw | None:
+    def _clean_inside(self, fields: _Fields, shared: msgspec.Raw) -> msgspec.Raw | None:
+        """The message without what may not be kept; None: it may not be kept at all."""
         try:
-            return self._clean_message(decode_json(_FIELDS, raw), shared)
+            if self._rules.consent and not self._has_consent(fields, shared):
+                return None
+            return msgspec.Raw(msgspec.json.encode(self._drop_fields(fields)))
         except (msgspec.DecodeError, RecursionError):
             return None
-
-    def _clean_message(self, fields: _Fields, shared: msgspec.Raw) -> msgspec.Raw | None:
-        """The message without what may not be kept; None: it may not be kept at all."""
-        if self._rules.consent and not self._has_consent(fields, shared):
-            return None
-        return msgspec.Raw(msgspec.json.encode(self._drop_fields(fields)))
 
     def _has_consent(self, fields: _Fields, shared: msgspec.Raw) -> bool:
         """Whether each category is agreed to, in the message or, if it is silent, its batch."""

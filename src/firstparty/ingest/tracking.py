@@ -19,8 +19,9 @@ from firstparty.ingest.answers import (
     build_pixel,
     build_refusal,
     build_success,
+    without_body,
 )
-from firstparty.ingest.bodies import count_messages, parse_body, read_text
+from firstparty.ingest.bodies import TOO_DEEP, count_messages, parse_body, read_text
 from firstparty.ingest.cors import build_lines, build_preflight
 from firstparty.ingest.exchange import Exchange
 from firstparty.ingest.framing import Framer
@@ -28,7 +29,7 @@ from firstparty.ingest.heads import Head, Heads
 from firstparty.ingest.lanes import Lanes
 from firstparty.ingest.pixel import parse_pixel
 from firstparty.ingest.rates import Rates
-from firstparty.ingest.routes import Kind, Route, find_route
+from firstparty.ingest.routes import Kind, Route, check_method, find_route
 from firstparty.ingest.visitors import Visitors
 from firstparty.ingest.write_keys import ApiHost, WriteKeys
 from firstparty.model.hosts import PROBE_AGENT
@@ -41,11 +42,6 @@ from firstparty.spool.traffic import ACKNOWLEDGED, REFUSED, Cells, count_latency
 _Waiter = tuple[Exchange, bytes, bytes, Cells | None, float]
 
 _PROBE_AGENT: Final = PROBE_AGENT.encode()
-_UNKNOWN_PATH: Final = Refusal(
-    status=HTTPStatus.NOT_FOUND,
-    code="unknown_path",
-    message="There is nothing at this path. Messages go to /v1/batch, /v1/track and so on.",
-)
 _UNKNOWN_HOST: Final = Refusal(
     status=HTTPStatus.NOT_FOUND,
     code="unknown_host",
@@ -116,13 +112,17 @@ class TrackingApi:
     def _take_other(
         self, exchange: Exchange, route: Route | None, host: ApiHost | None, cors: bytes
     ) -> None:
-        """What is neither a message nor near to one: preflights, and what is not here."""
-        refusal = _check(route, host, exchange.method)
+        """What is neither a message nor near to one: preflights, HEAD, and what is not here."""
+        refusal = check_method(route, exchange.method)
+        if refusal is None and host is None:
+            refusal = _UNKNOWN_HOST
         if refusal is _UNKNOWN_HOST and not self._write_keys.loaded.is_set():
             refusal = _STARTING  # never a 404 for want of knowledge: SDKs drop what gets one
         if refusal is not None:
             self.lanes.refuse(host, None, refusal.code)
             self._refuse(exchange, refusal, cors)
+        elif exchange.method == b"HEAD":
+            exchange.reply(without_body(build_pixel(cors=cors, is_last=exchange.is_last)))
         else:
             requested = exchange.headers.get(b"access-control-request-headers", b"")
             lines = build_preflight(requested)
@@ -162,9 +162,14 @@ class TrackingApi:
                 return
             source = found
         answer = head.last_answer if exchange.is_last else head.answer
-        self._store(
-            exchange, head.host, source, head.path, encoding, exchange.body, answer, head.cors
-        )
+        try:
+            self._store(
+                exchange, head.host, source, head.path, encoding, exchange.body, answer, head.cors
+            )
+        except RecursionError:  # limits and privacy rules look into a body once more
+            self.tally.count(source, refused=1)
+            self.lanes.refuse(head.host, source, TOO_DEEP.code)
+            self._refuse(exchange, TOO_DEEP, head.cors)
 
     def _settle(self, waiting: list[_Waiter], reason: Unavailable | None) -> None:
         if reason is None:
@@ -252,21 +257,8 @@ class TrackingApi:
         self.counts["refused." + refusal.code] += 1
         answer = build_refusal(refusal, cors=cors, is_last=exchange.is_last)
         if exchange.method == b"HEAD":
-            answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            answer = without_body(answer)
         exchange.reply(answer)
-
-
-def _check(route: Route | None, host: ApiHost | None, method: bytes) -> Refusal | None:
-    if route is None:
-        return _UNKNOWN_PATH
-    if method not in {route.method, b"OPTIONS"}:
-        return Refusal(
-            status=HTTPStatus.METHOD_NOT_ALLOWED,
-            code="method_not_allowed",
-            message=f"This path takes {route.method.decode()}.",
-            allow=route.method,
-        )
-    return _UNKNOWN_HOST if host is None else None
 
 
 def _find_source(host: ApiHost, authorization: bytes, write_key: object) -> int | Refusal:

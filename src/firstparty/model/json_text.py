@@ -6,6 +6,7 @@ halves are read as U+FFFD, so that nobody's message is lost for a cut emoji.
 """
 
 import re
+import sys
 from typing import Final, TypeVar
 
 import msgspec
@@ -19,6 +20,16 @@ _ESCAPE: Final = re.compile(
     re.DOTALL,
 )
 _REPLACEMENT: Final = rb"\ufffd"
+_DEEPER_THAN_INGEST: Final = 3_000
+
+
+def read_deeper_than_ingest() -> None:
+    """Let this process read whatever ingest has taken, however deeply nested it is.
+
+    That depends on Python's recursion limit and on how deep the stack is already. Ingest keeps the
+    usual 1,000; a process that reads messages behind it calls this at its start.
+    """
+    sys.setrecursionlimit(_DEEPER_THAN_INGEST)
 
 
 def decode_json(decoder: msgspec.json.Decoder[T], text: bytes) -> T:

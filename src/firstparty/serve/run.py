@@ -19,6 +19,7 @@ from firstparty.config.addresses import ConfigError
 from firstparty.config.load import load_settings
 from firstparty.config.settings import Settings
 from firstparty.errors import Refused
+from firstparty.model.json_text import read_deeper_than_ingest
 from firstparty.serve.metrics.child import tell_metrics
 from firstparty.serve.metrics.process import EventCounter, count_events
 from firstparty.serve.processes import NAME_VARIABLE, Role, parse_roles
@@ -44,6 +45,8 @@ def run_process(settings: Settings, roles: Sequence[Role]) -> int:
     """Run these roles in this process until SIGTERM or SIGINT; the exit code."""
     name = "+".join(roles)
     configure_logs(name, level=settings.log_level)
+    if Role.INGEST not in roles:
+        read_deeper_than_ingest()
     events = count_events()
     if Role.CDN not in roles:
         _leave_out_aiohttp()
