@@ -118,8 +118,8 @@ def expand(entry: Entry, *, sequence: int, index: int) -> list[Line]:
         origin = Origin(
             entry=entry,
             sent_at=None if envelope.sent_at is msgspec.UNSET else parse_instant(envelope.sent_at),
-            context=_object(envelope.context),
-            integrations=_object(envelope.integrations),
+            context=read_object(envelope.context),
+            integrations=read_object(envelope.integrations),
         )
         return [
             _check(Position(sequence, index, number), origin, bytes(raw))
@@ -142,6 +142,13 @@ def parse_instant(raw: msgspec.Raw) -> datetime | None:
         return instant.replace(tzinfo=UTC) if zone is None else instant.astimezone(UTC)
     except (msgspec.DecodeError, ValueError, OverflowError):
         return None
+
+
+def read_object(raw: msgspec.Raw | msgspec.UnsetType) -> msgspec.Raw | None:
+    """What a batch says for all of its messages, where that is an object."""
+    if raw is msgspec.UNSET or not bytes(raw).lstrip().startswith(b"{"):
+        return None
+    return raw if _is_utf8(bytes(raw)) else None
 
 
 def _decode_body(entry: Entry) -> bytes:
@@ -202,12 +209,6 @@ def _is_utf8(raw: bytes) -> bool:
         return raw.isascii() or bool(str(raw, "utf-8"))
     except UnicodeDecodeError:
         return False
-
-
-def _object(raw: msgspec.Raw | msgspec.UnsetType) -> msgspec.Raw | None:
-    if raw is msgspec.UNSET or not bytes(raw).lstrip().startswith(b"{"):
-        return None
-    return raw if _is_utf8(bytes(raw)) else None
 
 
 def _bad(position: Position, origin: Origin, raw: bytes, reason: str) -> BadMessage:

@@ -11,7 +11,7 @@ test compares them.
 import secrets
 import zlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import repeat
 from typing import Annotated, Final
@@ -19,7 +19,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from firstparty.forward.rewrite import VISITOR_TYPES
+from firstparty.forward.expand import read_object
+from firstparty.forward.rewrite import VISITOR_TYPES, complete_context, open_context
 from firstparty.model.messages import (
     MAX_BATCH_BYTES,
     MAX_MESSAGE_BYTES,
@@ -35,7 +36,6 @@ _Part = Raw | UnsetType
 _SEPARATOR: Final = secrets.randbits(62)
 _COMMA: Final = b",%d," % _SEPARATOR
 _GZIP_WINDOW: Final = 31
-_NO_ADDRESS: Final = unpack_address(bytes(16)), unpack_address(b"\0" * 10 + b"\xff\xff\0\0\0\0")
 _IDENTITY, _GZIP, _BATCH = int(Encoding.IDENTITY), int(Encoding.GZIP), int(Path.BATCH)
 _TYPES: Final = {
     int(path): Raw(msgspec.json.encode(MessageType[path.name]))
@@ -47,14 +47,16 @@ _TYPES: Final = {
 class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The fields that messages have; what is not looked at stays the text it is."""
 
+    # N815: the fields' names on the wire; a rename costs time.
+    messageId: Annotated[str, msgspec.Meta(min_length=1)]  # noqa: N815
     type: _Part = UNSET
     event: _Part = UNSET
     timestamp: _Time = UNSET
-    sentAt: _Time = UNSET  # noqa: N815 - the field's name on the wire; a rename costs time
-    messageId: Annotated[str, msgspec.Meta(min_length=1)] | UnsetType = UNSET  # noqa: N815
+    sentAt: _Time = UNSET  # noqa: N815
     writeKey: _Part = UNSET  # noqa: N815
     anonymousId: _Part = UNSET  # noqa: N815
     userId: _Part = UNSET  # noqa: N815
+    context: _Part = UNSET
     properties: _Part = UNSET
     traits: _Part = UNSET
     integrations: _Part = UNSET
@@ -72,36 +74,15 @@ class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     _metadata: _Part = UNSET
 
 
-class _Plain(_Message, gc=False, forbid_unknown_fields=True):
-    """A message whose context stays as it is."""
-
+class _Batch(msgspec.Struct, gc=False):
+    batch: list[_Message]
+    sentAt: _Time = UNSET  # noqa: N815
     context: _Part = UNSET
-
-
-class _Visited(_Message, gc=False, forbid_unknown_fields=True):
-    """A message whose context may get an address, or what the batch says for all."""
-
-    context: dict[str, Raw] | UnsetType | None = UNSET
-
-
-class _PlainBatch(msgspec.Struct, gc=False):
-    batch: list[_Plain]
-    sentAt: _Time = UNSET  # noqa: N815
-    context: UnsetType | None = UNSET
     integrations: UnsetType | None = UNSET
 
 
-class _VisitedBatch(msgspec.Struct, gc=False):
-    batch: list[_Visited]
-    sentAt: _Time = UNSET  # noqa: N815
-    context: dict[str, Raw] | UnsetType | None = UNSET
-    integrations: UnsetType | None = UNSET
-
-
-_PLAIN: Final = msgspec.json.Decoder(list[_Plain | int])
-_VISITED: Final = msgspec.json.Decoder(list[_Visited | int])
-_PLAIN_BATCH: Final = msgspec.json.Decoder(_PlainBatch)
-_VISITED_BATCH: Final = msgspec.json.Decoder(_VisitedBatch)
+_SINGLES: Final = msgspec.json.Decoder(list[_Message | int])
+_BATCHED: Final = msgspec.json.Decoder(_Batch)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -123,7 +104,7 @@ def rewrite_singles(frames: Sequence[Frame], *, source_type: str) -> bytes | Non
             return None
         joined = b"[%b]" % _COMMA.join(texts)
         _check_utf8(joined)
-        found = (_VISITED if is_visitor else _PLAIN).decode(joined)
+        found = _SINGLES.decode(joined)
         if found[1::2] != [_SEPARATOR] * (len(frames) - 1):
             return None
         messages = [message for message in found[::2] if not isinstance(message, int)]
@@ -131,11 +112,9 @@ def rewrite_singles(frames: Sequence[Frame], *, source_type: str) -> bytes | Non
             return None
         for frame, message in zip(frames, messages, strict=True):
             message.type = _TYPES[frame.path]
-        _finish(messages, [_read_clock(frame.received_at_ms) for frame in frames], UNSET)
-        if is_visitor:
-            _set_addresses(messages, [_write_address(frame.address) for frame in frames])
-        else:
-            _check_direct(messages)
+        _correct_times(messages, [_read_clock(frame.received_at_ms) for frame in frames], UNSET)
+        ips = [_open_context(frame.address) for frame in frames]
+        _complete_contexts(messages, ips, shared=None, is_visitor=is_visitor)
         return _ENCODER.encode(messages)[1:-1]
     except (_Unusual, msgspec.DecodeError, RecursionError, UnicodeError, OverflowError):
         return None
@@ -147,32 +126,18 @@ def rewrite_batch(frame: Frame, *, source_type: str) -> tuple[bytes, int] | None
     try:
         text = frame.body if frame.encoding == _IDENTITY else _inflate(frame)
         _check_utf8(text)
-        batch = _decode_batch(text, is_visitor=is_visitor)
+        batch = _BATCHED.decode(text)
         messages = batch.batch
-        _finish(messages, repeat(frame.received_at), batch.sentAt)
-        if isinstance(batch.context, dict):
-            _share(messages, batch.context)
-        if is_visitor:
-            _set_addresses(messages, repeat(_write_address(frame.address)))
-        else:
-            _check_direct(messages)
-        if len(text) <= MAX_MESSAGE_BYTES:
-            return _ENCODER.encode(messages)[1:-1], len(messages)
-        pieces = list(map(_ENCODER.encode, messages))
-        if max(map(len, pieces), default=0) > MAX_MESSAGE_BYTES:
-            return None
-        return b",".join(pieces), len(messages)
+        _correct_times(messages, repeat(frame.received_at), batch.sentAt)
+        _complete_contexts(
+            messages,
+            repeat(_open_context(frame.address)),
+            shared=read_object(batch.context),
+            is_visitor=is_visitor,
+        )
+        return _write(messages, read_bytes=len(text)), len(messages)
     except (_Unusual, msgspec.DecodeError, RecursionError, UnicodeError, OverflowError):
         return None
-
-
-def _decode_batch(text: bytes, *, is_visitor: bool) -> _PlainBatch | _VisitedBatch:
-    if is_visitor:
-        return _VISITED_BATCH.decode(text)
-    try:
-        return _PLAIN_BATCH.decode(text)
-    except msgspec.ValidationError:  # it may say a context for all, as the Go library does
-        return _VISITED_BATCH.decode(text)
 
 
 def _check_utf8(text: bytes) -> None:
@@ -194,13 +159,13 @@ def _inflate(frame: Frame) -> bytes:
     return text
 
 
-def _finish(
+def _correct_times(
     messages: Sequence[_Message], moments: Iterable[datetime], shared_sent_at: _Time
 ) -> None:
     """Correct the times, and take out what the upstream's batch says once for all."""
+    known: _Time = UNSET  # the ``sentAt`` that ``shift`` is of; each belongs to one moment
+    shift = timedelta(0)
     for message, received_at in zip(messages, moments, strict=False):
-        if message.messageId is UNSET:
-            raise _Unusual
         sent_at = message.sentAt
         if sent_at is UNSET:
             sent_at = shared_sent_at
@@ -213,45 +178,58 @@ def _finish(
             continue
         if sent_at is UNSET:
             raise _Unusual  # the time stays as it is, to the letter
+        if sent_at is not known:
+            known, shift = sent_at, received_at - _to_utc(sent_at)
         if stamped.tzinfo is not UTC:
             stamped = _to_utc(stamped)
-        if sent_at.tzinfo is not UTC:
-            sent_at = _to_utc(sent_at)
-        message.timestamp = stamped + (received_at - sent_at)
+        message.timestamp = stamped + shift
 
 
 def _to_utc(instant: datetime) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def _set_addresses(messages: Sequence[_Message], addresses: Iterable[Raw | None]) -> None:
-    for message, address in zip(messages, addresses, strict=False):
-        assert isinstance(message, _Visited)
-        context = message.context
-        if address is None:
-            continue
-        if not context:
-            message.context = {"ip": address}
-        elif "ip" not in context:
-            context["ip"] = address
-
-
-def _share(messages: Sequence[_Message], shared: dict[str, Raw]) -> None:
-    for message in messages:
-        assert isinstance(message, _Visited)
+def _complete_contexts(
+    messages: Sequence[_Message],
+    ips: Iterable[bytes | None],
+    *,
+    shared: Raw | None,
+    is_visitor: bool,
+) -> None:
+    """As ``complete_context`` does; once for messages beside one another that say the same."""
+    known: object = None
+    known_ip: bytes | None = None
+    completed: _Part = UNSET
+    for message, ip in zip(messages, ips, strict=False):
         own = message.context
-        message.context = {**shared, **own} if own else dict(shared)
+        if own != known or ip is not known_ip:
+            known, known_ip = own, ip
+            context = complete_context(
+                None if own is UNSET else own, shared=shared, ip=ip, is_visitor=is_visitor
+            )
+            completed = UNSET if context is None else context
+        message.context = completed
 
 
-def _check_direct(messages: Sequence[_Message]) -> None:
-    """A server that wants its own address taken for the visitor's is unusual."""
-    for message in messages:
-        if isinstance(message, _Plain):
-            context = message.context
-            if context is not UNSET and b'"direct"' in bytes(context):
-                raise _Unusual
-        elif isinstance(message, _Visited) and message.context and "direct" in message.context:
+def _write(messages: Sequence[_Message], *, read_bytes: int) -> bytes:
+    """The messages as text, a few at a time, so that none that is too large hides among them."""
+    if read_bytes <= MAX_MESSAGE_BYTES:
+        return _ENCODER.encode(messages)[1:-1]
+    step = max(1, len(messages) * MAX_MESSAGE_BYTES // (2 * read_bytes))
+    pieces = []
+    for start in range(0, len(messages), step):
+        some = messages[start : start + step]
+        piece = _ENCODER.encode(some)[1:-1]
+        if len(piece) > MAX_MESSAGE_BYTES and _has_too_large(some):
             raise _Unusual
+        pieces.append(piece)
+    return b",".join(pieces)
+
+
+def _has_too_large(messages: Sequence[_Message]) -> bool:
+    return max(len(_ENCODER.encode(message)) for message in messages) > MAX_MESSAGE_BYTES
 
 
 @lru_cache(maxsize=256)  # the entries of a group came within a few milliseconds
@@ -260,6 +238,5 @@ def _read_clock(ms: int) -> datetime:
 
 
 @lru_cache(maxsize=4_096)
-def _write_address(packed: bytes) -> Raw | None:
-    address = unpack_address(packed)
-    return None if address in _NO_ADDRESS else Raw(b'"%b"' % str(address).encode())
+def _open_context(packed: bytes) -> bytes | None:
+    return open_context(unpack_address(packed))

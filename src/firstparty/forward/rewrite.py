@@ -33,13 +33,19 @@ VISITOR_TYPES: Final = frozenset(
 )
 
 
-class _Context(msgspec.Struct):
-    """What of a context decides whether it gets an address."""
+class _Address(msgspec.Struct, gc=False):
+    """Whether a context has an address."""
 
     ip: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Context(_Address):
+    """Also whether the address of the server that sent it is meant."""
+
     direct: Any = False
 
 
+_ADDRESS: Final = msgspec.json.Decoder(_Address)
 _CONTEXT: Final = msgspec.json.Decoder(_Context)
 _Fields = dict[str, msgspec.Raw]
 _FIELDS: Final = msgspec.json.Decoder(_Fields)
@@ -59,9 +65,17 @@ def rewrite(message: Message, *, source_type: str) -> bytes:
             fields["messageId"] = _raw(derive_message_id(message))
         if (kind := message.origin.type) is not None:
             fields["type"] = _TYPES[kind]
-        _merge(fields, "integrations", message.origin.integrations)
-        _merge(fields, "context", message.origin.context)
-        _fill_ip(fields, message.origin, source_type)
+        if message.origin.integrations is not None:
+            own = fields.get("integrations")
+            fields["integrations"] = _merge(own, message.origin.integrations)
+        context = complete_context(
+            fields.get("context"),
+            shared=message.origin.context,
+            ip=open_context(message.origin.entry.client_address),
+            is_visitor=source_type in VISITOR_TYPES,
+        )
+        if context is not None:
+            fields["context"] = context
         return msgspec.json.encode(fields)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ValueError(f"unreadable: {error}") from error
@@ -111,43 +125,50 @@ def _set_time(fields: _Fields, origin: Origin) -> None:
         fields["timestamp"] = msgspec.Raw(_encode_instant(moved))
 
 
-def _merge(fields: _Fields, name: str, shared: msgspec.Raw | None) -> None:
-    """Give the message the batch's own ``name``; key by key, what the message says wins."""
-    if shared is None:
-        return
-    own = fields.get(name)
-    if own is None or is_empty(own):
-        fields[name] = shared
-    elif _is_object(own):
-        merged = _FIELDS.decode(shared) | _FIELDS.decode(own)
-        fields[name] = msgspec.Raw(msgspec.json.encode(merged))
+def complete_context(
+    own: msgspec.Raw | None, *, shared: msgspec.Raw | None, ip: bytes | None, is_visitor: bool
+) -> msgspec.Raw | None:
+    """A context as it goes upstream: with what its batch says for all, and a visitor's address.
 
-
-def _fill_ip(fields: _Fields, origin: Origin, source_type: str) -> None:
-    """Set ``context.ip`` to the client's address where that is a visitor's and none is given."""
-    address = origin.entry.client_address
-    if not int(address):
-        return  # not kept, by the source's privacy rules
-    own = fields.get("context")
-    is_visitor = source_type in VISITOR_TYPES
-    if own is None or is_empty(own):
-        if is_visitor:
-            fields["context"] = msgspec.Raw(b'{"ip":"%b"}' % _write_address(address))
-        return
-    if not _is_object(own) or not (is_visitor or b'"direct"' in bytes(own)):
-        return
-    head = _CONTEXT.decode(own)
-    if head.ip is msgspec.UNSET and (is_visitor or head.direct is True):
-        # Set into the text, for all else in there stays as it came.
-        text = bytes(own)
-        comma = b"," if b'"' in text else b""  # whatever has a key has a quote
-        start = b'{"ip":"%b"%b' % (_write_address(address), comma)
-        fields["context"] = msgspec.Raw(start + memoryview(text)[1:])
+    ``ip`` is what ``open_context`` says; it is set where the context gives no other. Raises
+    msgspec.DecodeError where the text is no context.
+    """
+    context = own if shared is None else _merge(own, shared)
+    if ip is None:
+        return context
+    text = b"null" if context is None else bytes(context)
+    if not is_visitor and b'"direct"' not in text:
+        return context
+    if text[:1] != b"{":
+        return msgspec.Raw(ip + b"}") if is_visitor and text in _EMPTY else context
+    if is_visitor:
+        has_ip = _ADDRESS.decode(text).ip is not msgspec.UNSET
+    else:
+        head = _CONTEXT.decode(text)
+        has_ip = head.ip is not msgspec.UNSET or head.direct is not True
+    if has_ip:
+        return context
+    # Set into the text, for all else in there stays as it came; whatever has a key has a quote.
+    comma = b"," if b'"' in text else b""
+    return msgspec.Raw(b"".join((ip, comma, text[1:])))
 
 
 @lru_cache(maxsize=4_096)
-def _write_address(address: Address) -> bytes:
-    return str(address).encode()
+def open_context(address: Address) -> bytes | None:
+    """The beginning of a context with this address.
+
+    None for an address that was not kept, by the source's privacy rules.
+    """
+    return b'{"ip":"%b"' % str(address).encode() if int(address) else None
+
+
+def _merge(own: msgspec.Raw | None, shared: msgspec.Raw) -> msgspec.Raw:
+    """The message's own object and the batch's; key by key, what the message says wins."""
+    if own is None or is_empty(own):
+        return shared
+    if not _is_object(own):
+        return own
+    return msgspec.Raw(msgspec.json.encode(_FIELDS.decode(shared) | _FIELDS.decode(own)))
 
 
 def _is_object(raw: msgspec.Raw) -> bool:
