@@ -148,6 +148,17 @@ async def test_what_is_sent_arrives_in_order_and_whole(place: Place) -> None:
     ]
 
 
+@pytest.mark.parametrize(("messages", "size"), [(4, 120_000), (400, 1_000)])
+async def test_few_large_texts_arrive_as_many_small_ones_do(
+    place: Place, messages: int, size: int
+) -> None:
+    sent = [{"messageId": f"m{number}", "x": "y" * size} for number in range(messages)]
+    answer = await place.send(*(json.dumps(message).encode() for message in sent))
+
+    assert answer.status == 200
+    assert await place.arrived() == sent
+
+
 async def test_a_webhook_request_has_the_same_id_at_every_try() -> None:
     receiver = Receiver()
     async with receiver.serving() as url, aiohttp.ClientSession() as session:

@@ -16,6 +16,7 @@ from firstparty.spool.entries import Frame
 
 MAX_BODY_BYTES: Final = 500_000  # 500 KB as the strictest reading of it
 _ENVELOPE_BYTES: Final = 1_024  # brackets, sentAt and the write key
+_MAX_PIECES: Final = 32  # beyond that, copying costs less than handing on each by itself
 MAX_PACK_BYTES: Final = MAX_BODY_BYTES - _ENVELOPE_BYTES - 1
 
 
@@ -90,15 +91,20 @@ def condemn(message: Message, *, reason: str) -> BadMessage:
 
 def build_batch(texts: Sequence[bytes], *, sent_at: datetime, write_key: str | None) -> bytes:
     """The body of one request; ``sent_at`` is the time of sending, so each try has its own."""
+    return b"".join(build_pieces(texts, sent_at=sent_at, write_key=write_key))
+
+
+def build_pieces(
+    texts: Sequence[bytes], *, sent_at: datetime, write_key: str | None
+) -> Sequence[bytes]:
+    """The same in pieces, to be sent one behind the other; of few large texts none is copied."""
+    if len(texts) > _MAX_PIECES:
+        texts = [b",".join(texts)]
+    pieces = [b'{"batch":[']
+    for number, text in enumerate(texts):
+        if number:
+            pieces.append(b",")
+        pieces.append(text)
     key = b"" if write_key is None else b',"writeKey":' + msgspec.json.encode(write_key)
-    return b"".join(
-        (
-            b'{"batch":[',
-            b",".join(texts),
-            b'],"sentAt":"',
-            format_instant(sent_at).encode(),
-            b'"',
-            key,
-            b"}",
-        )
-    )
+    pieces.append(b'],"sentAt":"%b"%b}' % (format_instant(sent_at).encode(), key))
+    return pieces

@@ -1,6 +1,7 @@
 """Which source a number in the log stands for, as the feed says it at the moment."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
@@ -47,13 +48,18 @@ class SourceDirectory:
         """The source that has this number, if there is one at the moment."""
         return self._sources.get(number)
 
+    async def wait_until_filled(self, *, within: timedelta) -> None:
+        """Return when the feed has been taken in for the first time, or when the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                while not self._domains:
+                    await self._changed.wait()
+
     async def wait_until_other(
         self, number: int, known: EdgeSource | None, *, within: timedelta | None = None
     ) -> None:
         """Return when the source is another than ``known``, or when the time is over."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if within is None else within.total_seconds()):
                 while self.find(number) == known:
                     await self._changed.wait()
-        except TimeoutError:
-            return

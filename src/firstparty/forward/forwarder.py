@@ -25,6 +25,7 @@ from firstparty.store.follow import follow_feed
 from firstparty.store.reader import FeedReader
 from firstparty.telemetry import Log
 
+_FEED_WITHIN: Final = timedelta(seconds=1)  # the snapshot alone takes milliseconds
 _AWAY_SECONDS: Final = 1.0
 # Fenced off, or a log that loses messages: an operator must act. Two forwarders of one log would
 # take it from each other for ever, and this slowly they hardly hurt.
@@ -102,6 +103,8 @@ def _note_revision(counts: Counts, revision: int) -> None:
 
 async def _forward_for_ever(url: str, means: Means, limits: Limits, here: _Here) -> None:
     clock = asyncio.get_running_loop().time
+    # What is read before its source is known has to be read once more.
+    await means.directory.wait_until_filled(within=_FEED_WITHIN)
     told = ""
     while True:
         began = clock()

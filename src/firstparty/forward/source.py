@@ -45,7 +45,7 @@ MAX_QUEUE_BYTES: Final = 1024**2  # of one source; two batches' worth
 MAX_QUEUES_BYTES: Final = 64 * 1024**2  # of all sources together
 # How long the others wait for one that is full: not worth reading its messages a second time.
 _FULL_SECONDS: Final = 30.0  # until somebody has replayed or exported some
-_PATIENCE: Final = timedelta(milliseconds=50)
+_PATIENCE: Final = timedelta(milliseconds=100)
 
 
 class Backlog(Protocol):

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from yarl import URL
 
-from firstparty.forward.batch import build_batch
+from firstparty.forward.batch import build_pieces
 from firstparty.forward.delivery import Answer, is_page
 from firstparty.model.feed import EdgeSource
 from firstparty.outbound.addresses import is_public_text, parse_host
@@ -50,6 +50,24 @@ class PublicResolver(AbstractResolver):
         await self._resolver.close()
 
 
+class _Pieces(aiohttp.Payload):
+    """A body that is never in one piece: half a megabyte need not be copied for it."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        super().__init__(pieces, content_type="application/json")
+        self._pieces = pieces
+        self._size = sum(map(len, pieces))
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The body as text."""
+        return b"".join(self._pieces).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send it all."""
+        for piece in self._pieces:
+            await writer.write(piece)
+
+
 class HttpPoster:
     """Posts bodies. TLS is verified, redirects are not followed, cookies are not kept."""
 
@@ -68,8 +86,11 @@ class HttpPoster:
             lambda: asyncio.Semaphore(_REQUESTS_PER_ORIGIN)
         )
 
-    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
-        """POST ``body`` as JSON. Never raises for what the other side or the network does."""
+    async def post(self, url: str, body: Sequence[bytes], *, headers: Mapping[str, str]) -> Answer:
+        """POST JSON, given in pieces.
+
+        Never raises for what the other side or the network does.
+        """
         try:
             target = URL(url)
             self._check(target)
@@ -92,15 +113,11 @@ class HttpPoster:
         if not isinstance(parse_host(host), str) and not is_public_text(host):
             raise NotPublic(f"{host} is not public")
 
-    async def _post(self, url: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _post(self, url: URL, body: Sequence[bytes], headers: Mapping[str, str]) -> Answer:
         async with self._session.post(
             url,
-            data=body,
-            headers={
-                "Content-Type": "application/json",
-                "Accept-Encoding": "identity",
-                **headers,
-            },
+            data=_Pieces(body),
+            headers={"Accept-Encoding": "identity", **headers},
             allow_redirects=False,
             # The status decides: a body that cannot be inflated, or is a bomb, changes nothing.
             auto_decompress=False,
@@ -126,7 +143,7 @@ class TrackingUpstream:
         self, source: EdgeSource, texts: Sequence[bytes], *, sent_at: datetime
     ) -> Answer:
         """POST to ``<origin>/v1/batch`` with the source's write key."""
-        body = build_batch(texts, sent_at=sent_at, write_key=source.write_key)
+        body = build_pieces(texts, sent_at=sent_at, write_key=source.write_key)
         answer = await self._poster.post(
             f"{source.upstream.rstrip('/')}/v1/batch",
             body,

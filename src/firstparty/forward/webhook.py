@@ -48,7 +48,7 @@ class WebhookUpstream:
         signatures = (Webhook(secret).sign(identifier, now, text) for secret in secrets)
         answer = await self._poster.post(
             source.upstream.removeprefix(WEBHOOK_PREFIX),
-            body,
+            [body],
             headers={
                 "webhook-id": identifier,
                 "webhook-timestamp": str(int(now.timestamp())),
