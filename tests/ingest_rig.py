@@ -142,8 +142,12 @@ class Client:
 
     def send(self, *parts: bytes) -> None:
         for part in parts:
-            if not self.transport.is_closed:
-                self.connection.data_received(part)
+            rest = part
+            while rest and not self.transport.is_closed:
+                room = self.connection.get_buffer(-1)
+                arrived, rest = rest[: len(room)], rest[len(room) :]
+                room[: len(arrived)] = arrived
+                self.connection.buffer_updated(len(arrived))
 
     @property
     def answers(self) -> list[Answer]:

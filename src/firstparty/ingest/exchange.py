@@ -5,6 +5,8 @@ from typing import Final, Protocol
 
 from firstparty.ingest.answers import Refusal
 
+_BUFFER_BYTES: Final = 256 * 1024  # as much as is read at once
+
 
 class Exchange:
     """One request and the place of its answer. Header names are in lower case; the first one wins.
@@ -73,6 +75,8 @@ class Connections:
         self.held_bytes = 0
         self.now = 0  # seconds since the start, counted by tick
         self.is_ending = False
+        # One for all: what has come into it is parsed before anything else is read.
+        self.buffer: Final = memoryview(bytearray(_BUFFER_BYTES))
 
     def tick(self) -> None:
         """A second has passed: end what is late."""

@@ -32,12 +32,13 @@ from firstparty.ingest.limits import (
     TOO_SLOW,
     is_head_too_large,
 )
+from firstparty.ingest.names import lower_names
 from firstparty.telemetry import Log
 
 _LONG_DIGITS: Final = len(str(MAX_BODY_BYTES))  # a shorter Content-Length is below the limit
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection."""
 
     def __init__(self, connections: Connections) -> None:
@@ -65,7 +66,7 @@ class Connection(asyncio.Protocol):
         self._since = connections.now
         self._flush = self.flush  # bound once, not for each request
 
-    # --- asyncio.Protocol --------------------------------------------------------------------
+    # --- asyncio.BufferedProtocol ------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -79,13 +80,17 @@ class Connection(asyncio.Protocol):
         self._connections.open.discard(self)
         self._drop_arriving()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._connections.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Parse what has come; handlers are called from in here."""
         if self._is_ending:
             return
-        self._is_long_part = len(data) > MAX_HEAD_BYTES
+        self._is_long_part = nbytes > MAX_HEAD_BYTES
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._connections.buffer[:nbytes])
         except httptools.HttpParserUpgrade:
             pass  # refused already, where the headers were complete
         except httptools.HttpParserCallbackError as error:
@@ -96,7 +101,7 @@ class Connection(asyncio.Protocol):
         if self._arriving is not None:
             self._take_chunks(self._arriving)
         elif self._target:
-            self._check_head(len(data))
+            self._check_head(nbytes)
         if len(self._waiting) >= MAX_PIPELINED:
             self._pause_or_resume()
 
@@ -122,10 +127,8 @@ class Connection(asyncio.Protocol):
         """The head is whole: decide whether the body is wanted."""
         target = self._target[0] if len(self._target) == 1 else b"".join(self._target)
         self._target.clear()
-        headers = self._headers
-        if not b"".join(headers).islower():  # Envoy sends names in lower case
-            headers = {name.lower(): value for name, value in reversed(headers.items())}
-        elif b"transfer-encoding" in headers:  # trailers may follow, and mean nothing
+        headers = lower_names(self._headers)
+        if b"transfer-encoding" in headers:  # trailers may follow, and mean nothing
             headers = headers.copy()
         self._head_bytes = self._skipped_bytes = 0
         if self._is_ending:

@@ -43,7 +43,9 @@ class Publisher:
         self._announcement = b"PUB %b 0\r\n\r\n" % stored_subject.encode()
         self._announcing: asyncio.TimerHandle | None = None
         self._timeout = timeout.total_seconds()
-        self._waiting: dict[bytes, tuple[asyncio.Future[int], asyncio.TimerHandle]] = {}
+        # By token, those first that began first: the future, and until when it may take.
+        self._waiting: dict[bytes, tuple[asyncio.Future[int], float]] = {}
+        self._watching: asyncio.TimerHandle | None = None  # one for all: each costs CPU
         self._count = 0
         self.unanswered = 0  # in a row, of those whose connection held
         self._connection: Connection | None = None
@@ -73,8 +75,9 @@ class Publisher:
         else:
             self._count += 1
             token = b"%d" % self._count
-            timer = loop.call_later(self._timeout, self._give_up, token)
-            self._waiting[token] = future, timer
+            self._waiting[token] = future, loop.time() + self._timeout
+            if self._watching is None:
+                self._watching = loop.call_later(self._timeout, self._watch)
             head = b"PUB %b %b%b %d\r\n" % (self._subject, self._inbox, token, size)
             transport = connection._transport  # noqa: SLF001  # see above
             assert transport is not None  # connected
@@ -95,8 +98,7 @@ class Publisher:
         found = self._waiting.pop(subject[len(self._inbox) :], None)
         if found is None:
             return  # too late, and answered as such
-        future, timer = found
-        timer.cancel()
+        future, _ = found
         if future.done():
             return
         try:
@@ -122,13 +124,20 @@ class Publisher:
             with contextlib.suppress(RuntimeError):  # as above
                 transport.write(self._announcement)
 
-    def _give_up(self, token: bytes) -> None:
-        self.unanswered += 1
-        self._fail(token, "no answer in time")
+    def _watch(self) -> None:
+        """Give up what is late; look again when the next may be."""
+        self._watching = None
+        loop = asyncio.get_running_loop()
+        for token, (_, until) in tuple(self._waiting.items()):
+            left = until - loop.time()
+            if left > 0:
+                self._watching = loop.call_later(left, self._watch)
+                return
+            self.unanswered += 1
+            self._fail(token, "no answer in time")
 
     def _fail(self, token: bytes, reason: str) -> None:
-        future, timer = self._waiting.pop(token)
-        timer.cancel()
+        future, _ = self._waiting.pop(token)
         if not future.done():
             future.set_exception(_unavailable(reason))
 
