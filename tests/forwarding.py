@@ -28,6 +28,7 @@ from firstparty.forward.ledger import Ledger, OutcomeRecord, fold
 from firstparty.forward.letters import DeadLetter
 from firstparty.model.feed import EdgeDomain, EdgeSource, Topic
 from firstparty.model.messages import Encoding, Path
+from firstparty.model.upstreams import secret_context
 from firstparty.spool.entries import Entry, decode_group, encode_group
 from firstparty.spool.log import DurableLog, open_log
 from firstparty.spool.outcomes import Outcomes, Shelf, open_outcomes
@@ -38,6 +39,7 @@ from tests.nats_server import NatsServer
 from tests.ports import listener
 
 SEALER = Sealer(bytes(32))
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the sources that go to webhooks
 LIMITS = Limits(places=Places(allow_private=True, sealer=SEALER))
 ROOM = 256 * 1024**2
 _RUN = (
@@ -50,7 +52,7 @@ _RUN = (
     "uvloop.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
     "log_url=sys.argv[3], "
     "limits=Limits(expire_after=timedelta(days=int(sys.argv[4])) or None, "
-    "places=Places(allow_private=True, sealer=Sealer(bytes(32))))))"
+    "places=Places(files=Path(sys.argv[5]), allow_private=True, sealer=Sealer(bytes(32))))))"
 )
 
 
@@ -128,6 +130,7 @@ class Forwarding:
 
     def __init__(self, folder: File) -> None:
         self.folder = folder
+        self.files = folder / "files"
         self.nats = NatsServer(folder, max_bytes=ROOM)
         self.store_url = f"sqlite:///{folder / 'store.db'}"
         self.store = Store(self.store_url)
@@ -170,6 +173,7 @@ class Forwarding:
             upstream=upstream,
             region=region,
             messages_per_second=messages_per_second,
+            sealed_secret=SEALER.seal(SECRET.encode(), context=secret_context(f"src_{number}")),
         )
         domain = EdgeDomain(
             id="dom_1",
@@ -206,6 +210,7 @@ class Forwarding:
                 str(self.folder / "forward.snapshot"),
                 self.nats.url,
                 str(expire_after_days),
+                str(self.files),
                 env={
                     **os.environ,
                     "PYTHONPATH": os.pathsep.join(sys.path),

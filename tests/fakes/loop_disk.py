@@ -60,8 +60,15 @@ class LoopDisk:
         cut = LoopDisk(image=image, path=self.path.with_suffix(".cut"))
         cut.mount()
         assert self.stack is not None
-        self.stack.callback(cut.unmount)
+        self.stack.callback(cut.forget)
         return cut
+
+    def forget(self) -> None:
+        """Take a cut disk away, so that there may be another one; a second time does nothing."""
+        if self.image.exists():
+            self.unmount()
+            self.path.rmdir()
+            self.image.unlink()
 
 
 def _run(*command: str) -> None:

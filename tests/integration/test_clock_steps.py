@@ -65,8 +65,10 @@ class Upstream:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield "http://127.0.0.1:{1}".format(*runner.addresses[0])
-        await runner.cleanup()
+        try:
+            yield "http://127.0.0.1:{1}".format(*runner.addresses[0])
+        finally:
+            await runner.cleanup()
 
 
 class Visitor:

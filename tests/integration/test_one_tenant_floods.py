@@ -63,9 +63,11 @@ class GatedUpstream:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield "http://127.0.0.1:{1}".format(*runner.addresses[0])
-        self.open()
-        await runner.cleanup()
+        try:
+            yield "http://127.0.0.1:{1}".format(*runner.addresses[0])
+        finally:
+            self.open()
+            await runner.cleanup()
 
 
 class Visitors:

@@ -120,7 +120,9 @@ class FileUpstream:
             raise ValueError(f"{source.id!r} is no name for a directory")
         kind = UpstreamKind(source.upstream)
         folder = self._directory / source.id
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _flush_folder(self._directory)
         for left in folder.glob(f"*{_PART}"):
             _mend(left)
             _end(left, kind)
