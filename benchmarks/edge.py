@@ -1,152 +1,188 @@
 """A durable message through the whole HTTPS edge, beside Caddy's plain proxy, in one run.
 
-The demo's Envoy, ingest processes and nats-server are pinned to core 0, and so are Caddy and the
-nginx that it proxies to, which answers ``return 200`` and stores nothing. h2load sends messages of
-1 KB from core 1 over TLS connections that are kept, HTTP/1.1 and HTTP/2. Rounds are interleaved;
-compare only within one run. CPU is that of all server processes of a side.
+The demo's Envoy, ingest process and nats-server run on core 0 as on a machine of one core, and so
+do Caddy and the nginx that it proxies to, which answers ``return 200`` and stores nothing. h2load
+sends messages of 1 KB from core 1 over TLS connections that are kept, HTTP/1.1 and HTTP/2. Rounds
+are in turns; compare only within one run. CPU is that of all server processes of a side.
 
-    python benchmarks/edge.py [--seconds 3] [--rounds 5] [--connections 64]
+    python benchmarks/edge.py [--seconds 3] [--rounds 5] [--connections 64] [--floor]
+
+``--floor`` adds Envoy with TLS and one route alone in front of that same nginx, and nginx with TLS
+in front of our ingest: what Envoy costs at least, and what another front would.
 """
 
 import argparse
+import asyncio
 import base64
 import contextlib
-import datetime as dt
+import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import psutil
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 REPOSITORY: Final = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 
-from ingest import LOAD_CORE, NGINX, ORIGIN, SERVER_CORE, free_port, one_message, running  # noqa: E402
+from _edge_peers import (  # noqa: E402
+    Side,
+    running_bare_envoy,
+    running_caddy,
+    running_nginx,
+    running_origin,
+    write_pair,
+)
+from ingest import LOAD_CORE, SERVER_CORE, one_message  # noqa: E402
 
+from firstparty.config.load import load_settings  # noqa: E402
+from firstparty.config.settings import Settings  # noqa: E402
+from firstparty.spool.log import join_log  # noqa: E402
 from tests.running import RunningDemo, running_demo  # noqa: E402
 
-CADDYFILE: Final = """{{
-  admin off
-  auto_https off
-}}
-https://:{port} {{
-  tls {folder}/cert.pem {folder}/key.pem
-  reverse_proxy unix/{folder}/origin.sock
-}}
-"""
+PATH: Final = ("envoy", "ingest", "nats")  # what a message goes through
 
 
-class Round(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
     """What one round of load showed."""
 
-    rate: float
-    cpu_us: float
+    rate: float  # messages a second
+    cpu_us: Mapping[str, float]  # a message, by what the servers are
+    group: float  # messages a group; 0 where nothing is stored
+
+    @property
+    def total_us(self) -> float:
+        """The CPU of all servers, a message."""
+        return sum(self.cpu_us.values())
 
 
-def measure(
-    port: int, host: str, load: list[str], servers: list[psutil.Process], seconds: int
-) -> Round:
+def count_groups(log_url: str) -> int:
+    """How many groups the log has taken so far."""
+
+    async def ask() -> int:
+        log = await join_log(log_url)
+        try:
+            return (await log.state()).last
+        finally:
+            await log.close()
+
+    return asyncio.run(ask())
+
+
+def measure(side: Side, host: str, load: list[str], seconds: int, log_url: str) -> Round:
     """One round of load; CPU is what the servers used meanwhile."""
-    before = sum(sum(server.cpu_times()[:2]) for server in servers)
+    groups = count_groups(log_url)
+    before = {name: _used(servers) for name, servers in side.servers.items()}
     command = ["taskset", "-c", str(LOAD_CORE), "h2load", "-t1", f"-D{seconds}", *load]
-    command += [f"--connect-to=127.0.0.1:{port}", f"https://{host}:{port}/v1/t"]
+    command += [f"--connect-to=127.0.0.1:{side.port}", f"https://{host}:{side.port}/v1/t"]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    used = sum(sum(server.cpu_times()[:2]) for server in servers) - before
+    used = {name: _used(servers) - before[name] for name, servers in side.servers.items()}
+    groups = count_groups(log_url) - groups
     codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
     if codes is None or any(int(codes[number]) for number in (2, 3, 4)) or not int(codes[1]):
         sys.exit(f"not every request was answered 200:\n{text}")
-    return Round(int(codes[1]) / seconds, used / int(codes[1]) * 1e6)
+    messages = int(codes[1])
+    return Round(
+        rate=messages / seconds,
+        cpu_us={name: cpu / messages * 1e6 for name, cpu in used.items()},
+        group=messages / groups if side.is_durable else 0,
+    )
 
 
-def write_pair(folder: Path, host: str) -> None:
-    """A certificate as the edge has one: ECDSA P-256."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+def _used(servers: Sequence[psutil.Process]) -> float:
+    return sum(sum(server.cpu_times()[:2]) for server in servers)
 
 
 @contextlib.contextmanager
-def running_caddy(folder: Path, host: str) -> Iterator[tuple[int, list[psutil.Process]]]:
-    """Caddy and what it proxies to, on the servers' core: the port, and whose CPU counts."""
-    port = free_port()
-    write_pair(folder, host)
-    (folder / "Caddyfile").write_text(CADDYFILE.format(port=port, folder=folder))
-    origin = NGINX.format(folder=folder, name="origin", servers=ORIGIN.format(folder=folder))
-    (folder / "origin.conf").write_text(origin)
-    caddy = ["caddy", "run", "--adapter", "caddyfile", "--config", f"{folder}/Caddyfile"]
-    with (
-        running(["nginx", "-c", f"{folder}/origin.conf"]) as nginx,
-        running(caddy, port) as process,
-    ):
-        yield port, [*nginx.children(), process]
+def running_on_one_core(folder: Path) -> Iterator[RunningDemo]:
+    """A demo whose path of a message is made for one core and runs there; the rest is free."""
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {SERVER_CORE})
+    try:
+        with running_demo(folder) as demo:
+            os.sched_setaffinity(0, every)
+            path = {one.pid for servers in find_path(demo).values() for one in servers}
+            top = psutil.Process(demo.process.pid)
+            for process in (top, *top.children(recursive=True)):
+                if process.pid not in path:
+                    for thread in process.threads():
+                        os.sched_setaffinity(thread.id, every)
+            yield demo
+    finally:
+        os.sched_setaffinity(0, every)
 
 
-def pin(demo: RunningDemo) -> list[psutil.Process]:
-    """Put what a message goes through on the servers' core; those processes."""
-    servers = []
+def find_path(demo: RunningDemo) -> dict[str, list[psutil.Process]]:
+    """What a message goes through, by role."""
+    path: dict[str, list[psutil.Process]] = {role: [] for role in PATH}
     for role, pid in demo.report["pids"].items():
-        if role.partition("-")[0] in {"envoy", "nats", "ingest"}:
-            servers.append(psutil.Process(pid))
-    for server in servers:
-        for thread in server.threads():
-            psutil.Process(thread.id).cpu_affinity([SERVER_CORE])
-    return servers
+        if role.partition("-")[0] in path:
+            path[role.partition("-")[0]].append(psutil.Process(pid))
+    return path
 
 
-def compare(demo: RunningDemo, folder: Path, arguments: argparse.Namespace, version: str) -> None:
-    """Run both sides in turn and print the figures."""
-    host = demo.domain["api_host"]
-    key = demo.source("javascript")["write_key"]
-    authorization = base64.b64encode(f"{key}:".encode()).decode()
-    (folder / "body").write_bytes(one_message())
-    load = [f"-c{arguments.connections}", f"-d{folder}/body", "-H", "content-type: text/plain"]
-    load += ["-H", f"authorization: Basic {authorization}"]
-    load += ["--h1"] if version == "HTTP/1.1" else ["-m4"]
-    with running_caddy(folder, host) as (port, theirs):
-        ours = pin(demo)
-        print(f"{version}, {arguments.connections} connections")
-        rates, costs = [], []
-        for number in range(arguments.rounds + 1):
-            plain = measure(port, host, load, theirs, arguments.seconds)
-            durable = measure(demo.https_port, host, load, ours, arguments.seconds)
-            if number == 0:
-                continue  # warm
-            for name, seen in (("caddy", plain), ("edge", durable)):
-                print(f"{name:9}{seen.rate:9.0f}/s {seen.cpu_us:7.1f} CPU us")
-            rates.append(durable.rate / plain.rate)
-            costs.append(durable.cpu_us / plain.cpu_us)
-    print(
-        "durable through the edge to Caddy's plain proxy, medians of the rounds' ratios: "
-        f"rate {statistics.median(rates):.2f}, CPU {statistics.median(costs):.2f}\n"
-    )
+@contextlib.contextmanager
+def running_sides(
+    demo: RunningDemo, settings: Settings, folder: Path, *, has_floor: bool
+) -> Iterator[list[Side]]:
+    """Caddy, the edge, and with ``has_floor`` the two others."""
+    write_pair(folder, demo.domain["api_host"])
+    path = find_path(demo)
+    behind = {role: servers for role, servers in path.items() if role != "envoy"}
+    edge = Side(name="edge", port=demo.https_port, servers=path, is_durable=True)
+    with contextlib.ExitStack() as stack:
+        origin = stack.enter_context(running_origin(folder))
+        sides = [stack.enter_context(running_caddy(folder, origin)), edge]
+        if has_floor:
+            sockets = sorted(settings.run_directory.glob("ingest-*.sock"))
+            sides.append(stack.enter_context(running_bare_envoy(folder, origin)))
+            sides.append(stack.enter_context(running_nginx(folder, sockets, behind)))
+        yield sides
+
+
+def compare(
+    sides: Sequence[Side],
+    demo: RunningDemo,
+    log_url: str,
+    load: list[str],
+    arguments: argparse.Namespace,
+) -> None:
+    """Run all sides in turn and print the figures."""
+    seen: dict[str, list[Round]] = {side.name: [] for side in sides}
+    for number in range(arguments.rounds + 1):
+        for side in sides:
+            host = demo.domain["api_host"]
+            this = measure(side, host, load, arguments.seconds, log_url)
+            if number > 0:  # the first is to get warm
+                seen[side.name].append(this)
+    caddy = seen["caddy"]
+    for side in sides:
+        rounds = seen[side.name]
+        rate = statistics.median(
+            one.rate / plain.rate for one, plain in zip(rounds, caddy, strict=True)
+        )
+        cost = statistics.median(
+            one.total_us / plain.total_us for one, plain in zip(rounds, caddy, strict=True)
+        )
+        shares = ", ".join(
+            f"{name} {statistics.median(one.cpu_us[name] for one in rounds):.0f}"
+            for name in side.servers
+        )
+        group = f"; {statistics.median(one.group for one in rounds):.1f} messages a group"
+        print(
+            f"{side.name:13}{statistics.median(one.rate for one in rounds):7.0f}/s "
+            f"{statistics.median(one.total_us for one in rounds):6.0f} CPU us a message ({shares})"
+            f"{group if side.is_durable else ''}"
+        )
+        print(f"{'':13}to Caddy, medians of the rounds' ratios: rate {rate:.2f}, CPU {cost:.2f}")
+    print()
 
 
 def main() -> None:
@@ -155,15 +191,25 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--floor", action="store_true")
     arguments = parser.parse_args()
     with (
-        tempfile.TemporaryDirectory(prefix="firstparty-bench-") as folder,
-        running_demo(Path(folder) / "demo") as demo,
+        tempfile.TemporaryDirectory(prefix="firstparty-bench-") as name,
+        running_on_one_core(Path(name) / "demo") as demo,
     ):
+        folder = Path(name)
+        settings = load_settings(demo.state / "firstparty.toml", {})
+        key = demo.source("javascript")["write_key"]
+        authorization = base64.b64encode(f"{key}:".encode()).decode()
+        (folder / "body").write_bytes(one_message())
+        load = [f"-c{arguments.connections}", f"-d{folder}/body", "-H", "content-type: text/plain"]
+        load += ["-H", f"authorization: Basic {authorization}"]
         # Delivery is another benchmark's: here it would only take the load's core.
         demo.control_upstream("down")
-        for version in ("HTTP/1.1", "HTTP/2"):
-            compare(demo, Path(folder), arguments, version)
+        with running_sides(demo, settings, folder, has_floor=arguments.floor) as sides:
+            for version, options in (("HTTP/1.1", ["--h1"]), ("HTTP/2", ["-m4"])):
+                print(f"{version}, {arguments.connections} connections")
+                compare(sides, demo, settings.spool.log_url, [*load, *options], arguments)
         demo.control_upstream("ok")
 
 

@@ -1,3 +1,5 @@
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,21 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 
     assert settings.edge.https == "127.0.0.1:9443"
     assert settings.ingest.processes == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems bind no process to cores")
+def test_there_is_one_ingest_process_for_each_core_that_we_may_use() -> None:
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        on_one = load_settings(None, {}).ingest_processes
+    finally:
+        os.sched_setaffinity(0, every)
+    chosen = load_settings(None, {"FIRSTPARTY__INGEST__PROCESSES": "3"}).ingest_processes
+
+    assert on_one == 1
+    assert load_settings(None, {}).ingest_processes == len(every)
+    assert chosen == 3
 
 
 def test_state_is_relative_to_the_file(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from firstparty.config.cores import count_cores
+
 LOCAL: Final = "local"  # the authority that is built in
 _LONGEST_SOCKET_NAME: Final = "ingest-255.sock"
 _MAX_SOCKET_PATH: Final = 103  # macOS; Linux has 107
@@ -285,4 +287,4 @@ class Settings(Group, frozen=True, kw_only=True):
     @property
     def ingest_processes(self) -> int:
         """One process a core unless the setting says otherwise."""
-        return self.ingest.processes or os.cpu_count() or 1
+        return self.ingest.processes or count_cores()

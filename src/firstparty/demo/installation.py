@@ -1,7 +1,6 @@
 """The demo's installation: free ports, a state directory of its own, and its settings file."""
 
 import json
-import os
 import shutil
 import socket
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 import psutil
 
+from firstparty.config.cores import count_cores
 from firstparty.config.load import load_settings
 from firstparty.config.settings import Settings
 from firstparty.errors import Refused
@@ -132,7 +132,7 @@ def build_settings(ports: Ports, *, authority: str) -> dict[str, Any]:
             "drain_quiet_seconds": 10,
             "moved_quiet_seconds": 600,
         },  # nobody waits for ten minutes in a demo
-        "ingest": {"processes": min(2, os.cpu_count() or 1)},  # a laptop has other work to do
+        "ingest": {"processes": min(2, count_cores())},  # a laptop has other work to do
         "spool": {"listen": f"{here}:{ports.nats}"},
         "console": {"listen": f"{here}:{ports.console}"},
         "metrics": {"listen": f"{here}:{ports.metrics}"},
