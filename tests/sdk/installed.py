@@ -60,13 +60,16 @@ def _install(folder: Path, command: list[str], *, files: Path | None = None) -> 
         making.mkdir(parents=True)
     else:
         shutil.copytree(files, making)
-    done = subprocess.run(
-        [part.format(folder=making) for part in command],
-        cwd=making,
-        capture_output=True,
-        timeout=100,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [part.format(folder=making) for part in command],
+            cwd=making,
+            capture_output=True,
+            timeout=100,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{tool} could not install it in 100 s")
     if done.returncode:
         pytest.skip(f"{tool} could not install it: {done.stderr.decode()[-300:]}")
     making.rename(folder)
