@@ -26,8 +26,10 @@ from firstparty.spool.publisher import RETRY_AFTER, Publisher
 from firstparty.telemetry import Log
 
 STREAM: Final = "log"
+OUTCOME: Final = "outcome"  # the subject of outcome records
 MAX_GROUP_BYTES: Final = 4 * 1024 * 1024  # half of the max_payload that server.py sets
 APPEND_TIMEOUT: Final = timedelta(seconds=5)
+_RECORD_TIMEOUT: Final = timedelta(seconds=10)
 _STUCK_APPENDS: Final = 2
 _STORED: Final = "log-stored"  # an empty message soon after a group was stored: what wakes a reader
 _CALL_SECONDS: Final = 5.0
@@ -48,8 +50,12 @@ class LogState:
 class DurableLog:
     """One connection to the log. Append, read and truncate; all raise Unavailable."""
 
-    def __init__(self, connection: Client, publisher: Publisher, reads: DirectReads) -> None:
+    def __init__(
+        self, connection: Client, publisher: Publisher, records: Publisher, reads: DirectReads
+    ) -> None:
+        """``records`` publishes what the forwarder writes beside the log (``outcomes.py``)."""
         self.connection: Final = connection
+        self.records: Final = records
         self.reads: Final = reads
         self._publisher = publisher
         self.jetstream: Final[JetStreamContext] = connection.jetstream(timeout=_CALL_SECONDS)
@@ -159,18 +165,20 @@ async def join_log(url: str) -> DurableLog:
     Until its stream is there, every call of the log raises Unavailable.
     """
     publisher = Publisher(STREAM, stored_subject=_STORED, timeout=APPEND_TIMEOUT)
+    records = Publisher(OUTCOME, timeout=_RECORD_TIMEOUT)
     reads = DirectReads()
+    parts = (publisher, records, reads)
 
     def fail_all() -> None:
-        publisher.fail_all()
-        reads.fail_all()
+        for part in parts:
+            part.fail_all()
 
     connection = await connect(url, on_lost=fail_all)
-    log = DurableLog(connection, publisher, reads)
+    log = DurableLog(connection, publisher, records, reads)
     try:
         with unavailable("join"):
-            await publisher.start(connection)
-            await reads.start(connection)
+            for part in parts:
+                await part.start(connection)
     except BaseException:
         await log.close()
         raise

@@ -13,20 +13,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import nats.errors
 import nats.js.errors
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from firstparty.errors import Conflict
 from firstparty.spool.direct import StoredGroup
-from firstparty.spool.log import DurableLog, ensure_stream, unavailable
+from firstparty.spool.log import OUTCOME, DurableLog, ensure_stream, unavailable
+from firstparty.spool.publisher import NotStored
 
 STREAM: Final = "outcomes"
 MAX_COPIES: Final = 500  # in one commit; the server takes 1,000 messages in one atomic batch
-_OUTCOME: Final = "outcome"
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
-_COMMIT_SECONDS: Final = 10.0
 
 
 class Shelf(StrEnum):
@@ -55,13 +53,14 @@ class Outcomes:
     def __init__(self, log: DurableLog) -> None:
         self._connection = log.connection
         self._jetstream = log.jetstream
+        self._records = log.records
         self._reads = log.reads
 
     async def last(self) -> StoredGroup | None:
         """The newest outcome record and its sequence; None before the first."""
         with unavailable("outcome"):
             try:
-                found = await self._jetstream.get_last_msg(STREAM, _OUTCOME)
+                found = await self._jetstream.get_last_msg(STREAM, OUTCOME)
             except nats.js.errors.NotFoundError:
                 return None
         assert found.seq is not None
@@ -77,34 +76,33 @@ class Outcomes:
         if len(copies) > MAX_COPIES:
             raise ValueError(f"{len(copies)} copies in one commit")
         headers = {_EXPECTED: str(expected)}
-        with unavailable("commit"):
-            if copies:
-                batch = uuid.uuid4().hex
+        if copies:
+            batch = uuid.uuid4().hex
+            with unavailable("commit"):
                 for number, copy in enumerate(copies, start=1):
                     await self._connection.publish(
                         f"{copy.shelf}.{copy.source}",
                         copy.data,
                         headers={"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)},
                     )
-                headers["Nats-Batch-Id"] = batch
-                headers["Nats-Batch-Sequence"] = str(len(copies) + 1)
-                headers["Nats-Batch-Commit"] = "1"
-            try:
-                stored = await self._jetstream.publish(
-                    _OUTCOME, record, timeout=_COMMIT_SECONDS, headers=headers
-                )
-            except nats.js.errors.APIError as error:
-                if error.err_code in _WRONG_LAST_SEQUENCE:
-                    raise Fenced(
-                        "forwarder-fenced",
-                        f"Outcome {expected} is not the last any more: another forwarder runs.",
-                    ) from error
-                raise
-        return stored.seq
+                await self._connection.flush()  # the record must not overtake them
+            headers["Nats-Batch-Id"] = batch
+            headers["Nats-Batch-Sequence"] = str(len(copies) + 1)
+            headers["Nats-Batch-Commit"] = "1"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        try:
+            return await self._records.publish(record, headers=f"NATS/1.0\r\n{lines}\r\n".encode())
+        except NotStored as error:
+            if error.code in _WRONG_LAST_SEQUENCE:
+                raise Fenced(
+                    "forwarder-fenced",
+                    f"Outcome {expected} is not the last any more: another forwarder runs.",
+                ) from error
+            raise
 
     async def read(self, *, after: int, max_records: int = 256) -> list[StoredGroup]:
         """Outcome records that follow sequence ``after``, in order."""
-        return await self._read(_OUTCOME, after, max_records)
+        return await self._read(OUTCOME, after, max_records)
 
     async def read_copies(
         self, shelf: Shelf, source: int, *, after: int, max_copies: int = 64
@@ -127,7 +125,7 @@ class Outcomes:
     async def truncate(self, *, through: int) -> None:
         """Forget outcome records up to and including ``through``, which must not be the last."""
         with unavailable("truncate"):
-            await self._jetstream.purge_stream(STREAM, subject=_OUTCOME, seq=through + 1)
+            await self._jetstream.purge_stream(STREAM, subject=OUTCOME, seq=through + 1)
 
     async def truncate_copies(self, shelf: Shelf, source: int, *, through: int) -> None:
         """Forget this source's copies up to and including sequence ``through``."""
@@ -163,7 +161,7 @@ async def open_outcomes(log: DurableLog, *, max_bytes: int) -> Outcomes:
             log.jetstream,
             StreamConfig(
                 name=STREAM,
-                subjects=[_OUTCOME, f"{Shelf.HELD}.*", f"{Shelf.DEAD}.*"],
+                subjects=[OUTCOME, f"{Shelf.HELD}.*", f"{Shelf.DEAD}.*"],
                 storage=StorageType.FILE,
                 retention=RetentionPolicy.LIMITS,
                 discard=DiscardPolicy.NEW,

@@ -9,7 +9,7 @@ reconnecting) is nats-py's.
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -20,27 +20,43 @@ RETRY_AFTER: Final = timedelta(seconds=2)
 _ANNOUNCE_SECONDS: Final = 0.01
 
 
+class _Error(msgspec.Struct):
+    """Why JetStream refuses (ApiError)."""
+
+    err_code: int = 0
+    description: str = "refused"
+
+
 class _Ack(msgspec.Struct):
     """JetStream's answer to a publish (PubAck)."""
 
     seq: int = 0
-    error: dict[str, Any] | None = None
+    error: _Error | None = None
 
 
 _ACK: Final = msgspec.json.Decoder(_Ack)
 
 
+class NotStored(Unavailable):
+    """The server refuses a message; ``code`` is JetStream's."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message, retry_after=RETRY_AFTER)
+        self.code = code
+
+
 class Publisher:
-    """Publishes to one subject of a stream, and says on another that it has.
+    """Publishes to one subject of a stream, and says on another, if one is given, that it has.
 
     That is what a reader waits for. JetStream could republish each message by itself, but looks the
     one before up in the store for it (measured: a tenth of its CPU); here it is an empty message
     now and then, however many were stored meanwhile.
     """
 
-    def __init__(self, subject: str, *, stored_subject: str, timeout: timedelta) -> None:
+    def __init__(self, subject: str, *, timeout: timedelta, stored_subject: str = "") -> None:
         self._subject = subject.encode()
         self._announcement = b"PUB %b 0\r\n\r\n" % stored_subject.encode()
+        self._announces = bool(stored_subject)
         self._announcing: asyncio.TimerHandle | None = None
         self._timeout = timeout.total_seconds()
         # By token, those first that began first: the future, and until when it may take.
@@ -58,12 +74,12 @@ class Publisher:
         await connection.subscribe_raw(inbox + "*", self._take_answer)
         self._connection = connection
 
-    def publish(self, *pieces: bytes) -> asyncio.Future[int]:
-        """Begin to store a message of these pieces.
+    def publish(self, *pieces: bytes, headers: bytes = b"") -> asyncio.Future[int]:
+        """Begin to store a message of these pieces; ``headers`` is a NATS header block (ADR-4).
 
         The future has its sequence, or Unavailable, in bounded time.
         """
-        size = sum(map(len, pieces))
+        size = len(headers) + sum(map(len, pieces))
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
         connection = self._connection
@@ -79,6 +95,9 @@ class Publisher:
             if self._watching is None:
                 self._watching = loop.call_later(self._timeout, self._watch)
             head = b"PUB %b %b%b %d\r\n" % (self._subject, self._inbox, token, size)
+            if headers:
+                place = self._subject, self._inbox, token, len(headers), size, headers
+                head = b"HPUB %b %b%b %d %d\r\n%b" % place
             transport = connection._transport  # noqa: SLF001  # see above
             assert transport is not None  # connected
             try:
@@ -107,10 +126,10 @@ class Publisher:
             future.set_exception(_unavailable("the stream is not there"))
             return
         if ack.error is not None:
-            future.set_exception(_unavailable(str(ack.error.get("description", ack.error))))
+            future.set_exception(_refused(ack.error))
         else:
             future.set_result(ack.seq)
-            if self._announcing is None:
+            if self._announces and self._announcing is None:
                 loop = asyncio.get_running_loop()
                 self._announcing = loop.call_later(_ANNOUNCE_SECONDS, self._announce)
 
@@ -144,3 +163,7 @@ class Publisher:
 
 def _unavailable(reason: str) -> Unavailable:
     return Unavailable(f"log: append: {reason}", retry_after=RETRY_AFTER)
+
+
+def _refused(error: _Error) -> NotStored:
+    return NotStored(f"log: append: {error.description}", code=error.err_code)
