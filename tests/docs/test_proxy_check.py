@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from firstparty.proxies.causes import PROVIDERS, list_causes
+from firstparty.proxies.causes import list_causes
+from firstparty.proxies.platforms import PROVIDERS
 from firstparty.proxies.suite import API_CHECKS, CDN_CHECKS, MESSAGE_CHECKS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "proxy-check.md").read_text()

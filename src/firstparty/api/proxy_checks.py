@@ -17,8 +17,8 @@ from firstparty.api.problems import describe_problems
 from firstparty.control.proxy_checks import admit_proxy_check
 from firstparty.errors import Refused, TooMany
 from firstparty.outbound.http import SafeClient
-from firstparty.proxies.causes import PROVIDERS, find_words
 from firstparty.proxies.check import Report, check_proxy, summarise
+from firstparty.proxies.platforms import PROVIDERS, find_words
 from firstparty.proxies.result import Result
 from firstparty.proxies.target import Target, parse_target
 

@@ -18,7 +18,7 @@ from firstparty.model.domains import Mode
 from firstparty.model.names import parse_domain_name
 from firstparty.model.status import Word
 from firstparty.model.workspaces import Role, SourceType
-from firstparty.proxies.causes import PROVIDERS
+from firstparty.proxies.platforms import PROVIDERS
 from firstparty.store.domains import DomainFilter
 
 _PAGE: Final = 100

@@ -21,8 +21,8 @@ from firstparty.errors import Forbidden, NotFound, Refused
 from firstparty.model.workspaces import Role
 from firstparty.outbound.http import SafeClient
 from firstparty.proxies.catalogue import list_providers
-from firstparty.proxies.causes import PROVIDERS
 from firstparty.proxies.check import check_proxy, summarise
+from firstparty.proxies.platforms import PROVIDERS
 from firstparty.proxies.result import Result, Status
 from firstparty.proxies.target import Target, parse_target
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from firstparty.outbound.http import Response
 from firstparty.proxies.bodies import UNKNOWN_TEXT, inflate
-from firstparty.proxies.causes import recognise_provider
+from firstparty.proxies.platforms import recognise_provider
 from firstparty.proxies.requests import Seen
 from firstparty.proxies.result import Verdict, failed, skipped
 from firstparty.proxies.target import Side, Target

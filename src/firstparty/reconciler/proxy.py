@@ -19,7 +19,7 @@ from firstparty.model.status import (
     ProbeStatus,
     Statuses,
 )
-from firstparty.proxies.causes import find_words
+from firstparty.proxies.platforms import find_words
 from firstparty.proxies.result import Result, Status
 from firstparty.proxies.target import HTTP_PORT, Place, Target
 from firstparty.reconciler.case import Case
