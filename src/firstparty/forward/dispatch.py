@@ -40,6 +40,7 @@ from firstparty.telemetry import Log
 
 _READ_GROUPS: Final = 256
 _READ_BYTES: Final = 1024**2  # so that one read never keeps the event loop for long
+_MANY_BYTES: Final = _READ_BYTES // 2  # more waits behind what was read
 HOLD_AFTER: Final = timedelta(seconds=30)
 _HOLD_EVERY: Final = timedelta(seconds=1)
 _LOOK_AGAIN_SECONDS: Final = 1.0  # a wake-up may be lost
@@ -123,10 +124,16 @@ class Dispatcher:
                     max_groups=_READ_GROUPS,
                     max_bytes=_READ_BYTES,
                 )
+                given: set[SourceQueue] = set()
                 for group in groups:
                     for queue in self._take(group):
+                        given.add(queue)
                         self._start(queue, tasks)
                         await queue.make_room(through=group.sequence)
+                if len(given) == 1 and sum(len(group.data) for group in groups) >= _MANY_BYTES:
+                    # Nobody else has anything in this stretch of the log: it need not be read
+                    # ahead of the one that reads it by itself, and all of it a second time.
+                    await given.pop().catch_up()
                 if not groups:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_LOOK_AGAIN_SECONDS):

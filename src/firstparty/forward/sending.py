@@ -71,6 +71,11 @@ class Sender:
         self._newest = _LONG_AGO  # of what was to be sent so far: when it came
         self._log: Final = Log("forward")
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the feed has the source at the moment."""
+        return self._means.directory.find(self._number) is not None
+
     async def settings(self) -> EdgeSource:
         """The source as the feed has it; waits, however long, for one that it does not have."""
         directory = self._means.directory

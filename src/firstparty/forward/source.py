@@ -93,6 +93,7 @@ class SourceQueue:
         self._queued_bytes = 0
         self._read_through: int | None = None  # while behind: how far it has read by itself
         self._drained = asyncio.Event()
+        self._level = asyncio.Event()
         self._late_since: float | None = None
         self._log = Log("forward")
 
@@ -113,6 +114,7 @@ class SourceQueue:
         """Read by itself what follows group ``through``; nothing happens if it does so already."""
         if self._read_through is None:
             self._read_through = through
+            self._level.clear()
             self._note_late()
 
     def is_late(self, hold_after: timedelta) -> bool:
@@ -141,6 +143,16 @@ class SourceQueue:
         if not self._has_room:
             self.fall_behind(through)
 
+    async def catch_up(self) -> None:
+        """Return when it is not behind any more; that is after a moment, even if it is.
+
+        At once where nothing can be sent now.
+        """
+        if self.is_behind and self._sender.is_known and not self._sender.is_failing:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE.total_seconds()):
+                    await self._level.wait()
+
     async def run(self) -> None:
         """Bring everything to its outcome; returns when there is nothing left to do."""
         try:
@@ -149,8 +161,10 @@ class SourceQueue:
                     await self._deliver(self._next_request())
                 else:
                     await self._catch_up()
-                if self._read_through is None and not self._sender.is_failing:
-                    self._late_since = None
+                if self._read_through is None:
+                    self._level.set()
+                    if not self._sender.is_failing:
+                        self._late_since = None
         finally:
             self.is_running = False
 
