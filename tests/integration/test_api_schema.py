@@ -95,7 +95,6 @@ def test_every_answer_is_as_the_document_says(world: World, who: str) -> None:
         @settings(
             max_examples=EXAMPLES,
             database=None,
-            deadline=None,
             derandomize=True,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

@@ -176,7 +176,7 @@ async def test_the_good_messages_of_a_batch_are_kept_whatever_is_beside_them(
     assert len(expand(second, sequence=1, index=0)) == 2_501
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(SEEDS), st.data())
 def test_a_request_that_is_damaged_anyhow_is_answered_and_harms_nobody(
     running: Running, seed: bytes, data: st.DataObject

@@ -52,7 +52,7 @@ PROGRAMS: dict[Language, tuple[str, str, str, tuple[str, ...]]] = {
 
 @pytest.mark.optional_toolchain
 @pytest.mark.parametrize("language", PROGRAMS)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.lists(TEXT, min_size=20, max_size=60))
 @example(EVIL)
 def test_a_language_reads_every_literal_as_the_text_it_was(
@@ -76,7 +76,7 @@ def run_program(command: list[str], name: str, source: str) -> list[str]:
     return [bytes.fromhex(line).decode() for line in ran.stdout.decode().splitlines()]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(TEXT.filter(lambda text: "\0" not in text), min_size=20, max_size=60))
 @example([text.replace("\0", "") for text in EVIL])
 def test_a_shell_reads_every_literal_as_the_text_it_was(texts: list[str]) -> None:

@@ -46,7 +46,7 @@ JSON = st.recursive(
 
 
 @needs_node
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(JSON, min_size=20, max_size=60))
 @example([{"__proto__": None}, {"a": {"__proto__": '"__proto__": 1'}}])
 def test_node_reads_every_literal_as_the_value_it_was(values: list[object]) -> None:

@@ -29,7 +29,7 @@ GROUPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(groups=GROUPS, stops=st.lists(st.integers(1, 12), max_size=8))
 def test_stopped_at_any_step_it_loses_nothing_and_bends_no_number(
     groups: list[list[tuple[int, list[str]]]], stops: list[int]

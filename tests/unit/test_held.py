@@ -43,7 +43,7 @@ def test_much_is_held_in_copies_that_the_log_takes() -> None:
     assert [s for copy in copies for s, _ in open_copy(copy.data)] == list(range(10))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(before=GROUPS, after=GROUPS, stops=STOPS)
 def test_a_source_that_waits_keeps_nobodys_log_and_loses_nothing(
     before: list[list[tuple[int, int]]], after: list[list[tuple[int, int]]], stops: list[int]

@@ -41,7 +41,7 @@ def ask_in_parts(stream: bytes, cuts: list[int]) -> tuple[list[tuple[int, bytes]
     return asyncio.run(main())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=5), st.data())
 def test_however_a_stream_is_split_the_answers_are_the_same(
     requests: list[bytes], data: st.DataObject
@@ -61,7 +61,7 @@ def test_a_stream_of_single_bytes_is_answered_like_the_whole() -> None:
     assert ask_in_parts(stream, list(range(len(stream)))) == ask_in_parts(stream, [])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.binary(max_size=400) | st.sampled_from(REQUESTS), st.binary(max_size=100), st.data())
 def test_whatever_bytes_come_they_are_answered_or_waited_for(
     start: bytes, noise: bytes, data: st.DataObject

@@ -43,7 +43,7 @@ def slow(text: bytes) -> object:
     return (found.get("writeKey"),)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(members, st.data())
 def test_what_the_quick_way_takes_means_the_same_the_slow_way(
     pairs: list[tuple[str, object]], data: st.DataObject

@@ -7,7 +7,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lookups import ANSWERS, ask, ask_message, look_up, texts
@@ -174,7 +174,6 @@ NEARLY_QUERIES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=80), NEARLY_QUERIES), st.booleans())
 def test_no_bytes_make_it_raise_or_answer_what_cannot_be_read(query: bytes, is_udp: bool) -> None:  # noqa: FBT001 -- drawn
     wire = look_up(ANSWERS, query, is_udp=is_udp)
@@ -192,7 +191,6 @@ def test_no_bytes_make_it_raise_or_answer_what_cannot_be_read(query: bytes, is_u
     assert not is_udp or len(wire) <= 1232
 
 
-@settings(deadline=None)
 @given(NEARLY_QUERIES)
 def test_the_quick_path_answers_as_the_slow_one(query: bytes) -> None:
     # The flag Z is meaningless and takes a query off the quick path.

@@ -46,7 +46,7 @@ def save_all(snapshot: FeedSnapshot, changes: list[list[tuple[str, bytes | None]
     return states
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(changes=CHANGES, min_changes_bytes=st.sampled_from([0, 200, 10_000]))
 def test_what_was_saved_is_read_however_often_it_was_written_anew(
     changes: list[list[tuple[str, bytes | None]]], min_changes_bytes: int
@@ -60,7 +60,7 @@ def test_what_was_saved_is_read_however_often_it_was_written_anew(
     assert again.revision == snapshot.revision
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(changes=CHANGES, data=st.data())
 def test_changes_that_are_cut_off_anywhere_leave_a_state_that_was_and_what_follows_is_kept(
     changes: list[list[tuple[str, bytes | None]]], data: st.DataObject

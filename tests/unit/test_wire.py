@@ -64,7 +64,7 @@ frames = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(frames, max_size=8),
     st.lists(st.integers(1, 200_000), min_size=2, max_size=8),
