@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NamedTuple
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
@@ -31,10 +32,16 @@ from ingest import PROCESS, free_port, one_message  # noqa: E402
 from firstparty.spool.entries import encode_group  # noqa: E402
 from firstparty.spool.outcomes import Outcomes  # noqa: E402
 from tests.forwarding import Forwarding, an_entry  # noqa: E402
-from tests.nats_server import NatsServer  # noqa: E402
 
 VISITORS = 16
 BATCH, BATCHES = 100, 8  # messages in an entry, entries in a group
+
+
+class Ingest(NamedTuple):
+    """An ingest process."""
+
+    port: int
+    pid: int
 
 
 class Visitors:
@@ -84,8 +91,8 @@ class Visitors:
 
 
 @contextlib.asynccontextmanager
-async def an_ingest(folder: Path, log_url: str) -> AsyncIterator[int]:
-    """One ingest process, which keeps its things in ``folder``; its port."""
+async def an_ingest(folder: Path, log_url: str) -> AsyncIterator[Ingest]:
+    """One ingest process, which keeps its things in ``folder``."""
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     process = await asyncio.create_subprocess_exec(
@@ -99,7 +106,7 @@ async def an_ingest(folder: Path, log_url: str) -> AsyncIterator[int]:
                     writer.close()
                     break
                 await asyncio.sleep(0.05)
-        yield port
+        yield Ingest(port, process.pid)
     finally:
         process.kill()
         await process.wait()
@@ -159,17 +166,16 @@ async def main() -> None:
     options = parser.parse_args()
     print(f"Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="firstparty-bench-") as folder:
-        forwarding = Forwarding(Path(folder))
-        forwarding.nats = NatsServer(Path(folder), max_bytes=LOG_BYTES)
+        forwarding = Forwarding(Path(folder), max_bytes=LOG_BYTES)
         (Path(folder) / "ingest").mkdir()
         await forwarding.start()
         try:
             async with (
                 a_sink() as url,
-                an_ingest(Path(folder) / "ingest", forwarding.nats.url) as port,
+                an_ingest(Path(folder) / "ingest", forwarding.nats.url) as ingest,
             ):
                 forwarding.publish(1, url, source_type="javascript")
-                await measure(forwarding, port, options)
+                await measure(forwarding, ingest.port, options)
         finally:
             await forwarding.stop()
 

@@ -154,9 +154,9 @@ async def measure_peer(url: str, body: File, messages: int, batch: int) -> Round
 
 
 @contextlib.asynccontextmanager
-async def a_sink() -> AsyncIterator[str]:
-    """The upstream, as a process of its own."""
-    port = free_port()
+async def a_sink(port: int = 0) -> AsyncIterator[str]:
+    """The upstream, as a process of its own, on this port or a free one."""
+    port = port or free_port()
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", SINK, str(port))
     url = f"http://127.0.0.1:{port}"
     try:

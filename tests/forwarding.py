@@ -52,7 +52,8 @@ _RUN = (
     "uvloop.run(serve_forward(feed=open_feed(sys.argv[1]), snapshot=Path(sys.argv[2]), "
     "log_url=sys.argv[3], "
     "limits=Limits(expire_after=timedelta(days=int(sys.argv[4])) or None, "
-    "places=Places(files=Path(sys.argv[5]), allow_private=True, sealer=Sealer(bytes(32))))))"
+    "places=Places(files=Path(sys.argv[5]), allow_private=True, sealer=Sealer(bytes(32))), "
+    "log_bytes=int(sys.argv[6]), outcomes_bytes=int(sys.argv[6]))))"
 )
 
 
@@ -128,10 +129,12 @@ class OutsideUpstream:
 class Forwarding:
     """The log, the feed and the forwarders of one test."""
 
-    def __init__(self, folder: File) -> None:
+    def __init__(self, folder: File, *, max_bytes: int = ROOM) -> None:
+        """``max_bytes`` may lie in the log, and on the shelves."""
         self.folder = folder
         self.files = folder / "files"
-        self.nats = NatsServer(folder, max_bytes=ROOM)
+        self.max_bytes = max_bytes
+        self.nats = NatsServer(folder, max_bytes=max_bytes)
         self.store_url = f"sqlite:///{folder / 'store.db'}"
         self.store = Store(self.store_url)
         tables.metadata.create_all(self.store.engine)
@@ -142,8 +145,8 @@ class Forwarding:
 
     async def start(self) -> None:
         await self.nats.start()
-        self.log = await open_log(self.nats.url, max_bytes=ROOM)
-        await open_outcomes(self.log, max_bytes=LIMITS.outcomes_bytes)
+        self.log = await open_log(self.nats.url, max_bytes=self.max_bytes)
+        await open_outcomes(self.log, max_bytes=self.max_bytes)
 
     async def stop(self) -> None:
         for process in self._processes:
@@ -211,6 +214,7 @@ class Forwarding:
                 self.nats.url,
                 str(expire_after_days),
                 str(self.files),
+                str(self.max_bytes),
                 env={
                     **os.environ,
                     "PYTHONPATH": os.pathsep.join(sys.path),
