@@ -1,12 +1,18 @@
 """A real nats-server of our own configuration, for tests: start, kill, start again."""
 
 import asyncio
+import os
 import signal
 import socket
 from pathlib import Path
 
 from firstparty.config.addresses import Address
-from firstparty.spool.server import build_command, build_config, find_nats_server
+from firstparty.spool.server import (
+    build_command,
+    build_config,
+    build_environment,
+    find_nats_server,
+)
 
 
 def free_port() -> int:
@@ -19,10 +25,17 @@ def free_port() -> int:
 class NatsServer:
     """One server on one port and folder; may be killed and started any number of times."""
 
-    def __init__(self, folder: Path, *, max_bytes: int = 256 * 1024**2) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int = 256 * 1024**2,
+        memory_bytes: int = 256 * 1024**2,
+    ) -> None:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.max_bytes = max_bytes
+        self._environment = build_environment(memory_bytes=memory_bytes)
         self.config = folder / "nats.conf"
         self.config.write_text(
             build_config(
@@ -38,6 +51,7 @@ class NatsServer:
             *build_command(find_nats_server(), self.config),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            env=os.environ | self._environment,
         )
         async with asyncio.timeout(30):
             while True:

@@ -99,6 +99,7 @@ class SpoolSettings(Group, frozen=True, kw_only=True):
     listen: str = "127.0.0.1:4222"
     max_bytes: int = 10 * 1024**3
     min_free_bytes: int = 256 * 1024**2
+    memory_bytes: Annotated[int, msgspec.Meta(ge=64 * 1024**2)] = 256 * 1024**2
     keep_hours: NotNegative = 72
 
     @property

@@ -12,7 +12,7 @@ from firstparty.serve.own_server import describe_own_server
 from firstparty.serve.processes import EDGE_STOPS, LOG_STOPS, Process, Role
 from firstparty.serve.sockets import check_port_is_free
 from firstparty.spool.server import build_command as build_nats_command
-from firstparty.spool.server import build_config, find_nats_server
+from firstparty.spool.server import build_config, build_environment, find_nats_server
 
 
 def plan_nats(settings: Settings) -> Process:
@@ -31,6 +31,7 @@ def plan_nats(settings: Settings) -> Process:
         name=Role.NATS,
         roles=(Role.NATS,),
         command=tuple(command),
+        environment=build_environment(memory_bytes=settings.spool.memory_bytes),
         stop_rank=LOG_STOPS,
         restart_request=describe_own_server(settings).restart_request,
     )
