@@ -39,7 +39,8 @@ async def proxy(folder: Path, fault: Fault) -> AsyncIterator[tuple[str, ...]]:
     async with run_proxy(fault, ca.context(ca.leaf()), Origin()) as port:
         address = f"https://localhost:{port}"
         options = ("--ca", str(ca.file), "--allow-private", "--write-key", WRITE_KEY)
-        yield (address, "--api", f"{address}/v1", *options)
+        # A busy machine is no finding.
+        yield (address, "--api", f"{address}/v1", "--within", "60", *options)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,7 @@ async def test_a_provider_goes_by_its_generators_name_too(tmp_path: Path, provid
         (("https://cdn.shop.test", "--write-key", "a b"), "--write-key"),
         (("https://cdn.shop.test", "--provider", "abacus"), "cloudfront"),
         (("https://cdn.shop.test", "--ca", "nowhere.pem"), "nowhere.pem"),
+        (("https://cdn.shop.test", "--within", "0"), "--within"),
         (("https://cdn.shop.test", "--source", "s", "--write-key", "k"), "--source"),
         ((), "URL"),
     ],

@@ -3,6 +3,7 @@
 What checks is imported when it is called: it was a third of what every command loaded.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,9 @@ def check(  # noqa: PLR0913 - one parameter for each option
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Contact private addresses, too.")
     ] = False,
+    within: Annotated[
+        int, typer.Option(metavar="SECONDS", min=1, max=300, help="How long it may take.")
+    ] = 5,
     as_json: AsJson = False,
 ) -> int:
     """Check any custom proxy. Exits 1 if something fails, 2 on a warning."""
@@ -57,5 +61,6 @@ def check(  # noqa: PLR0913 - one parameter for each option
         provider=provider,
         ca=ca,
         allow_private=allow_private,
+        within=timedelta(seconds=within),
         as_json=as_json,
     )

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import typer
@@ -22,7 +22,7 @@ _CODES = {Status.FAIL: ExitCode.FAILING, Status.WARN: ExitCode.WARNING}
 _HINTS = {"cdn": "URL", "api": "--api", "write_key": "--write-key"}
 
 
-def report_proxy(
+def report_proxy(  # noqa: PLR0913 - one parameter for each option
     url: str,
     *,
     api: str | None,
@@ -30,6 +30,7 @@ def report_proxy(
     provider: str | None,
     ca: Path | None,
     allow_private: bool,
+    within: timedelta,
     as_json: bool,
 ) -> int:
     """The exit code of the check; see the command. Raises BadParameter for what is no address."""
@@ -42,7 +43,12 @@ def report_proxy(
     client = SafeClient(allow_private=allow_private, ca_pem=_read_ca(ca))
     results = asyncio.run(
         check_proxy(
-            target, client, now=datetime.now(UTC), nonce=secrets.token_hex(8), report=report
+            target,
+            client,
+            now=datetime.now(UTC),
+            nonce=secrets.token_hex(8),
+            report=report,
+            deadline=within,
         )
     )
     status = summarise(results)

@@ -16,7 +16,7 @@ from firstparty.proxies.suite import list_checks
 from firstparty.proxies.target import Side, Target
 
 DEADLINE: Final = timedelta(seconds=5)
-_REQUEST_TIMEOUT: Final = timedelta(seconds=4)
+_REQUEST_SHARE: Final = 0.8  # of the deadline, for one request
 _MAX_AT_ONCE: Final = 12
 
 Report = Callable[[Result], None]
@@ -30,6 +30,7 @@ class _Run:
     client: SafeClient
     now: datetime
     ends_at: float  # the event loop's time
+    request_timeout: timedelta
     slots: asyncio.Semaphore
     settled: dict[str, asyncio.Event]
     asked: dict[str, Request] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class _Run:
             left = timedelta(seconds=self.ends_at - asyncio.get_running_loop().time())
             if left > timedelta(0):
                 self.asked[step.name] = request
-                within = min(left, _REQUEST_TIMEOUT)
+                within = min(left, self.request_timeout)
                 self.seen[step.name] = await self.client.fetch(request, within=within)
 
     async def decide(self, check: Check) -> Result:
@@ -102,6 +103,7 @@ async def check_proxy(
         client=client,
         now=now,
         ends_at=asyncio.get_running_loop().time() + deadline.total_seconds(),
+        request_timeout=deadline * _REQUEST_SHARE,
         slots=asyncio.Semaphore(_MAX_AT_ONCE),
         settled={step.name: asyncio.Event() for step in steps},
     )
