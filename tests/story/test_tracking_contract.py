@@ -107,6 +107,17 @@ def test_a_preflight_allows_what_the_browser_asks_for(client: Client) -> None:
     assert "access-control-allow-credentials" not in stranger.headers
 
 
+def test_who_a_visitor_is_arrives_and_who_a_server_is_does_not(demo: RunningDemo) -> None:
+    for type_ in ("javascript", "python"):
+        client = Client(demo, type_)
+        client.ask(client.post(client.message(f"t3-by-{type_}"), User_Agent="Mozilla/5.0"))
+    until(lambda: {"t3-by-javascript", "t3-by-python"} <= demo.received_ids())
+    said = {one["message"]["messageId"]: one["message"].get("context") for one in demo.received()}
+
+    assert said["t3-by-javascript"] == {"ip": "127.0.0.1", "userAgent": "Mozilla/5.0"}
+    assert said["t3-by-python"] is None
+
+
 def test_good_messages_arrive_whatever_is_beside_them_and_the_ledger_is_exact(
     demo: RunningDemo,
 ) -> None:

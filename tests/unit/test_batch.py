@@ -114,8 +114,21 @@ def test_a_servers_own_address_is_never_filled_in_unless_it_asks() -> None:
     assert ["ip" in context for context in contexts] == [False, False, False, True]
 
 
-def test_an_address_that_was_not_kept_is_not_filled_in() -> None:
-    entry = an_entry({"batch": [{}]}, client_address=ipaddress.ip_address("0.0.0.0"))
+@pytest.mark.parametrize("source_type", ["javascript", "python", "swift"])
+def test_a_browser_is_named_where_its_message_does_not_name_it(source_type: str) -> None:
+    contexts = [{}, {"a": 1}, {"userAgent": "own"}, {"userAgent": None}, None]
+    batch = [{}, *({"context": context} for context in contexts)]
+    entry = an_entry({"batch": batch}, user_agent='Mozilla/5.0 "ü"')
+    found = [one.get("context") or {} for one in sent(entry, source_type=source_type)]
+
+    browser = {'Mozilla/5.0 "ü"'} if source_type == "javascript" else {None}
+    assert {found[at].get("userAgent") for at in (0, 1, 2, 5)} == browser
+    assert [found[at]["userAgent"] for at in (3, 4)] == ["own", None]
+
+
+def test_what_was_not_kept_of_a_visitor_is_not_filled_in() -> None:
+    nowhere = ipaddress.ip_address("0.0.0.0")
+    entry = an_entry({"batch": [{}]}, client_address=nowhere, user_agent="")
 
     assert "context" not in sent(entry, source_type="javascript")[0]
 

@@ -109,7 +109,7 @@ MESSAGES = st.fixed_dictionaries(
         "userId": JSON,
         "integrations": JSON,
         "context": JSON
-        | st.dictionaries(st.sampled_from(["ip", "direct", "page", "app"]), JSON, max_size=3),
+        | st.dictionaries(st.sampled_from(["ip", "userAgent", "direct", "app"]), JSON, max_size=3),
         "custom": JSON,
     },
 )
@@ -118,7 +118,8 @@ BODIES = (
     | MESSAGES.map(lambda m: json.dumps(m, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
     | st.sampled_from([b"", b"{", b'{"messageId":"m1"', b"[1]", b'"', b'{"event":"\xff"}'])
 )
-SINGLE_ENTRIES = st.builds(an_entry, BODIES, path=st.sampled_from(SINGLES))
+AGENTS = st.sampled_from(["", "test", 'Mozilla/5.0 "ü"', "x" * 2_000])
+SINGLE_ENTRIES = st.builds(an_entry, BODIES, path=st.sampled_from(SINGLES), user_agent=AGENTS)
 BATCH_ENTRIES = st.builds(
     an_entry,
     st.fixed_dictionaries(
@@ -130,6 +131,7 @@ BATCH_ENTRIES = st.builds(
         },
     ),
     path=st.just(Path.BATCH),
+    user_agent=AGENTS,
 )
 GROUPS = st.lists(SINGLE_ENTRIES | BATCH_ENTRIES, min_size=1, max_size=6)
 

@@ -118,7 +118,12 @@ def test_a_corrected_clock_is_told_in_seconds() -> None:
     entry = an_entry(1, b"")
     hour = timedelta(hours=1)
     sent_at = (entry.received_at - hour).isoformat()
-    message = {"messageId": "m", "timestamp": sent_at, "type": "track", "context": {"ip": "::1"}}
+    message = {
+        "messageId": "m",
+        "timestamp": sent_at,
+        "type": "track",
+        "context": {"ip": "::1", "userAgent": "x"},
+    }
     (change,) = changes_of({"batch": [message], "sentAt": sent_at})
 
     assert change.startswith("timestamp corrected by +3600.")

@@ -1,5 +1,6 @@
 """What was done to a message on its way, in words for its owner. Pure."""
 
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -10,6 +11,8 @@ from firstparty.model.json_text import decode_json
 
 _Fields = dict[str, msgspec.Raw]
 _FIELDS: Final = msgspec.json.Decoder(_Fields)
+# In a context, where it has none of its own.
+_SET_BY_US: Final = MappingProxyType({"ip": "address", "userAgent": "browser"})
 
 
 def describe_changes(came: bytes, goes: bytes) -> list[str]:
@@ -29,8 +32,11 @@ def describe_changes(came: bytes, goes: bytes) -> list[str]:
         for name in ("context", "integrations")
         if name in after and _is_more(before.get(name), after[name])
     ]
-    if _has_ip(after) and not _has_ip(before):
-        changes.append("context.ip set to the visitor's address")
+    changes += [
+        f"context.{name} set to the visitor's {what}"
+        for name, what in _SET_BY_US.items()
+        if name in _keys(after.get("context")) and name not in _keys(before.get("context"))
+    ]
     changes += [f"{name} left out" for name in ("sentAt", "writeKey") if name in before]
     return changes
 
@@ -47,12 +53,8 @@ def _describe_time(before: _Fields, after: _Fields) -> list[str]:
 
 
 def _is_more(before: msgspec.Raw | None, after: msgspec.Raw) -> bool:
-    """Whether ``after`` has keys that ``before`` has not, an address apart."""
-    return bool(_keys(after) - _keys(before) - {"ip"})
-
-
-def _has_ip(fields: _Fields) -> bool:
-    return "ip" in _keys(fields.get("context"))
+    """Whether ``after`` has keys that ``before`` has not, those apart that we set."""
+    return bool(_keys(after) - _keys(before) - _SET_BY_US.keys())
 
 
 def _keys(raw: msgspec.Raw | None) -> set[str]:

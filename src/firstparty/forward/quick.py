@@ -20,7 +20,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from firstparty.forward.expand import read_object
-from firstparty.forward.rewrite import VISITOR_TYPES, complete_context, open_context
+from firstparty.forward.rewrite import VISITOR_TYPES, Sender, complete_context, read_sender
 from firstparty.model.messages import (
     MAX_BATCH_BYTES,
     MAX_MESSAGE_BYTES,
@@ -113,8 +113,8 @@ def rewrite_singles(frames: Sequence[Frame], *, source_type: str) -> bytes | Non
         for frame, message in zip(frames, messages, strict=True):
             message.type = _TYPES[frame.path]
         _correct_times(messages, [_read_clock(frame.received_at_ms) for frame in frames], UNSET)
-        ips = [_open_context(frame.address) for frame in frames]
-        _complete_contexts(messages, ips, shared=None, is_visitor=is_visitor)
+        senders = [_read_sender(frame.address, frame.user_agent, source_type) for frame in frames]
+        _complete_contexts(messages, senders, shared=None, is_visitor=is_visitor)
         return _ENCODER.encode(messages)[1:-1]
     except (_Unusual, msgspec.DecodeError, RecursionError, UnicodeError, OverflowError):
         return None
@@ -131,7 +131,7 @@ def rewrite_batch(frame: Frame, *, source_type: str) -> tuple[bytes, int] | None
         _correct_times(messages, repeat(frame.received_at), batch.sentAt)
         _complete_contexts(
             messages,
-            repeat(_open_context(frame.address)),
+            repeat(_read_sender(frame.address, frame.user_agent, source_type)),
             shared=read_object(batch.context),
             is_visitor=is_visitor,
         )
@@ -193,21 +193,21 @@ def _to_utc(instant: datetime) -> datetime:
 
 def _complete_contexts(
     messages: Sequence[_Message],
-    ips: Iterable[bytes | None],
+    senders: Iterable[Sender],
     *,
     shared: Raw | None,
     is_visitor: bool,
 ) -> None:
     """As ``complete_context`` does; once for messages beside one another that say the same."""
     known: object = None
-    known_ip: bytes | None = None
+    known_sender: Sender | None = None
     completed: _Part = UNSET
-    for message, ip in zip(messages, ips, strict=False):
+    for message, sender in zip(messages, senders, strict=False):
         own = message.context
-        if own != known or ip is not known_ip:
-            known, known_ip = own, ip
+        if own != known or sender is not known_sender:
+            known, known_sender = own, sender
             context = complete_context(
-                None if own is UNSET else own, shared=shared, ip=ip, is_visitor=is_visitor
+                None if own is UNSET else own, shared=shared, sender=sender, is_visitor=is_visitor
             )
             completed = UNSET if context is None else context
         message.context = completed
@@ -238,5 +238,5 @@ def _read_clock(ms: int) -> datetime:
 
 
 @lru_cache(maxsize=4_096)
-def _open_context(packed: bytes) -> bytes | None:
-    return open_context(unpack_address(packed))
+def _read_sender(packed: bytes, user_agent: bytes, source_type: str) -> Sender:
+    return read_sender(unpack_address(packed), user_agent.decode("latin-1"), source_type)

@@ -7,8 +7,7 @@ upstream then finds nothing left to correct. Values are copied as bytes wherever
 """
 
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -31,26 +30,40 @@ VISITOR_TYPES: Final = frozenset(
         "xamarin",
     }
 )
+# Of these the User-Agent header is the visitor's own; that of an app names the app's library.
+_BROWSER_TYPES: Final = frozenset({"javascript", "pixel"})
+_MAX_AGENT_LENGTH: Final = 1_024
 
 
-class _Address(msgspec.Struct, gc=False):
-    """Whether a context has an address."""
+class Sender(NamedTuple):
+    """What a request told of its sender, as members of a JSON object; None: nothing to tell."""
+
+    ip: bytes | None
+    user_agent: bytes | None
+
+
+class _Visited(msgspec.Struct, gc=False):
+    """What a context says of a visitor."""
 
     ip: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    user_agent: msgspec.Raw | msgspec.UnsetType = msgspec.field(
+        name="userAgent", default=msgspec.UNSET
+    )
 
 
-class _Context(_Address):
+class _Context(_Visited):
     """Also whether the address of the server that sent it is meant."""
 
     direct: Any = False
 
 
-_ADDRESS: Final = msgspec.json.Decoder(_Address)
+_VISITED: Final = msgspec.json.Decoder(_Visited)
 _CONTEXT: Final = msgspec.json.Decoder(_Context)
 _Fields = dict[str, msgspec.Raw]
 _FIELDS: Final = msgspec.json.Decoder(_Fields)
 _TYPES: Final = {kind: msgspec.Raw(msgspec.json.encode(kind)) for kind in MessageType}
 _EMPTY: Final = frozenset({b"null", b'""'})
+NOBODY: Final = Sender(None, None)
 
 
 def rewrite(message: Message, *, source_type: str) -> bytes:
@@ -71,7 +84,9 @@ def rewrite(message: Message, *, source_type: str) -> bytes:
         context = complete_context(
             fields.get("context"),
             shared=message.origin.context,
-            ip=open_context(message.origin.entry.client_address),
+            sender=read_sender(
+                message.origin.entry.client_address, message.origin.entry.user_agent, source_type
+            ),
             is_visitor=source_type in VISITOR_TYPES,
         )
         if context is not None:
@@ -126,40 +141,42 @@ def _set_time(fields: _Fields, origin: Origin) -> None:
 
 
 def complete_context(
-    own: msgspec.Raw | None, *, shared: msgspec.Raw | None, ip: bytes | None, is_visitor: bool
+    own: msgspec.Raw | None, *, shared: msgspec.Raw | None, sender: Sender, is_visitor: bool
 ) -> msgspec.Raw | None:
-    """A context as it goes upstream: with what its batch says for all, and a visitor's address.
+    """A context as it goes upstream: with what its batch says for all, and whose it is.
 
-    ``ip`` is what ``open_context`` says; it is set where the context gives no other. Raises
+    What is known of the sender is set where the context does not say it. Raises
     msgspec.DecodeError where the text is no context.
     """
     context = own if shared is None else _merge(own, shared)
-    if ip is None:
+    if sender == NOBODY:
         return context
     text = b"null" if context is None else bytes(context)
     if not is_visitor and b'"direct"' not in text:
         return context
-    if text[:1] != b"{":
-        return msgspec.Raw(ip + b"}") if is_visitor and text in _EMPTY else context
-    if is_visitor:
-        has_ip = _ADDRESS.decode(text).ip is not msgspec.UNSET
-    else:
-        head = _CONTEXT.decode(text)
-        has_ip = head.ip is not msgspec.UNSET or head.direct is not True
-    if has_ip:
+    ip, user_agent = sender
+    if text[:1] == b"{":
+        head = _VISITED.decode(text) if is_visitor else _CONTEXT.decode(text)
+        if head.ip is not msgspec.UNSET or (isinstance(head, _Context) and head.direct is not True):
+            ip = None
+        if head.user_agent is not msgspec.UNSET:
+            user_agent = None
+    elif not is_visitor or text not in _EMPTY:
+        return context
+    members = b",".join(filter(None, (ip, user_agent)))
+    if not members:
         return context
     # Set into the text, for all else in there stays as it came; whatever has a key has a quote.
-    comma = b"," if b'"' in text else b""
-    return msgspec.Raw(b"".join((ip, comma, text[1:])))
+    rest = text[1:] if text[:1] == b"{" else b"}"
+    return msgspec.Raw(b"".join((b"{", members, b"," if b'"' in rest else b"", rest)))
 
 
-@lru_cache(maxsize=4_096)
-def open_context(address: Address) -> bytes | None:
-    """The beginning of a context with this address.
-
-    None for an address that was not kept, by the source's privacy rules.
-    """
-    return b'{"ip":"%b"' % str(address).encode() if int(address) else None
+def read_sender(address: Address, user_agent: str, source_type: str) -> Sender:
+    """What a request from this address told, where the source's privacy rules let it be kept."""
+    ip = b'"ip":"%b"' % str(address).encode() if int(address) else None
+    is_told = source_type in _BROWSER_TYPES and 0 < len(user_agent) <= _MAX_AGENT_LENGTH
+    agent = b'"userAgent":%b' % msgspec.json.encode(user_agent) if is_told else None
+    return Sender(ip, agent)
 
 
 def _merge(own: msgspec.Raw | None, shared: msgspec.Raw) -> msgspec.Raw:

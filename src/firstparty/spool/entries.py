@@ -147,6 +147,11 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
         return self.data[self.body_start : self.end]
 
     @property
+    def user_agent(self) -> bytes:
+        """The header as it was kept, in Latin-1."""
+        return self.data[self.start + _ENTRY.size : self.body_start]
+
+    @property
     def framed(self) -> bytes:
         """The entry as ``build_entry`` made it."""
         return self.data[self.start : self.end]
@@ -165,7 +170,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
             path=Path(self.path),
             encoding=Encoding(self.encoding),
             client_address=unpack_address(self.address),
-            user_agent=self.data[self.start + _ENTRY.size : self.body_start].decode("latin-1"),
+            user_agent=self.user_agent.decode("latin-1"),
             body=self.body,
         )
 
