@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from firstparty.edge.xds import METHOD
+from firstparty.model.messages import PIXEL_IMAGE
 from firstparty.store.engine import Store
 from tests.integration.edge_ends import echoing, is_served
 from tests.integration.edge_rig import API, CDN, Edge, running_edge, until
@@ -48,6 +49,17 @@ async def test_with_no_back_end_a_page_can_read_the_503_and_nothing_of_what_is_b
     }
     assert answer.headers["access-control-allow-origin"] == "https://shop.test"
     assert answer.headers["access-control-expose-headers"] == "Retry-After"
+    assert answer.headers["retry-after"] == "5"
+
+
+async def test_with_no_back_end_a_pixel_is_an_image_all_the_same(edge: Edge) -> None:
+    await edge.stop_back_ends()
+
+    answer = await edge.request(API, "/v1/pixel/track?event=x")
+
+    assert (answer.status, answer.body) == (503, PIXEL_IMAGE)
+    assert answer.headers["content-type"] == "image/gif"
+    assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["retry-after"] == "5"
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from firstparty.ingest.answers import GIF
-from firstparty.model.messages import MAX_MESSAGE_BYTES
+from firstparty.model.messages import MAX_MESSAGE_BYTES, PIXEL_IMAGE
 from tests.ingest_rig import Answer, basic
 from tests.running import RunningDemo, until
 from tests.tracking_requests import PAGE, SECRET, Client, accepted, batch, refused
@@ -40,7 +39,7 @@ def test_what_the_contract_takes_is_answered_200_and_arrives(client: Client) -> 
     assert {name: [one.status for one in each] for name, each in answers.items()} == {
         name: [200] for name in requests
     }
-    assert {one.body for (one,) in answers.values()} == {b'{"success": true}', GIF}
+    assert {one.body for (one,) in answers.values()} == {b'{"success": true}', PIXEL_IMAGE}
     assert [name for name, (one,) in answers.items() if not is_told(one)] == []
 
 
@@ -86,7 +85,9 @@ def test_a_pixel_is_an_image_whatever_it_is_asked_for(client: Client) -> None:
     answers = [client.ask(client.request("GET", target))[0] for target in targets]
     (head,) = client.ask(client.request("HEAD", "/v1/pixel/track"))
 
-    assert [(answer.status, answer.body) for answer in answers] == [(200, GIF)] * len(targets)
+    assert [(answer.status, answer.body) for answer in answers] == [(200, PIXEL_IMAGE)] * len(
+        targets
+    )
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
     assert (head.status, head.headers["content-type"]) == (200, "image/gif")
 

@@ -12,11 +12,9 @@ from typing import Final
 
 import msgspec
 
+from firstparty.model.messages import PIXEL_IMAGE
+
 SUCCESS_BODY: Final = b'{"success": true}'
-# A transparent image of one by one pixel.
-GIF: Final = bytes.fromhex(
-    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
-)
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JSON: Final = b"application/json"
 
@@ -87,7 +85,7 @@ def build_pixel(*, cors: bytes, unavailable: Refusal | None = None, is_last: boo
     """The image: 200 whatever the request was, 503 when a message could not be stored."""
     return build_answer(
         HTTPStatus.OK if unavailable is None else unavailable.status,
-        GIF,
+        PIXEL_IMAGE,
         content_type=b"image/gif",
         cors=cors,
         headers=b"cache-control: no-store\r\n"

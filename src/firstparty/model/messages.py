@@ -9,6 +9,10 @@ from typing import Final
 MAX_MESSAGE_BYTES: Final = 32 * 1024
 MAX_BATCH_BYTES: Final = 512 * 1024  # SDKs stop between 450 KB and 512,000 bytes
 MAX_BATCH_MESSAGES: Final = 2_500
+# What a pixel is answered: a transparent GIF of one by one pixel.
+PIXEL_IMAGE: Final = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
+)
 
 
 class MessageType(StrEnum):
