@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,6 +90,16 @@ class RunningDemo:
                 content=body,
                 extensions={"sni_hostname": target.host},
             )
+
+
+def find_files_with(folder: Path, text: str) -> list[Path]:
+    """The files below ``folder`` that have this text; one that goes away meanwhile has not."""
+    found = []
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            if file.is_file() and text.encode() in file.read_bytes():
+                found.append(file)
+    return found
 
 
 def trusting(ca: str) -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import RunningDemo, until
+from tests.running import RunningDemo, find_files_with, until
 
 _numbers = itertools.count()
 
@@ -78,8 +78,7 @@ def is_clean(demo: RunningDemo, write_key: str) -> bool:
 
 
 def is_on_disk(demo: RunningDemo, text: str) -> bool:
-    files = (file for file in (demo.state / "log").rglob("*") if file.is_file())
-    return any(text.encode() in file.read_bytes() for file in files)
+    return bool(find_files_with(demo.state / "log", text))
 
 
 def test_what_the_rules_name_is_never_written_to_the_disk(demo: RunningDemo, strict: str) -> None:
