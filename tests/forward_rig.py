@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from firstparty.forward.forwarder import Limits, serve_forward
+from firstparty.spool.beside import OwnServer
 from firstparty.store.reader import open_feed
 from tests.forwarding import LIMITS, Forwarding, OutsideUpstream
 
@@ -30,7 +31,9 @@ async def an_upstream(file: Path, *, refuses: str = "") -> AsyncIterator[Outside
 
 
 @asynccontextmanager
-async def running(forwarding: Forwarding, limits: Limits = LIMITS) -> AsyncIterator[None]:
+async def running(
+    forwarding: Forwarding, limits: Limits = LIMITS, *, own_server: OwnServer | None = None
+) -> AsyncIterator[None]:
     """A forwarder in this process."""
     task = asyncio.create_task(
         serve_forward(
@@ -38,6 +41,7 @@ async def running(forwarding: Forwarding, limits: Limits = LIMITS) -> AsyncItera
             snapshot=forwarding.folder / "forward.snapshot",
             log_url=forwarding.nats.url,
             limits=limits,
+            own_server=own_server,
         )
     )
     try:

@@ -16,6 +16,7 @@ from tests.fakes.loop_disk import loop_disk
 from tests.ingest_rig import Answer, a_request
 from tests.ingest_role import ROOM, Role, entries_of, eventually, running_role
 from tests.nats_server import NatsServer
+from tests.strace import every_call
 
 KIB = 1024
 
@@ -40,25 +41,9 @@ async def a_role(
         yield role, own_server
 
 
-@contextlib.asynccontextmanager
-async def every_flush(server: NatsServer, fault: str) -> AsyncIterator[None]:
-    """Until the end of the block each fsync of the server has this fault (strace(1), inject)."""
+def pid_of(server: NatsServer) -> int:
     assert server.process is not None
-    strace = await asyncio.create_subprocess_exec(
-        *("strace", "-f", "-p", str(server.process.pid), "-o", "/dev/null"),
-        *("-e", "trace=fsync", "-e", f"inject=fsync:{fault}"),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert strace.stderr is not None
-    try:
-        said = await strace.stderr.readline()
-        if b"attached" not in said:
-            pytest.skip(f"strace cannot attach here: {said.decode().strip()}")
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            strace.terminate()
-        await strace.communicate()
+    return server.process.pid
 
 
 def numbered(number: int, *, size: int = 0) -> bytes:
@@ -125,7 +110,7 @@ async def test_a_failed_flush_is_never_acknowledged_and_a_new_server_mends_it(
 ) -> None:
     async with a_role(tmp_path, server, disk=tmp_path, min_free_bytes=0) as (role, own_server):
         before = await send(role, range(20))
-        async with every_flush(server, "error=EIO"):
+        async with every_call("fsync", "error=EIO", of=pid_of(server)):
             broken = await send(role, range(20, 22))
         after = await send(role, range(22, 23))  # the disk is well again, the server is not
         await eventually(own_server.restart_request.exists)
@@ -146,7 +131,7 @@ async def test_a_slow_disk_makes_answers_late_and_nothing_else(
     tmp_path: Path, server: NatsServer
 ) -> None:
     async with a_role(tmp_path, server, disk=tmp_path, min_free_bytes=0) as (role, own_server):
-        async with every_flush(server, "delay_exit=5000"):
+        async with every_call("fsync", "delay_exit=5000", of=pid_of(server)):
             answers = await asyncio.gather(
                 *(send(role, range(start, start + 20)) for start in range(0, 320, 20))
             )

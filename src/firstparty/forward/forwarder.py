@@ -18,7 +18,7 @@ from firstparty.forward.room import LOOK_EVERY, RoomWatch
 from firstparty.forward.sending import Means
 from firstparty.spool.beside import OwnServer
 from firstparty.spool.log import join_log
-from firstparty.spool.outcomes import open_outcomes
+from firstparty.spool.outcomes import Stuck, open_outcomes
 from firstparty.spool.reports import report
 from firstparty.spool.room import RoomNow, tell_room
 from firstparty.store.follow import follow_feed
@@ -30,6 +30,7 @@ _AWAY_SECONDS: Final = 1.0
 # Fenced off, or a log that loses messages: an operator must act. Two forwarders of one log would
 # take it from each other for ever, and this slowly they hardly hurt.
 _REFUSED_SECONDS: Final = 30.0
+_STUCK_SECONDS: Final = 5.0  # longer than our own server takes to start anew
 _STEADY_SECONDS: Final = 10.0  # what stopped after that long is news, even if it happened before
 
 
@@ -115,6 +116,9 @@ async def _forward_for_ever(url: str, means: Means, limits: Limits, here: _Here)
             error = _first(group)
             if isinstance(error, Refused):
                 pause = _REFUSED_SECONDS
+            elif isinstance(error, Stuck):
+                pause = _STUCK_SECONDS
+                _mend_server(here.own_server)
             if str(error) != told or clock() - began > _STEADY_SECONDS:
                 Log("forward").warning("forward.stopped", reason=error, pause_seconds=pause)
             told = str(error)
@@ -123,6 +127,15 @@ async def _forward_for_ever(url: str, means: Means, limits: Limits, here: _Here)
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
         await asyncio.sleep(pause)
+
+
+def _mend_server(own_server: OwnServer | None) -> None:
+    """Have a server that is stuck started anew, or say that somebody must."""
+    if own_server is None:
+        Log("forward").error("forward.log_stuck", then="restart the NATS server at spool.url")
+    elif own_server.has_room():  # one without room is no better afterwards
+        Log("forward").error("forward.log_stuck", then="nats-server is started anew")
+        own_server.ask_for_restart()
 
 
 async def _forward(url: str, means: Means, limits: Limits, here: _Here) -> None:

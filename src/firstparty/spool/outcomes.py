@@ -16,10 +16,10 @@ from typing import Final
 import nats.js.errors
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
-from firstparty.errors import Conflict
+from firstparty.errors import Conflict, Unavailable
 from firstparty.spool.direct import StoredGroup
 from firstparty.spool.log import OUTCOME, DurableLog, ensure_stream, unavailable
-from firstparty.spool.publisher import NotStored
+from firstparty.spool.publisher import RETRY_AFTER, NotStored
 
 STREAM: Final = "outcomes"
 MAX_COPIES: Final = 500  # in one commit; the server takes 1,000 messages in one atomic batch
@@ -47,6 +47,14 @@ class Fenced(Conflict):
     """Another forwarder has committed since: this one must stop and start anew from its record."""
 
 
+class Stuck(Unavailable):
+    """The log's server is there, and stores no records any more: it must start anew (beside.py).
+
+    Of a stream of which one flush failed nothing is answered, or every record is refused as if
+    there were another one.
+    """
+
+
 class Outcomes:
     """The outcome side of the log; one forwarder at a time. All methods raise Unavailable."""
 
@@ -71,7 +79,7 @@ class Outcomes:
 
         ``expected`` is the sequence of the record before (0: none). At most MAX_COPIES copies.
         Raises Fenced when another record is the last. When it raises Unavailable the record may
-        be there all the same: look at ``last`` before the next try.
+        be there all the same: look at ``last`` before the next try. Stuck is one of these.
         """
         if len(copies) > MAX_COPIES:
             raise ValueError(f"{len(copies)} copies in one commit")
@@ -93,12 +101,18 @@ class Outcomes:
         try:
             return await self._records.publish(record, headers=f"NATS/1.0\r\n{lines}\r\n".encode())
         except NotStored as error:
-            if error.code in _WRONG_LAST_SEQUENCE:
-                raise Fenced(
-                    "forwarder-fenced",
-                    f"Outcome {expected} is not the last any more: another forwarder runs.",
-                ) from error
-            raise
+            if error.code not in _WRONG_LAST_SEQUENCE:
+                raise
+            if await self.last_sequence() <= expected:  # there is no other
+                raise _stuck(f"nothing is behind {expected}, and nothing may be") from error
+            raise Fenced(
+                "forwarder-fenced",
+                f"Outcome {expected} is not the last any more: another forwarder runs.",
+            ) from error
+        except Unavailable as error:
+            if not self._records.unanswered:
+                raise
+            raise _stuck("the server is there, and does not answer") from error
 
     async def read(self, *, after: int, max_records: int = 256) -> list[StoredGroup]:
         """Outcome records that follow sequence ``after``, in order."""
@@ -149,6 +163,10 @@ class Outcomes:
         request: dict[str, int | str] = {"seq": after + 1, "next_by_subj": subject, "batch": count}
         with unavailable("read"):
             return await self._reads.read(STREAM, request)
+
+
+def _stuck(reason: str) -> Stuck:
+    return Stuck(f"log: commit: {reason}", retry_after=RETRY_AFTER)
 
 
 async def open_outcomes(log: DurableLog, *, max_bytes: int) -> Outcomes:
