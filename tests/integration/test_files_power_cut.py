@@ -50,15 +50,27 @@ async def stop(pid: int) -> None:
     await eventually(lambda: status.read_text().rpartition(")")[2].split()[0] == "T")
 
 
-async def found_after(cut: LoopDisk, kind: str) -> list[str]:
-    """The rows that a new start makes of the disk; fails where a file is half."""
-    complete = complete_files(cut.path / "src_1")
-    await end_parts(cut.path, kind)
-    after = complete_files(cut.path / "src_1")
+async def until_stopped(trace: Path) -> None:
+    """Return when who is traced was stopped; the system says so of it all the time."""
+    await eventually(lambda: "stopped by SIGSTOP" in trace.read_text())
 
-    # Whoever reads a file that has its final name, reads all that will ever be in it.
-    assert {name: after.get(name) for name in complete} == complete
-    assert not list((cut.path / "src_1").glob("*.part"))
+
+async def found_after_cut(disk: LoopDisk, kind: str) -> list[str]:
+    """The rows that a new start makes of the disk after a cut; fails where a file is half.
+
+    Or where one is other than it was: whoever reads a file that has its final name, reads all that
+    will ever be in it.
+    """
+    before = complete_files(disk.path / "src_1")
+    cut = disk.after_power_cut()
+    folder = cut.path / "src_1"
+    complete_files(folder)
+    await end_parts(cut.path, kind)
+    after = complete_files(folder)
+
+    assert {name: after.get(name) for name in before} == before
+    assert not list(folder.glob("*.part"))
+    cut.forget()
     return [row for rows in after.values() for row in rows if row != "the last"]
 
 
@@ -75,9 +87,7 @@ async def test_what_was_acknowledged_before_a_power_cut_is_in_whole_files(
         for _ in range(CUTS):
             acknowledged += await writer.acknowledge(chance.randrange(20, 200))
             await stop(writer.pid)
-            cut = disk.after_power_cut()
-            found = await found_after(cut, kind)
-            cut.forget()
+            found = await found_after_cut(disk, kind)
             os.kill(writer.pid, signal.SIGCONT)
 
             assert set(acknowledged) <= set(found)
@@ -97,14 +107,49 @@ async def test_a_power_cut_within_a_rotation_leaves_no_half_file(
 ) -> None:
     need_parquet(kind)
     async with writing(disk, kind, calls=call, fault="signal=SIGSTOP:when=7") as writer:
-        await eventually(lambda: "stopped by SIGSTOP" in trace_of(disk).read_text())
-        cut = disk.after_power_cut()
-        found = await found_after(cut, kind)
+        await until_stopped(trace_of(disk))
+        found = await found_after_cut(disk, kind)
         os.kill(writer.pid, signal.SIGKILL)
         acknowledged = await writer.rest()
 
     assert set(acknowledged) <= set(found)
     assert len(found) == len(set(found))
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize("kind", KINDS)
+async def test_rows_whose_flush_failed_are_in_one_whole_file_later(
+    disk: LoopDisk, kind: str
+) -> None:
+    need_parquet(kind)
+    async with writing(disk, kind, calls="fsync", fault="error=EIO:when=5+7") as writer:
+        acknowledged = await writer.acknowledge(200)
+        os.kill(writer.pid, signal.SIGSTOP)
+        await until_stopped(trace_of(disk))
+        found = await found_after_cut(disk, kind)
+        os.kill(writer.pid, signal.SIGKILL)
+
+    assert "EIO" in trace_of(disk).read_text()
+    assert set(acknowledged) <= set(found)
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize("when", [4, 6, 9])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_rows_that_a_killed_writer_left_are_flushed_before_their_file_is_ended(
+    disk: LoopDisk, kind: str, when: int
+) -> None:
+    need_parquet(kind)
+    async with writing(
+        disk, kind, calls="fsync", fault=f"signal=SIGKILL:retval=0:when={when}"
+    ) as writer:
+        acknowledged = await writer.rest()
+    await end_parts(disk.path, kind)
+    found = await found_after_cut(disk, kind)
+
+    assert acknowledged
+    assert set(acknowledged) <= set(found)
 
 
 @pytest.mark.needs("strace")

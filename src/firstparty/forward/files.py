@@ -100,8 +100,9 @@ class FileUpstream:
     def _append(self, source: EdgeSource, texts: Sequence[bytes]) -> None:
         place = self._places[source.id]
         with place.lock:
+            part = place.part = place.part or self._open(source)
+            flushed = part.file.tell()
             try:
-                part = place.part = place.part or self._open(source)
                 lines = [_one_line(raw) for raw in _MESSAGES.decode(b"[%b]" % b",".join(texts))]
                 part.file.write(b"".join(line + b"\n" for line in lines))
                 part.file.flush()
@@ -109,6 +110,10 @@ class FileUpstream:
                 is_full = part.file.tell() >= self._max_bytes
             except BaseException:
                 _drop(place)
+                # These are sent again: what is not known to be on disk must not be in two files,
+                # nor in one that the disk may have only in part.
+                with contextlib.suppress(OSError):
+                    os.truncate(part.path, flushed)
                 raise
         if is_full:
             with contextlib.suppress(OSError):  # it is all there, and is ended at the next start
@@ -177,6 +182,7 @@ def _mend(part: Path) -> None:
     with part.open("r+b") as file:
         data = file.read()
         file.truncate(data.rfind(b"\n") + 1)
+        os.fsync(file.fileno())  # whole lines, too, may have been on their way
 
 
 def _end(part: Path, kind: UpstreamKind) -> None:
