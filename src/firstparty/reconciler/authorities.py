@@ -5,6 +5,7 @@ from firstparty.config.settings import LOCAL, Settings
 from firstparty.reconciler.caa import CaaIssuer
 from firstparty.reconciler.choice import Authorities, Choice, build_authorities, staging_of
 from firstparty.reconciler.local_root import open_local_authority
+from firstparty.store.certificates import load_account_urls
 from firstparty.store.engine import Store
 from firstparty.store.sealing import Sealer
 
@@ -12,14 +13,14 @@ from firstparty.store.sealing import Sealer
 def build_chosen(settings: Settings, store: Store, sealer: Sealer) -> Authorities:
     """The authorities of the settings. ``sealer`` is control's: no edge ever opens these keys."""
     chosen = settings.certificates.in_order
-    unused = sorted(settings.certificates.authorities.keys() - set(chosen))
+    former = _find_former(settings, store)
     key_type = KeyType(settings.certificates.key_type)
     choices: dict[str, Choice] = {}
     if LOCAL in chosen:
         choices[LOCAL] = Choice(authority=open_local_authority(settings, sealer))
-    if not settings.certificates.authorities:
+    if set(chosen) == {LOCAL} and not former:
         return build_authorities((choices[LOCAL],), key_type=key_type)
-    # Loaded where there is one: 6 MB of libraries.
+    # Loaded where it is spoken: 6 MB of libraries.
     from firstparty.reconciler.acme_authorities import build_acme, build_choice  # noqa: PLC0415
 
     choices |= {
@@ -27,9 +28,16 @@ def build_chosen(settings: Settings, store: Store, sealer: Sealer) -> Authoritie
     }
     return build_authorities(
         tuple(choices[name] for name in chosen),
-        *(build_acme(name, settings, store, sealer) for name in unused),
+        *(build_acme(name, settings, store, sealer) for name in former),
         key_type=key_type,
     )
+
+
+def _find_former(settings: Settings, store: Store) -> list[str]:
+    """Authorities that are not chosen, but may have issued once: they know an account of ours."""
+    unused = settings.certificates.authorities.keys() - set(settings.certificates.in_order)
+    with store.read() as connection:
+        return sorted(unused & load_account_urls(connection).keys())
 
 
 def build_issuers(settings: Settings) -> tuple[CaaIssuer, ...]:
