@@ -14,7 +14,7 @@ def _demo(state: Path, *options: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "firstparty", "demo", "--state", str(state), "--once", *options],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,  # a busy machine takes its time
         cwd=REPOSITORY,
         check=False,
     )
