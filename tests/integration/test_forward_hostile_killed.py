@@ -44,7 +44,7 @@ async def test_nothing_is_lost_the_other_source_goes_on_and_no_storm_is_answered
         asked = hostile.met
         hostile.mend()
         await forwarding.spawn()
-        ledger = await forwarding.settled(1, 2)
+        ledger = await forwarding.settled(1, 2, seconds=120)
 
     for number, upstream in ((1, hostile), (2, well)):
         assert first_sightings(upstream.ids[f"WK{number}"]) == forwarding.appended[number]

@@ -146,7 +146,7 @@ async def test_the_others_are_all_taken_and_delivered_while_one_floods_and_two_u
             for number, visitors in everybody.items():
                 forwarding.appended[number] = visitors.acknowledged
                 await visitors.leave()
-            ledger = await forwarding.settled(*everybody)
+            ledger = await forwarding.settled(*everybody, seconds=120)
 
     for number in (QUIET, DEAD, SLOW):
         assert len(everybody[number].acknowledged) == 5 * ROUNDS
