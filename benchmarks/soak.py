@@ -3,7 +3,7 @@
 Visitors post batches of 10 messages through the HTTPS edge over connections that they keep, and the
 upstream takes everything. Each ten seconds every process' resident memory is noted; behind the
 warm-up a line is fitted through it. Its slope, in MB an hour, is what a role grows by, give or take
-twice its standard error.
+twice its standard error. The slope of the last third says whether it settles: a leak goes on.
 
     python benchmarks/soak.py [--minutes 32] [--warm 8] [--rate 100]
 """
@@ -148,11 +148,16 @@ def main() -> None:
         sent = sum(load.counts)
     total = 0.0
     print(f"{sent} messages in {options.minutes:g} minutes, load {os.getloadavg()[0]:.1f}")
-    print(f"{'process':34}{'MB':>8}{'at end':>8}{'MB/h':>8}{'+-':>6}")
+    print(f"{'process':34}{'MB':>8}{'at end':>8}{'MB/h':>8}{'+-':>6}{'last third':>12}{'+-':>6}")
     for role, points in seen.items():
-        line = fit([point for point in points if point[0] >= options.warm * 60])
+        counted = [point for point in points if point[0] >= options.warm * 60]
+        line, end = fit(counted), fit(counted[-len(counted) // 3 :])
         total += line.hourly
-        print(f"{role:34}{line.first:8.1f}{line.last:8.1f}{line.hourly:8.2f}{2 * line.error:6.2f}")
+        print(
+            f"{role:34}{line.first:8.1f}{line.last:8.1f}{line.hourly:8.2f}{2 * line.error:6.2f}",
+            end="",
+        )
+        print(f"{end.hourly:12.2f}{2 * end.error:6.2f}")
     print(f"all together {total:.2f} MB/h")
 
 
