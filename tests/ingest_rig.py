@@ -165,7 +165,6 @@ class Rig:
         self.tracking = TrackingApi(self.write_keys, rates or Rates())
         self.committer = self.tracking.committer
         self.committer.use(self.appender)
-        self.committer._patience = lambda _: 0.0
         self.connections = Connections(self.tracking)
 
     def connect(self) -> Client:
@@ -173,7 +172,7 @@ class Rig:
 
     async def settle(self) -> None:
         """Let the loop do what is due."""
-        for _ in range(12):
+        for _ in range(6):
             await asyncio.sleep(0)
 
     async def ask(self, *requests: bytes) -> list[Answer]:
