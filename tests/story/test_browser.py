@@ -1,5 +1,6 @@
 """Chromium on the shop page: the real Analytics.js through the edge, over HTTP/2."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from typing import Any
@@ -55,6 +56,9 @@ async def test_the_shop_page_is_first_party_from_script_to_message(
             if one["message"]["messageId"] not in before
         )
     )
+    async with asyncio.timeout(60):  # the browser tells of its answer a moment later
+        while not any("//api." in one["url"] for one in answered):
+            await asyncio.sleep(0.05)
 
     edge = [one for one in answered if ".cdp.shop.test" in one["url"]]
     assert [url for url in asked if "segment" in url.split("/")[2]] == []
