@@ -28,7 +28,7 @@ import psutil
 
 sys.path.insert(0, str(File(__file__).parents[1]))
 from firstparty.forward.batch import build_batch
-from firstparty.forward.ledger import OutcomeRecord
+from firstparty.forward.ledger import OutcomeRecord, SourceTotals
 from firstparty.model.messages import Path
 from firstparty.spool.entries import encode_group
 from firstparty.spool.outcomes import Outcomes
@@ -128,13 +128,17 @@ async def measure_forwarder(forwarding: Forwarding, target: int) -> Round:
     return Round(cpu / count * 1e6, count / wall, nats_cpu / count * 1e6)
 
 
-async def read_delivered(outcomes: Outcomes) -> int:
-    """What the last record says was delivered of source 1; cheap, for it is asked often."""
+async def read_totals(outcomes: Outcomes) -> SourceTotals:
+    """What the last record says of source 1; cheap, for it is asked often."""
     last = await outcomes.last()
-    if last is None:
-        return 0
-    record = msgspec.msgpack.decode(last.data, type=OutcomeRecord)
-    return next((totals.delivered for totals in record.sources if totals.source == 1), 0)
+    record = msgspec.msgpack.decode(last.data, type=OutcomeRecord) if last else None
+    found = [totals for totals in record.sources if totals.source == 1] if record else []
+    return found[0] if found else SourceTotals(1, 0, 0, 0, (0, 0, 0))
+
+
+async def read_delivered(outcomes: Outcomes) -> int:
+    """How much of source 1 the last record says was delivered."""
+    return (await read_totals(outcomes)).delivered
 
 
 def cpu_of(process: psutil.Process) -> float:

@@ -24,7 +24,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
 import psutil
 
 REPOSITORY: Final = Path(__file__).parents[1]
@@ -32,10 +31,10 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 
 from _ingest_process import HOST, LOG_BYTES, WRITE_KEY  # noqa: E402 - see above
 from backlog import an_ingest  # noqa: E402
-from forward import a_message, a_sink  # noqa: E402
+from forward import a_message, a_sink, read_totals  # noqa: E402
 from ingest import free_port  # noqa: E402
 
-from firstparty.forward.ledger import OutcomeRecord, SourceTotals  # noqa: E402
+from firstparty.errors import Unavailable  # noqa: E402
 from firstparty.spool.outcomes import Outcomes  # noqa: E402
 from tests.forwarding import Forwarding  # noqa: E402
 
@@ -126,17 +125,10 @@ def disk_bytes(folder: Path) -> int:
     return size
 
 
-async def totals(forwarding: Forwarding) -> SourceTotals:
-    """What the newest outcome record says of the source."""
-    last = await Outcomes(forwarding.log).last()
-    record = msgspec.msgpack.decode(last.data, type=OutcomeRecord) if last else None
-    found = [one for one in record.sources if one.source == 1] if record else []
-    return found[0] if found else SourceTotals(1, 0, 0, 0, (0, 0, 0))
-
-
 async def until_accepted(forwarding: Forwarding, messages: int) -> None:
     """Wait until the ledger has so many."""
-    while (await totals(forwarding)).accepted < messages:  # noqa: ASYNC110 - another process counts
+    outcomes = Outcomes(forwarding.log)
+    while (await read_totals(outcomes)).accepted < messages:  # noqa: ASYNC110 - another process counts
         await asyncio.sleep(0.1)
 
 
@@ -213,7 +205,7 @@ async def measure(forwarding: Forwarding, folder: Path, gigabytes: float) -> Non
     async with a_sink(upstream_port), watching(memory):
         began = time.perf_counter()
         first: float | None = None
-        while (now := await totals(forwarding)).delivered < held.messages:
+        while (now := await read_totals(Outcomes(forwarding.log))).delivered < held.messages:
             first = first or (time.perf_counter() - began if now.delivered else None)
             await asyncio.sleep(0.1)
         took = time.perf_counter() - began
@@ -227,7 +219,7 @@ async def is_there(forwarding: Forwarding) -> bool:
     """Whether the log answers."""
     try:
         await forwarding.log.state()
-    except Exception:  # noqa: BLE001 - whatever it is, it is not there yet
+    except Unavailable:
         return False
     return True
 
