@@ -1,10 +1,10 @@
 """Messages rewritten many at once, beside the same messages one after the other."""
 
 import gzip
-import ipaddress
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,8 +22,8 @@ from firstparty.forward.packing import (
 )
 from firstparty.model.messages import MAX_MESSAGE_BYTES, Encoding, Path
 from firstparty.spool.entries import Entry, encode_group, split_group
+from tests import batching
 
-RECEIVED = datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)
 START = Position(0, 0, 0)
 SINGLES = [path for path in Path if path is not Path.BATCH]
 USUAL = {
@@ -35,21 +35,7 @@ USUAL = {
     "context": {"library": {"name": "x", "ip": "no"}},
     "_metadata": {"bundled": []},
 }
-
-
-def an_entry(body: Any, *, path: Path = Path.TRACK, **changes: Any) -> Entry:
-    fields: dict[str, Any] = {
-        "id": bytes(range(16)),
-        "received_at": RECEIVED,
-        "source": 7,
-        "path": path,
-        "encoding": Encoding.IDENTITY,
-        "client_address": ipaddress.ip_address("192.0.2.7"),
-        "user_agent": "test",
-        "body": body if isinstance(body, bytes) else json.dumps(body).encode(),
-        **changes,
-    }
-    return Entry(**fields)
+an_entry = partial(batching.an_entry, path=Path.TRACK)
 
 
 def frames_of(entries: Sequence[Entry]) -> list[IndexedFrame]:
